@@ -1,0 +1,70 @@
+"""What can go wrong, sorted by what the operator must do about it.
+
+    HearthError
+    ├── TryLater            waiting helps: the scheduler retries             exit 75
+    │   ├── SourceDown      connection refused, 5xx, maintenance page
+    │   ├── BudgetSpent     the server's limit (429) outlasted our patience
+    │   └── WarehouseBusy   another process holds the work file
+    ├── FixAccess           a key, scope, role or plugin; waiting is useless exit 77
+    ├── FixSettings         hearth.toml, an environment variable, a folder   exit 78
+    ├── BadAnswer           the source answered something we cannot trust    exit 76
+    ├── CorruptLanding      a landing file was damaged and set aside         exit 74
+    └── ContractBroken      the data breaks what `expectations/` promises    exit 65
+
+Exit codes are those of sysexits(3). Every text says where, what happened and what to do next, and
+never holds a secret.
+"""
+
+
+class HearthError(Exception):
+    """Base of all errors Hearth raises on purpose."""
+
+    exit_code = 70
+
+
+class TryLater(HearthError):
+    """Nothing is wrong on our side; the same call may work later."""
+
+    exit_code = 75
+
+
+class SourceDown(TryLater):
+    """The server could not be reached or answered 5xx until our patience ran out."""
+
+
+class BudgetSpent(TryLater):
+    """The server kept refusing for its rate limit longer than we may wait."""
+
+
+class WarehouseBusy(TryLater):
+    """Another process holds the work file; DuckDB allows one writer."""
+
+
+class FixAccess(HearthError):
+    """A key, scope, role or plugin is missing. Retrying will not help."""
+
+    exit_code = 77
+
+
+class FixSettings(HearthError):
+    """hearth.toml, the environment or a folder must be changed."""
+
+    exit_code = 78
+
+
+class BadAnswer(HearthError):
+    """The source answered something that is not what its API promises."""
+
+    exit_code = 76
+
+
+class CorruptLanding(HearthError):
+    """A landing file could not be read back; it was set aside and will be fetched again."""
+
+    exit_code = 74
+
+
+class ContractBroken(HearthError):
+    """Tables break a critical rule of their contract; nothing was published."""
+
+    exit_code = 65

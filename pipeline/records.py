@@ -1,0 +1,180 @@
+"""The envelope around what a source said, and the bookmark that says where to go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One version of one thing, as the platform itself describes it.
+
+    key        unique within source and stream; text, even where the platform counts
+    payload    the platform's own form, untouched; empty for a tombstone that carried nothing
+    seen_at    µs since 1970 UTC when we asked; of two versions the later seen one wins
+    at         µs since 1970 UTC that the source gives this version; null where it gives none
+    container  the room a chat message lives in; empty where bookmarks are not kept apart
+    mark       fingerprint of the thing's state at the source; equal marks need no second read
+    gone       true: the source no longer has it (a tombstone; the last payload is kept)
+    """
+
+    stream: str
+    key: str
+    payload: Mapping[str, Any]
+    seen_at: int
+    at: int | None = None
+    container: str = ""
+    mark: str | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What has been read completely: keys `low` to `high` (inclusive) of a stream, as of `seen_at`.
+
+    `keys`, where given, lists every key that exists in the span, so a known key that is not listed
+    is gone. Null says only that the span needs no second first fill. Spans without numbers
+    (`low` and `high` null) are about the whole container.
+    """
+
+    stream: str
+    seen_at: int
+    low: int | None = None
+    high: int | None = None
+    container: str = ""
+    keys: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one answer of a source brought: lands as one file, whole or not at all."""
+
+    records: tuple[Record, ...] = ()
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """One unit of work of a source, or why it cannot be done.
+
+    via          the way in: "data_explorer", "rest", "sync" ...
+    yields       the streams whose records it brings (one request may answer two questions)
+    unavailable  null, or the reason in words an operator understands
+    blind_spots  what this way in cannot see, one sentence each
+    """
+
+    stream: str
+    via: str
+    yields: tuple[str, ...] = ()
+    unavailable: str | None = None
+    blind_spots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """What the warehouse already holds of one stream of one source.
+
+    Made from the warehouse before each extraction and never stored elsewhere, so it cannot
+    disagree with the data. The rows lie in a Parquet file (container, key, at, mark, gone,
+    seen_at), read window by window so that memory stays flat; null path: nothing is known yet.
+    """
+
+    rows: Path | None = None
+    spans: Mapping[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def _ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        if self.rows is None:
+            return []
+        import duckdb
+
+        with duckdb.connect() as db:
+            return db.execute(
+                f"FROM (SELECT * FROM read_parquet(?)) {sql}", [str(self.rows), *values]
+            ).fetchall()
+
+    def at(self, container: str = "") -> int | None:
+        """Highest source time (µs) held of this container; null if none."""
+        rows = self._ask("SELECT max(at) WHERE container = ?", container)
+        return rows[0][0] if rows else None
+
+    def top(self) -> int | None:
+        """Highest numeric key held, tombstones included; null if none."""
+        rows = self._ask("SELECT max(try_cast(key AS BIGINT))")
+        return rows[0][0] if rows else None
+
+    def first_seen_at(self, container: str = "") -> int | None:
+        """When (µs) the first row of this container was read; null if none was."""
+        rows = self._ask("SELECT min(seen_at) WHERE container = ?", container)
+        return rows[0][0] if rows else None
+
+    def containers(self) -> set[str]:
+        """Containers of which anything is held."""
+        return {row[0] for row in self._ask("SELECT DISTINCT container")}
+
+    def marks(self, low: int | None = None, high: int | None = None) -> dict[str, str | None]:
+        """Key -> mark of what is held and not gone, numeric keys between low and high if given."""
+        return dict(
+            self._ask(
+                "SELECT key, mark WHERE NOT gone"
+                " AND (? IS NULL OR try_cast(key AS BIGINT) >= ?)"
+                " AND (? IS NULL OR try_cast(key AS BIGINT) <= ?)",
+                low, low, high, high,
+            )
+        )  # fmt: skip
+
+    def keys(self, container: str = "") -> set[str]:
+        """Keys held and not gone in this container."""
+        return {r[0] for r in self._ask("SELECT key WHERE NOT gone AND container = ?", container)}
+
+    def covered(self, container: str = "") -> list[tuple[int, int]]:
+        """Key ranges of this container already read completely, merged, ascending."""
+        return merge_ranges(self.spans.get(container, []))
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmarks:
+    """The bookmarks of one source, by stream. An unknown stream has an empty one."""
+
+    streams: Mapping[str, Bookmark] = field(default_factory=dict)
+
+    def __getitem__(self, stream: str) -> Bookmark:
+        return self.streams.get(stream, Bookmark())
+
+    @staticmethod
+    def read(folder: Path) -> Bookmarks:
+        """The bookmarks a plan wrote: `<stream>.parquet` with `<stream>.spans.json` beside it."""
+        found = {}
+        for rows in sorted(folder.glob("*.parquet")):
+            spans = json.loads((folder / f"{rows.stem}.spans.json").read_text())
+            ranges = {name: [(low, high) for low, high in pairs] for name, pairs in spans.items()}
+            found[rows.stem] = Bookmark(rows, ranges)
+        return Bookmarks(found)
+
+
+def merge_ranges(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Inclusive integer ranges, sorted, with those that touch or overlap joined."""
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
+        else:
+            merged.append((low, high))
+    return merged
+
+
+def uncovered(
+    covered: list[tuple[int, int]], low: int, high: int
+) -> Iterator[tuple[int, int]]:
+    """Parts of low..high that no range covers, highest first (newest data first)."""
+    for start, end in reversed(merge_ranges(covered)):
+        if end < low:
+            break
+        if end < high:
+            yield (max(end + 1, low), high)
+        high = min(high, start - 1)
+    if low <= high:
+        yield (low, high)
