@@ -81,10 +81,14 @@ class Bookmark:
     Made from the warehouse before each extraction and never stored elsewhere, so it cannot
     disagree with the data. The rows lie in a Parquet file (container, key, at, mark, gone,
     seen_at), read window by window so that memory stays flat; null path: nothing is known yet.
+    `started` is when (µs) the last read that ran to its end began: a read that was killed half-way
+    has seen some changes and missed others, so it must not move a watermark. 0 where no read ever
+    ended; null: all rows count.
     """
 
     rows: Path | None = None
     spans: Mapping[str, list[tuple[int, int]]] = field(default_factory=dict)
+    started: int | None = None
 
     def _ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         if self.rows is None:
@@ -97,7 +101,16 @@ class Bookmark:
             ).fetchall()
 
     def at(self, container: str = "") -> int | None:
-        """Highest source time (µs) held of this container; null if none."""
+        """The watermark: all that changed up to this source time (µs) is held; null if unknown.
+
+        Clocks differ and rows commit late, so read again from some minutes before it."""
+        limit = self.started if self.started is not None else 2**62
+        rows = self._ask("SELECT max(at) WHERE container = ? AND at <= ?", container, limit)
+        return rows[0][0] if rows else None
+
+    def reached(self, container: str = "") -> int | None:
+        """Highest source time (µs) held of this container, from reads cut short too: where a
+        first fill that walks up in time goes on. Null if nothing is held."""
         rows = self._ask("SELECT max(at) WHERE container = ?", container)
         return rows[0][0] if rows else None
 
@@ -146,12 +159,12 @@ class Bookmarks:
 
     @staticmethod
     def read(folder: Path) -> Bookmarks:
-        """The bookmarks a plan wrote: `<stream>.parquet` with `<stream>.spans.json` beside it."""
+        """The bookmarks a plan wrote: `<stream>.parquet` with `<stream>.json` beside it."""
         found = {}
         for rows in sorted(folder.glob("*.parquet")):
-            spans = json.loads((folder / f"{rows.stem}.spans.json").read_text())
-            ranges = {name: [(low, high) for low, high in pairs] for name, pairs in spans.items()}
-            found[rows.stem] = Bookmark(rows, ranges)
+            rest = json.loads(rows.with_suffix(".json").read_text())
+            spans = {name: [(low, high) for low, high in s] for name, s in rest["spans"].items()}
+            found[rows.stem] = Bookmark(rows, spans, rest["started"])
         return Bookmarks(found)
 
 

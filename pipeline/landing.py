@@ -1,0 +1,181 @@
+"""Records on their way: one compressed file per run, source, stream and part.
+
+    landing/<source>/<run>/<stream>/000001.jsonl.gz ...   parts, each whole or absent
+    landing/<source>/<run>/<stream>/report.json           written last: the read ran to its end
+
+Extraction is parallel and DuckDB has one writer; a landed file survives a crash and can be loaded
+again without the network. Lines are records and spans, told apart by `kind`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import FixSettings
+from pipeline.records import Part
+
+_PART = re.compile(r"^\d{6}\.jsonl\.gz$")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one finished read brought, and at what cost.
+
+    started_at  µs since 1970 UTC at its begin
+    seconds     wall time, waiting included
+    waited_s    of these, spent waiting for the server's limits
+    """
+
+    source: str
+    stream: str
+    run: str
+    via: str
+    started_at: int
+    records: int = 0
+    parts: int = 0
+    requests: int = 0
+    bytes: int = 0
+    retries: int = 0
+    waited_s: float = 0.0
+    seconds: float = 0.0
+    unavailable: str | None = None
+    blind_spots: tuple[str, ...] = ()
+
+
+class Landing:
+    """The landing folder of one community."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def stream(self, source: str, run: str, stream: str) -> Path:
+        """Folder of one read."""
+        return self.folder / source / run / stream
+
+    def write(self, source: str, run: str, stream: str, part: Part) -> Path:
+        """One part as one file: compressed, synced, then renamed to its name. Files get 0600."""
+        folder = self.stream(source, run, stream)
+        make_folder(folder)
+        number = 1 + max((int(f.name[:6]) for f in _parts(folder)), default=0)
+        file = folder / f"{number:06}.jsonl.gz"
+        text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in _lines(part))
+        write_whole(file, gzip.compress(text.encode("utf-8", "surrogatepass"), 5, mtime=0))
+        return file
+
+    def finish(self, report: Report) -> None:
+        """Mark a read as ended. Without this its watermark is not believed."""
+        folder = self.stream(report.source, report.run, report.stream)
+        make_folder(folder)
+        write_whole(folder / "report.json", json.dumps(asdict(report)).encode())
+
+    def reads(self) -> Iterator[Path]:
+        """Folders of all reads in order of their runs, oldest first."""
+        yield from sorted(
+            (f for f in self.folder.glob("*/*/*") if f.is_dir()),
+            key=lambda f: (f.parent.name, f.parent.parent.name, f.name),
+        )
+
+    def set_aside(self, read: Path) -> Path:
+        """Move one read out of the way, so that it is fetched again; returns where it is now."""
+        place = self.folder.parent / "damaged" / read.relative_to(self.folder)
+        make_folder(place.parent)
+        free = next(p for p in _numbered(place) if not p.exists())
+        read.rename(free)
+        return free
+
+
+def parts(read: Path) -> list[Path]:
+    """Whole part files of one read, in the order they were written."""
+    return sorted(_parts(read))
+
+
+def report(read: Path) -> Report | None:
+    """The report of one read; null while it has not ended."""
+    try:
+        tree = json.loads((read / "report.json").read_text())
+    except FileNotFoundError:
+        return None
+    tree["blind_spots"] = tuple(tree["blind_spots"])
+    return Report(**tree)
+
+
+def readable(file: Path) -> bool:
+    """Whether a part can be read to its end: checksum, encoding and JSON."""
+    try:
+        with gzip.open(file, "rt", encoding="utf-8", errors="surrogatepass") as lines:
+            for line in lines:
+                json.loads(line)
+    except (OSError, EOFError, ValueError, gzip.BadGzipFile):
+        return False
+    return True
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write beside, sync, rename: the file is there whole or not at all. Readable by us alone."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(file)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise FixSettings(f"cannot write {file}: {error.strerror}; free space or fix its folder's "
+                          "permissions, then run again: nothing was lost") from None  # fmt: skip
+    sync_folder(file.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """A folder only we can open."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise FixSettings(f"cannot make the folder {folder}: {error.strerror}; choose another "
+                          "`home` in hearth.toml or fix its permissions") from None  # fmt: skip
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in this folder survive a power loss."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _parts(folder: Path) -> list[Path]:
+    return [f for f in folder.iterdir() if _PART.match(f.name)] if folder.is_dir() else []
+
+
+def _numbered(place: Path) -> Iterator[Path]:
+    yield place
+    number = 2
+    while True:
+        yield place.with_name(f"{place.name}.{number}")
+        number += 1
+
+
+def _lines(part: Part) -> Iterator[dict[str, Any]]:
+    for record in part.records:
+        yield {
+            "kind": "record",
+            "stream": record.stream,
+            "key": record.key,
+            "container": record.container,
+            "at": record.at,
+            "mark": record.mark,
+            "seen_at": record.seen_at,
+            "gone": record.gone,
+            "payload": record.payload,
+        }
+    for span in part.spans:
+        yield {"kind": "span", **asdict(span)}
