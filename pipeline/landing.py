@@ -29,6 +29,7 @@ class Report:
     """What one finished read brought, and at what cost.
 
     started_at  µs since 1970 UTC at its begin
+    streams     the streams whose records it was to bring; their watermark may move
     seconds     wall time, waiting included
     waited_s    of these, spent waiting for the server's limits
     """
@@ -45,6 +46,7 @@ class Report:
     retries: int = 0
     waited_s: float = 0.0
     seconds: float = 0.0
+    streams: tuple[str, ...] = ()
     unavailable: str | None = None
     blind_spots: tuple[str, ...] = ()
 
@@ -66,7 +68,7 @@ class Landing:
         number = 1 + max((int(f.name[:6]) for f in _parts(folder)), default=0)
         file = folder / f"{number:06}.jsonl.gz"
         text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in _lines(part))
-        write_whole(file, gzip.compress(text.encode("utf-8", "surrogatepass"), 5, mtime=0))
+        write_whole(file, gzip.compress(text.encode("utf-8", "replace"), 5, mtime=0))
         return file
 
     def finish(self, report: Report) -> None:
@@ -102,14 +104,14 @@ def report(read: Path) -> Report | None:
         tree = json.loads((read / "report.json").read_text())
     except FileNotFoundError:
         return None
-    tree["blind_spots"] = tuple(tree["blind_spots"])
-    return Report(**tree)
+    lists = {name: tuple(tree[name]) for name in ("streams", "blind_spots")}
+    return Report(**{**tree, **lists})
 
 
 def readable(file: Path) -> bool:
     """Whether a part can be read to its end: checksum, encoding and JSON."""
     try:
-        with gzip.open(file, "rt", encoding="utf-8", errors="surrogatepass") as lines:
+        with gzip.open(file, "rt", encoding="utf-8") as lines:
             for line in lines:
                 json.loads(line)
     except (OSError, EOFError, ValueError, gzip.BadGzipFile):

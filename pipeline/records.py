@@ -37,8 +37,9 @@ class Span:
     """What has been read completely: keys `low` to `high` (inclusive) of a stream, as of `seen_at`.
 
     `keys`, where given, lists every key that exists in the span, so a known key that is not listed
-    is gone. Null says only that the span needs no second first fill. Spans without numbers
-    (`low` and `high` null) are about the whole container.
+    is gone. Spans without numbers (`low` and `high` null) are about the whole container. `covers`
+    says that the records themselves were read too, so the span needs no second first fill; a mere
+    list of keys does not cover.
     """
 
     stream: str
@@ -47,6 +48,7 @@ class Span:
     high: int | None = None
     container: str = ""
     keys: tuple[str, ...] | None = None
+    covers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

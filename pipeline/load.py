@@ -1,0 +1,255 @@
+"""Landed files into `raw`: newest version wins, tombstones for what is gone. Twice is once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline import landing
+from pipeline.landing import Landing, Report
+from pipeline.records import merge_ranges
+
+if TYPE_CHECKING:
+    import duckdb
+
+EVERYTHING = (-(2**62), 2**62)  # the range of a span that names no keys
+
+_LINE = {
+    "kind": "VARCHAR",
+    "stream": "VARCHAR",
+    "key": "VARCHAR",
+    "container": "VARCHAR",
+    "at": "BIGINT",
+    "mark": "VARCHAR",
+    "seen_at": "BIGINT",
+    "gone": "BOOLEAN",
+    "payload": "JSON",
+    "low": "BIGINT",
+    "high": "BIGINT",
+    "keys": "VARCHAR[]",
+    "covers": "BOOLEAN",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one load did.
+
+    changed  records that were new, different or gone
+    damaged  reads set aside because a part could not be read, as "source/run/stream"
+    """
+
+    files: int
+    changed: int
+    damaged: tuple[str, ...]
+
+
+def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = 200) -> Loaded:
+    """Bring every part that is not in `raw` yet into it, oldest run first.
+
+    A read with a damaged part is set aside whole: its other parts must not move the watermark past
+    what is missing, so that the next extraction fetches all of it again. `batch` files make one
+    transaction.
+    """
+    number = _one(db, "SELECT coalesce(max(load), 0) + 1 FROM raw.records")
+    files, damaged = 0, []
+    for read in list(landed.reads()):
+        known = {r[0] for r in db.execute("SELECT file FROM raw.files").fetchall()}
+        new = [f for f in landing.parts(read) if _name(landed, f) not in known]
+        if not all(landing.readable(f) for f in new):
+            damaged.append(str(read.relative_to(landed.folder)))
+            landed.set_aside(read)
+            continue
+        waiting = iter(new)
+        while some := list(islice(waiting, batch)):
+            _load_files(db, landed, read, some, number)
+        files += len(new)
+        _note_report(db, landing.report(read))
+    changed = _one(db, "SELECT count(*) FROM raw.records WHERE load = ?", number)
+    return Loaded(files, changed, tuple(damaged))
+
+
+def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) -> None:
+    """One bookmark a stream of this source, where `Bookmarks.read` finds them."""
+    landing.make_folder(folder)
+    streams = db.execute("SELECT DISTINCT stream FROM raw.records WHERE source = ?", [source])
+    for (stream,) in streams.fetchall():
+        rows = folder / f"{stream}.parquet"
+        db.execute(
+            "COPY (SELECT container, key, at, mark, gone_at IS NOT NULL AS gone, seen_at"
+            " FROM raw.records WHERE source = $source AND stream = $stream)"
+            f" TO '{_sql_text(rows)}' (FORMAT parquet)",
+            {"source": source, "stream": stream},
+        )
+        started = _one(
+            db,
+            "SELECT coalesce(max(started_at), 0) FROM raw.reads"
+            " WHERE source = ? AND list_contains(streams, ?)",
+            source,
+            stream,
+        )
+        spans: dict[str, list[tuple[int, int]]] = {}
+        for container, low, high in db.execute(
+            "SELECT container, low, high FROM raw.spans WHERE source = ? AND stream = ?",
+            [source, stream],
+        ).fetchall():
+            spans.setdefault(container, []).append((low, high))
+        rest = json.dumps({"spans": spans, "started": started}).encode()
+        landing.write_whole(rows.with_suffix(".json"), rest)
+
+
+def _load_files(
+    db: duckdb.DuckDBPyConnection, landed: Landing, read: Path, files: list[Path], number: int
+) -> None:
+    source, run, _ = read.relative_to(landed.folder).parts
+    db.begin()
+    try:
+        db.execute(
+            "CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM read_json($files,"
+            f" columns = {_LINE}, format = 'newline_delimited', maximum_object_size = 268435456)",
+            {"files": [str(f) for f in files]},
+        )
+        _merge_records(db, source, run, number)
+        _bury_the_unlisted(db, source, number)
+        _note_spans(db, source)
+        db.execute(
+            "INSERT INTO raw.files SELECT unnest($files), $run, now() AT TIME ZONE 'UTC'",
+            {"files": [_name(landed, f) for f in files], "run": run},
+        )
+        db.commit()
+    except BaseException:
+        db.rollback()
+        raise
+
+
+def _merge_records(db: duckdb.DuckDBPyConnection, source: str, run: str, number: int) -> None:
+    """The newest version of each key, over what is held. A tombstone keeps the last payload."""
+    db.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE merged AS
+        WITH newest AS (
+            SELECT * FROM incoming WHERE kind = 'record'
+            QUALIFY row_number() OVER (
+                PARTITION BY stream, key ORDER BY seen_at DESC, gone DESC, at DESC NULLS LAST
+            ) = 1
+        ),
+
+        last_payload AS (
+            SELECT stream, key, arg_max(payload, seen_at) AS payload
+            FROM incoming WHERE kind = 'record' AND NOT gone
+            GROUP BY stream, key
+        )
+
+        SELECT
+            $source AS source, n.stream, n.key, n.container,
+            CASE WHEN n.gone THEN greatest(n.at, o.at) ELSE n.at END AS at,
+            n.mark, n.seen_at,
+            coalesce(o.first_seen_at, n.seen_at) AS first_seen_at,
+            CASE WHEN n.gone THEN coalesce(o.gone_at, n.seen_at) END AS gone_at,
+            CASE WHEN n.gone THEN coalesce(p.payload, o.payload) ELSE n.payload END AS payload,
+            CASE
+                WHEN o.key IS NOT NULL AND n.gone = (o.gone_at IS NOT NULL)
+                AND (n.gone OR n.payload::VARCHAR = o.payload::VARCHAR) THEN o.load
+                ELSE $number
+            END AS load,
+            $run AS run
+        FROM newest AS n
+        LEFT JOIN last_payload AS p ON n.stream = p.stream AND n.key = p.key
+        LEFT JOIN raw.records AS o
+            ON o.source = $source AND n.stream = o.stream AND n.key = o.key
+        WHERE o.key IS NULL OR n.seen_at >= o.seen_at
+        """,
+        {"source": source, "number": number, "run": run},
+    )
+    db.execute(
+        "DELETE FROM raw.records USING merged AS m WHERE records.source = m.source"
+        " AND records.stream = m.stream AND records.key = m.key"
+    )
+    db.execute("INSERT INTO raw.records BY NAME SELECT * FROM merged")
+
+
+def _bury_the_unlisted(db: duckdb.DuckDBPyConnection, source: str, number: int) -> None:
+    """Tombstones for keys inside a complete list that the list does not name."""
+    db.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE lists AS
+        SELECT row_number() OVER () AS list, stream, container, low, high, seen_at, keys
+        FROM incoming WHERE kind = 'span' AND keys IS NOT NULL
+        """
+    )
+    db.execute("CREATE OR REPLACE TEMP TABLE listed AS SELECT list, unnest(keys) AS key FROM lists")
+    db.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE unlisted AS
+        SELECT r.stream, r.key, max(l.seen_at) AS seen_at
+        FROM raw.records AS r
+        INNER JOIN lists AS l
+            ON r.stream = l.stream AND r.container = l.container AND r.seen_at < l.seen_at
+            AND (l.low IS NULL OR try_cast(r.key AS BIGINT) BETWEEN l.low AND l.high)
+        ANTI JOIN listed AS k ON l.list = k.list AND r.key = k.key
+        WHERE r.source = $source AND r.gone_at IS NULL
+        GROUP BY r.stream, r.key
+        """,
+        {"source": source},
+    )
+    db.execute(
+        "UPDATE raw.records SET gone_at = u.seen_at, seen_at = u.seen_at, load = $number"
+        " FROM unlisted AS u"
+        " WHERE source = $source AND records.stream = u.stream AND records.key = u.key",
+        {"source": source, "number": number},
+    )
+
+
+def _note_spans(db: duckdb.DuckDBPyConnection, source: str) -> None:
+    """Remember what has been read completely, neighbouring ranges joined."""
+    held: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    new = db.execute(
+        "SELECT stream, container, coalesce(low, $low), coalesce(high, $high)"
+        " FROM incoming WHERE kind = 'span' AND covers",
+        {"low": EVERYTHING[0], "high": EVERYTHING[1]},
+    ).fetchall()
+    for stream, container, low, high in new:
+        held.setdefault((stream, container), []).append((low, high))
+    for (stream, container), ranges in held.items():
+        where = [source, stream, container]
+        old = db.execute(
+            "SELECT low, high FROM raw.spans WHERE source = ? AND stream = ? AND container = ?",
+            where,
+        ).fetchall()
+        db.execute(
+            "DELETE FROM raw.spans WHERE source = ? AND stream = ? AND container = ?", where
+        )
+        for low, high in merge_ranges(ranges + old):
+            db.execute("INSERT INTO raw.spans VALUES (?, ?, ?, ?, ?)", [*where, low, high])
+
+
+def _note_report(db: duckdb.DuckDBPyConnection, report: Report | None) -> None:
+    """One row a finished read; the streams it brought records of share its watermark."""
+    if report is None:
+        return
+    row = asdict(report)
+    names = ", ".join(f.name for f in fields(Report))
+    values = ", ".join(f"${f.name}" for f in fields(Report))
+    db.execute(
+        f"INSERT INTO raw.reads ({names}) SELECT {values} WHERE NOT EXISTS (FROM raw.reads"
+        " WHERE source = $source AND stream = $stream AND run = $run)",
+        row,
+    )
+
+
+def _name(landed: Landing, file: Path) -> str:
+    return file.relative_to(landed.folder).as_posix()
+
+
+def _one(db: duckdb.DuckDBPyConnection, sql: str, *values: object) -> int:
+    row = db.execute(sql, list(values)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _sql_text(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
