@@ -1,0 +1,186 @@
+"""Typed staging and marts out of `raw`, in the order their SQL asks for, in one transaction.
+
+`sql/staging/<platform>/<table>.sql` is one platform's rows of `staging.<table>`; the table is the
+union of its files. Only records whose content changed since the last build are typed again.
+`sql/marts/<table>.sql` is one SELECT; marts are built whole. Neither asks the clock: the moment a
+build speaks of is `as_of()`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.contracts import FOLDER as EXPECTATIONS
+from pipeline.contracts import Contract, contracts
+from pipeline.settings import Community
+
+if TYPE_CHECKING:
+    import duckdb
+
+SQL = Path(__file__).parents[1] / "sql"
+
+
+def build(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) -> None:
+    """Bring staging up to date with `raw` and build the marts as of a moment (aware datetime).
+
+    Readers of this file see all of it or nothing. Where the definitions changed since the last
+    build, staging is typed anew from every record.
+    """
+    last_load, definitions = _last_build(db)
+    since = last_load if definitions == fingerprint() else 0
+    set_scene(db, community, as_of)
+    db.begin()
+    try:
+        db.execute("SET VARIABLE since_load = ?", [since])
+        for contract in _in_order(contracts().values()):
+            if contract.build == "merge":
+                _merge(db, contract, whole=since == 0)
+            elif contract.build == "replace":
+                _replace(db, contract)
+        _note_build(db, as_of)
+        db.commit()
+    except BaseException:
+        db.rollback()
+        raise
+
+
+def rebuild_after(db: duckdb.DuckDBPyConnection, changed: str) -> None:
+    """Build again what reads the table `changed`, directly or not (scores feed digest items)."""
+    stale = {changed}
+    for contract in _in_order(contracts().values()):
+        if contract.build == "replace" and stale & sources_of(contract.table):
+            stale.add(contract.table)
+            _replace(db, contract)
+
+
+def set_scene(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) -> None:
+    """What SQL may ask for: macros, the moment, and the community's settings."""
+    db.execute((SQL / "macros.sql").read_text(encoding="utf-8"))
+    db.execute("SET VARIABLE as_of = ?::TIMESTAMP", [as_of.astimezone(UTC).replace(tzinfo=None)])
+    db.execute("SET VARIABLE time_zone = ?", [community.time_zone])
+    db.execute("SET VARIABLE bots = ?::VARCHAR[]", [list(community.bots)])
+    digest = community.digest
+    db.execute("SET VARIABLE overdue_h = ?::DOUBLE", [digest.overdue_h])
+    db.execute("SET VARIABLE newcomer_overdue_h = ?::DOUBLE", [digest.newcomer_overdue_h])
+    db.execute("DELETE FROM raw.sources")
+    for name, source in community.sources.items():
+        db.execute("INSERT INTO raw.sources VALUES (?, ?, ?)", [name, source.platform, source.url])
+
+
+def check_shape(db: duckdb.DuckDBPyConnection) -> list[str]:
+    """One sentence for every SQL file whose columns or types differ from its contract.
+
+    Run over empty tables (`warehouse.prepare` and `set_scene` first): binding alone tells. A
+    platform's staging file may leave columns out; a mart may not.
+    """
+    db.execute("SET VARIABLE since_load = 0")
+    problems = []
+    for contract in contracts().values():
+        for file in files_of(contract):
+            name = f"{file.relative_to(SQL)} against {contract.table}"
+            problems += [f"{name}: {what}" for what in _misfits(db, contract, file)]
+    return problems
+
+
+def _misfits(db: duckdb.DuckDBPyConnection, contract: Contract, file: Path) -> Iterator[str]:
+    import duckdb
+
+    try:
+        rows = db.execute(f"DESCRIBE {_select(file)}").fetchall()
+    except duckdb.Error as error:
+        yield str(error)
+        return
+    found = {name: kind for name, kind, *_ in rows}
+    wanted = {name: column.type for name, column in contract.columns.items()}
+    yield from (f"unknown column {name}" for name in found if name not in wanted)
+    for name, kind in wanted.items():
+        if name not in found:
+            if contract.build == "replace":
+                yield f"no column {name}"
+        elif found[name] != kind and found[name] != '"NULL"':
+            yield f"{name} is {found[name]}, the contract says {kind}"
+
+
+def files_of(contract: Contract) -> list[Path]:
+    """The SQL files a table is made by: one a platform for staging, one for a mart."""
+    if contract.build == "merge":
+        return sorted((SQL / contract.schema_name).glob(f"*/{contract.name}.sql"))
+    if contract.build == "replace":
+        return [SQL / contract.schema_name / f"{contract.name}.sql"]
+    return []
+
+
+@cache
+def sources_of(table: str) -> frozenset[str]:
+    """The tables that a table's SQL reads."""
+    import sqlglot
+    from sqlglot import exp
+
+    names = set()
+    for file in files_of(contracts()[table]):
+        tree = sqlglot.parse_one(file.read_text(encoding="utf-8"), dialect="duckdb")
+        names |= {f"{t.db}.{t.name}" for t in tree.find_all(exp.Table) if t.db}
+    return frozenset(names)
+
+
+@cache
+def fingerprint() -> str:
+    """Changes when any SQL file or contract does."""
+    digest = hashlib.sha256()
+    for file in sorted([*SQL.rglob("*.sql"), *EXPECTATIONS.glob("*.yaml")]):
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _in_order(tables: Iterable[Contract]) -> list[Contract]:
+    by_name: Mapping[str, Contract] = {c.table: c for c in tables}
+    graph = {name: sorted(sources_of(name) & set(by_name)) for name in sorted(by_name)}
+    return [by_name[name] for name in TopologicalSorter(graph).static_order()]
+
+
+def _merge(db: duckdb.DuckDBPyConnection, contract: Contract, *, whole: bool) -> None:
+    """Type the changed records again: every row a changed record once gave goes, its new ones come.
+
+    A record may give no row (a message that lost its last reaction), so what is deleted follows
+    the records, not the rows."""
+    if whole:
+        db.execute(f"DROP TABLE {contract.table}")
+        db.execute(contract.ddl())
+    else:
+        db.execute(
+            f"DELETE FROM {contract.table} AS t USING raw.changed AS c"
+            " WHERE t.source = c.source AND t.record = c.record"
+        )
+    for file in files_of(contract):
+        db.execute(f"INSERT INTO {contract.table} BY NAME {_select(file)}")
+
+
+def _replace(db: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    columns = ", ".join(f'"{name}"' for name in contract.columns)
+    (file,) = files_of(contract)
+    db.execute(f"CREATE OR REPLACE TABLE {contract.table} AS SELECT {columns} FROM ({_select(file)})")
+
+
+def _select(file: Path) -> str:
+    return file.read_text(encoding="utf-8").strip().rstrip(";")
+
+
+def _last_build(db: duckdb.DuckDBPyConnection) -> tuple[int, str]:
+    row = db.execute(
+        "SELECT load, definitions FROM raw.builds ORDER BY built_at DESC LIMIT 1"
+    ).fetchone()
+    return (row[0], row[1]) if row else (0, "")
+
+
+def _note_build(db: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
+    db.execute(
+        "INSERT INTO raw.builds SELECT now() AT TIME ZONE 'UTC', getvariable('as_of')::TIMESTAMP,"
+        " (SELECT coalesce(max(load), 0) FROM raw.records), ?",
+        [fingerprint()],
+    )

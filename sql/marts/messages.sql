@@ -1,0 +1,55 @@
+-- Where a message's place is not known, it is taken for private: better not counted than told.
+WITH reacted AS (
+    SELECT source, message_id, count(*) AS reactions
+    FROM staging.reactions
+    WHERE removed_at IS NULL AND emoji <> 'like'
+    GROUP BY ALL
+),
+
+placed AS (
+    SELECT
+        m.*,
+        coalesce(m.channel_id, t.channel_id) AS place_id,
+        coalesce(m.position = 1, m.message_id = m.thread_id) AS is_first,
+        coalesce(t.is_private, FALSE) OR m.kind = 'whisper' AS is_in_private_thread,
+        coalesce(
+            m.deleted_at, m.gone_at, CASE WHEN t.holds_messages THEN coalesce(t.deleted_at, t.gone_at) END
+        ) AS ended_at
+    FROM staging.messages AS m
+    LEFT JOIN staging.threads AS t ON m.source = t.source AND m.thread_id = t.thread_id
+    WHERE m.created_at <= as_of()
+),
+
+judged AS (
+    SELECT
+        p.*,
+        p.ended_at IS NOT NULL AS is_deleted,
+        p.is_in_private_thread OR coalesce(c.is_private, TRUE) AS is_private,
+        p.account_id IS NULL OR coalesce(is_human(a.is_bot, a.is_staged, a.username), TRUE) AS is_human,
+        coalesce(a.is_staff, FALSE) AS is_staff
+    FROM placed AS p
+    LEFT JOIN staging.channels AS c ON p.source = c.source AND p.place_id = c.channel_id
+    LEFT JOIN staging.accounts AS a ON p.source = a.source AND p.account_id = a.account_id
+)
+
+SELECT
+    j.source,
+    j.message_id,
+    j.thread_id,
+    j.place_id AS channel_id,
+    person_id(j.source, j.account_id) AS person_id,
+    j.created_at,
+    local_day(j.created_at) AS created_day,
+    j.kind,
+    j.is_first,
+    j.is_human AND NOT j.is_automatic AS is_human,
+    j.is_staff,
+    j.is_private,
+    j.is_deleted,
+    j.kind = 'regular' AND NOT j.is_private AND NOT j.is_deleted AS is_countable,
+    j.ended_at AS deleted_at,
+    j.edited_at,
+    greatest(j.likes, coalesce(r.reactions, 0)) AS likes,
+    coalesce(length(j.body), 0) AS characters
+FROM judged AS j
+LEFT JOIN reacted AS r ON j.source = r.source AND j.message_id = r.message_id

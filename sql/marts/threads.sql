@@ -1,0 +1,79 @@
+WITH beginnings AS (
+    SELECT
+        source, thread_id, is_human, is_private, is_deleted, is_countable,
+        row_number() OVER (PARTITION BY source, person_id ORDER BY created_at, message_id) = 1
+        AND person_id IS NOT NULL AS is_by_newcomer,
+        is_first
+    FROM marts.messages
+    WHERE is_countable OR is_first
+),
+
+answers AS (
+    SELECT
+        l.source, l.thread_id,
+        min(l.created_at) AS first_response_at,
+        arg_min(l.rule, (l.created_at, l.message_id)) AS first_response_rule,
+        arg_min(m.person_id, (l.created_at, l.message_id)) AS first_response_by
+    FROM marts.links AS l
+    INNER JOIN marts.messages AS m ON l.source = m.source AND l.message_id = m.message_id
+    GROUP BY ALL
+),
+
+inside AS (
+    SELECT
+        source, thread_id,
+        count(*) FILTER (is_countable) AS messages,
+        count(DISTINCT person_id) FILTER (is_countable AND is_human) AS people,
+        min(created_at) FILTER (is_countable AND NOT is_human AND NOT is_first) AS first_bot_response_at,
+        max(created_at) FILTER (is_countable) AS last_message_at,
+        arg_max(person_id, (created_at, message_id)) FILTER (is_countable AND is_human) AS last_person_id,
+        count(*) FILTER (is_countable AND is_human) AS human_messages
+    FROM marts.messages
+    GROUP BY ALL
+),
+
+solved AS (
+    SELECT
+        s.source, s.thread_id,
+        min(s.accepted_at) AS solved_at,
+        bool_and(m.person_id IS NOT DISTINCT FROM person_id(t.source, t.account_id)) AS is_solved_by_author
+    FROM staging.solutions AS s
+    INNER JOIN staging.threads AS t ON s.source = t.source AND s.thread_id = t.thread_id
+    INNER JOIN marts.messages AS m ON s.source = m.source AND s.message_id = m.message_id AND m.is_countable
+    WHERE s.gone_at IS NULL AND coalesce(s.accepted_at, as_of()) <= as_of()
+    GROUP BY ALL
+)
+
+SELECT
+    t.source,
+    t.thread_id,
+    t.channel_id,
+    person_id(t.source, t.account_id) AS person_id,
+    t.created_at,
+    local_day(t.created_at) AS created_day,
+    b.is_human AS is_by_human,
+    b.is_by_newcomer,
+    b.is_private,
+    coalesce(t.deleted_at, t.gone_at) IS NOT NULL AS is_deleted,
+    t.is_closed,
+    b.is_countable AND coalesce(t.deleted_at, t.gone_at) IS NULL AS is_countable,
+    i.messages,
+    i.people,
+    t.views,
+    a.first_response_at,
+    a.first_response_rule,
+    a.first_response_by,
+    i.first_bot_response_at,
+    greatest(hours_between(t.created_at, a.first_response_at), 0) AS time_to_first_response_h,
+    a.first_response_at IS NOT NULL AS has_response,
+    i.last_message_at,
+    i.human_messages > 1 AND i.last_person_id IS NOT DISTINCT FROM person_id(t.source, t.account_id) AS is_author_last,
+    s.thread_id IS NOT NULL AS is_solved,
+    coalesce(s.is_solved_by_author, FALSE) AS is_solved_by_author,
+    s.solved_at
+FROM staging.threads AS t
+INNER JOIN beginnings AS b ON t.source = b.source AND t.thread_id = b.thread_id AND b.is_first
+INNER JOIN inside AS i ON t.source = i.source AND t.thread_id = i.thread_id
+LEFT JOIN answers AS a ON t.source = a.source AND t.thread_id = a.thread_id
+LEFT JOIN solved AS s ON t.source = s.source AND t.thread_id = s.thread_id
+WHERE t.created_at <= as_of()

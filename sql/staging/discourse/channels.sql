@@ -1,0 +1,11 @@
+SELECT
+    source,
+    record,
+    key AS channel_id,
+    payload ->> 'name' AS name,
+    'category' AS kind,
+    nullif(payload ->> 'parent_category_id', '') AS parent_id,
+    coalesce(flag(payload ->> 'read_restricted'), FALSE) AS is_private,
+    gone_at
+FROM raw.changed
+WHERE platform = 'discourse' AND stream = 'categories' AND payload IS NOT NULL

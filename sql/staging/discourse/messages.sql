@@ -1,0 +1,45 @@
+-- post_type: 1 regular, 2 moderator action, 3 small action (empty), 4 whisper. `version` counts
+-- public edits from 1. A post its author deleted says so until it is deleted for real a day later.
+SELECT
+    source,
+    record,
+    key AS message_id,
+    payload ->> 'topic_id' AS thread_id,
+    NULL AS channel_id,
+    payload ->> 'user_id' AS account_id,
+    CASE payload ->> 'post_type'
+        WHEN '1' THEN 'regular'
+        WHEN '2' THEN 'moderator'
+        WHEN '3' THEN 'system'
+        WHEN '4' THEN 'whisper'
+        ELSE 'unknown'
+    END AS kind,
+    try_cast(payload ->> 'post_number' AS INTEGER) AS position,
+    payload ->> 'reply_to_post_number' AS reply_to,
+    discourse_at(payload, 'created') AS created_at,
+    CASE WHEN try_cast(payload ->> 'version' AS INTEGER) > 1 THEN discourse_at(payload, 'updated') END AS edited_at,
+    coalesce(
+        discourse_at(payload, 'deleted'),
+        CASE WHEN flag(payload ->> 'user_deleted') THEN discourse_at(payload, 'updated') END
+    ) AS deleted_at,
+    gone_at,
+    coalesce(flag(payload ->> 'hidden'), FALSE) AS is_hidden,
+    coalesce(flag(payload ->> 'is_auto_generated'), FALSE) AS is_automatic,
+    coalesce(
+        try_cast(payload ->> 'like_count' AS INTEGER),
+        list_sum(list_transform(
+            list_filter(
+                from_json(payload -> 'actions_summary', '[{"id":"INTEGER","count":"INTEGER"}]'),
+                LAMBDA action: action.id = 2
+            ),
+            LAMBDA action: action.count
+        ))::INTEGER,
+        0
+    ) AS likes,
+    coalesce(payload ->> 'raw', payload ->> 'cooked') AS body,
+    CASE WHEN (payload ->> 'raw') IS NULL THEN 'html' ELSE 'markdown' END AS form,
+    NULL::VARCHAR[] AS mentioned_accounts,
+    NULL::VARCHAR[] AS quoted_messages,
+    url || '/t/' || (payload ->> 'topic_id') || '/' || (payload ->> 'post_number') AS url
+FROM raw.changed
+WHERE platform = 'discourse' AND stream = 'posts' AND payload IS NOT NULL

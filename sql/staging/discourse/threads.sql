@@ -1,0 +1,24 @@
+-- By REST a topic list names its author only as the first poster; a topic read names it outright.
+SELECT
+    source,
+    record,
+    key AS thread_id,
+    nullif(payload ->> 'category_id', '') AS channel_id,
+    coalesce(
+        payload ->> 'user_id',
+        payload ->> '$.details.created_by.id',
+        payload ->> '$.posters[0].user_id'
+    ) AS account_id,
+    payload ->> 'title' AS title,
+    discourse_at(payload, 'created') AS created_at,
+    (payload ->> 'archetype') = 'private_message' AS is_private,
+    coalesce(flag(payload ->> 'visible'), TRUE) AS is_listed,
+    coalesce(flag(payload ->> 'closed'), FALSE) OR coalesce(flag(payload ->> 'archived'), FALSE) AS is_closed,
+    coalesce(flag(payload ->> 'pinned_globally'), FALSE) OR (payload ->> 'archetype') = 'banner' AS is_announcement,
+    try_cast(payload ->> 'views' AS BIGINT) AS views,
+    discourse_at(payload, 'deleted') AS deleted_at,
+    gone_at,
+    TRUE AS holds_messages,
+    url || '/t/' || key AS url
+FROM raw.changed
+WHERE platform = 'discourse' AND stream = 'topics' AND payload IS NOT NULL

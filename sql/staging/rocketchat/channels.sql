@@ -1,0 +1,16 @@
+-- A room of type c is public, p a private group. A discussion is a room with a parent (prid).
+SELECT
+    source,
+    record,
+    key AS channel_id,
+    coalesce(payload ->> 'fname', payload ->> 'name', key) AS name,
+    CASE
+        WHEN (payload ->> 'prid') IS NOT NULL THEN 'discussion'
+        WHEN (payload ->> 't') = 'c' THEN 'room'
+        ELSE 'group'
+    END AS kind,
+    payload ->> 'prid' AS parent_id,
+    coalesce(payload ->> 't', 'p') <> 'c' AS is_private,
+    gone_at
+FROM raw.changed
+WHERE platform = 'rocketchat' AND stream = 'rooms' AND payload IS NOT NULL

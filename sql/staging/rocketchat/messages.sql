@@ -1,0 +1,38 @@
+-- A truthy t is a system message, but for e2e (encrypted) and rm (the stub of a deleted message).
+SELECT
+    source,
+    record,
+    key AS message_id,
+    coalesce(payload ->> 'tmid', key) AS thread_id,
+    container AS channel_id,
+    payload ->> '$.u._id' AS account_id,
+    CASE coalesce(payload ->> 't', '')
+        WHEN '' THEN 'regular'
+        WHEN 'rm' THEN 'regular'
+        WHEN 'e2e' THEN 'encrypted'
+        ELSE 'system'
+    END AS kind,
+    NULL::INTEGER AS position,
+    NULL AS reply_to,
+    utc(payload ->> 'ts') AS created_at,
+    utc(payload ->> 'editedAt') AS edited_at,
+    CASE WHEN (payload ->> 't') = 'rm' THEN coalesce(utc(payload ->> 'editedAt'), first_seen_at) END AS deleted_at,
+    gone_at,
+    FALSE AS is_hidden,
+    (payload -> 'bot') IS NOT NULL AS is_automatic,
+    0 AS likes,
+    CASE WHEN (payload ->> 't') = 'e2e' THEN NULL ELSE payload ->> 'msg' END AS body,
+    'markdown' AS form,
+    payload ->> '$.mentions[*]._id' AS mentioned_accounts,
+    list_filter(
+        list_transform(
+            payload ->> '$.attachments[*].message_link',
+            LAMBDA link: regexp_extract(link, '[?&]msg=([A-Za-z0-9]+)', 1)
+        ),
+        LAMBDA id: id <> ''
+    ) AS quoted_messages,
+    NULL AS url
+FROM raw.changed
+WHERE
+    platform = 'rocketchat' AND stream = 'messages' AND payload IS NOT NULL
+    AND NOT coalesce(flag(payload ->> '_hidden'), FALSE)

@@ -1,0 +1,26 @@
+-- Reactions name people by user name and carry no time; whoever was renamed since keeps the old name.
+WITH emojis AS (
+    SELECT
+        source,
+        record,
+        key AS message_id,
+        payload,
+        unnest(json_keys(payload -> 'reactions')) AS emoji
+    FROM raw.changed
+    WHERE
+        platform = 'rocketchat' AND stream = 'messages' AND json_type(payload -> 'reactions') = 'OBJECT'
+        AND gone_at IS NULL
+)
+
+SELECT
+    source,
+    record,
+    message_id,
+    NULL AS account_id,
+    unnest(
+        (payload -> 'reactions' -> emoji ->> '$.usernames[*]')::VARCHAR[]
+    ) AS username,
+    regexp_replace(emoji, '_tone[1-5]:$', ':') AS emoji,
+    NULL::TIMESTAMP AS created_at,
+    NULL::TIMESTAMP AS removed_at
+FROM emojis
