@@ -6,10 +6,29 @@ its settings model in `pipeline/settings.py`, and its files in `sql/staging/`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 from pipeline.records import Bookmarks, Part, StreamPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a probe of a source found out. `fix` says how to mend what is not "ok"."""
+
+    level: Literal["ok", "warn", "fail"]
+    text: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What reading a source would cost: requests by stream, and seconds under our budget."""
+
+    requests: int
+    seconds: float
+    by_stream: Mapping[str, int] = field(default_factory=dict)
 
 
 class Source(Protocol):
