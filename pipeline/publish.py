@@ -1,0 +1,142 @@
+"""A night becomes files that never change, and a pointer that flips.
+
+    published/community-<run>.duckdb    no names, no text: for the data team
+    published/restricted-<run>.duckdb   names, texts, flags: for those who judge
+    published/current.duckdb            link to the newest community file
+    published/restricted.duckdb         link to the newest restricted file
+    published/manifest.json             which run, which files, their checksums and row counts
+
+Readers open the links read-only, whenever they like: nobody writes to a published file, so no lock
+is ever in anybody's way. A reader that stays connected keeps its night and sees the next one when
+it connects again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.contracts import Contract, contracts
+from pipeline.errors import ContractBroken
+from pipeline.landing import make_folder, sync_folder, write_whole
+from pipeline.settings import Community
+
+if TYPE_CHECKING:
+    import duckdb
+
+STORAGE = "v1.0.0"  # the oldest format DuckDB 2 writes: every 1.x driver reads it
+FILES = {"community": "current.duckdb", "restricted": "restricted.duckdb"}
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFile:
+    """One published file. `rows` counts each table; `sha256` is of the file's bytes."""
+
+    name: str
+    sha256: str
+    bytes: int
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What `manifest.json` says of the newest night."""
+
+    run: str
+    as_of: str
+    community: PublishedFile
+    restricted: PublishedFile
+
+
+def publish(
+    db: duckdb.DuckDBPyConnection, community: Community, run: str, as_of: datetime
+) -> Manifest:
+    """Write tonight's files, open each once read-only, then flip the links.
+
+    The links and the manifest change only when both files are whole and readable. Older nights
+    beyond `keep_nights` are removed.
+    """
+    folder = community.home / "published"
+    make_folder(folder)
+    written = {audience: _write(db, folder, audience, run) for audience in FILES}
+    manifest = Manifest(run, as_of.isoformat(), written["community"], written["restricted"])
+    for audience, link in FILES.items():
+        _flip(folder / link, written[audience].name)
+    write_whole(folder / "manifest.json", json.dumps(asdict(manifest), indent=2).encode())
+    _forget_old_nights(folder, community.keep_nights)
+    return manifest
+
+
+def _write(
+    db: duckdb.DuckDBPyConnection, folder: Path, audience: str, run: str
+) -> PublishedFile:
+    tables = [c for c in contracts().values() if c.publish == audience]
+    name = f"{audience}-{run}.duckdb"
+    beside = folder / f".{name}"
+    beside.unlink(missing_ok=True)
+    db.execute(f"ATTACH '{_sql_text(beside)}' AS night (STORAGE_VERSION '{STORAGE}')")
+    try:
+        _copy(db, tables)
+    finally:
+        db.execute("DETACH night")
+    beside.chmod(0o600)
+    rows = _query_once(beside, tables)
+    digest = _sync_and_hash(beside)
+    beside.replace(folder / name)
+    sync_folder(folder)
+    return PublishedFile(name, digest, (folder / name).stat().st_size, rows)
+
+
+def _copy(db: duckdb.DuckDBPyConnection, tables: Iterable[Contract]) -> None:
+    """Tables in the order of their keys, with their comments. A fresh file holds no dead rows."""
+    for contract in tables:
+        db.execute(f"CREATE SCHEMA IF NOT EXISTS night.{contract.schema_name}")
+        key = ", ".join(f'"{name}"' for name in contract.key)
+        db.execute(
+            f"CREATE TABLE night.{contract.table} AS FROM {contract.table} ORDER BY {key}"
+        )
+        for comment in contract.comments():
+            db.execute(comment.replace(contract.table, f"night.{contract.table}", 1))
+
+
+def _query_once(file: Path, tables: list[Contract]) -> dict[str, int]:
+    import duckdb
+
+    with duckdb.connect(file, read_only=True) as reader:
+        rows = {}
+        for contract in tables:
+            found = reader.execute(f"SELECT count(*) FROM {contract.table}").fetchone()
+            if found is None:
+                raise ContractBroken(f"{file}: {contract.table} cannot be counted")
+            rows[contract.table] = found[0]
+        return rows
+
+
+def _sync_and_hash(file: Path) -> str:
+    with file.open("rb") as content:
+        os.fsync(content.fileno())
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _flip(link: Path, target: str) -> None:
+    beside = link.with_name(f".{link.name}")
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(target)
+    beside.replace(link)
+    sync_folder(link.parent)
+
+
+def _forget_old_nights(folder: Path, keep: int) -> None:
+    for audience in FILES:
+        for old in sorted(folder.glob(f"{audience}-*.duckdb"))[:-keep]:
+            old.unlink()
+
+
+def _sql_text(path: Path) -> str:
+    return str(path).replace("'", "''")

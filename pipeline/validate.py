@@ -1,0 +1,190 @@
+"""The contracts as Great Expectations suites, run against the work file; Data Docs kept.
+
+A broken critical rule stops the publish; a warning goes on. Importing Great Expectations takes
+seconds, so nothing here does before it is needed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.contracts import Column, Contract, Severity, contracts
+from pipeline.landing import make_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One expectation that did not hold. `says` is the contract's own sentence."""
+
+    table: str
+    rule: str
+    severity: Severity
+    says: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What a validation found, and where its Data Docs lie."""
+
+    checked: int
+    broken: tuple[Broken, ...]
+    docs: Path
+
+    @property
+    def critical(self) -> tuple[Broken, ...]:
+        """What stops the publish."""
+        return tuple(b for b in self.broken if b.severity == "critical")
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One expectation of a contract, before Great Expectations has a class for it."""
+
+    rule: str
+    says: str
+    severity: Severity
+    kind: str
+    arguments: Mapping[str, Any]
+
+
+def promises(contract: Contract) -> Iterator[Promise]:
+    """Every expectation a contract makes, in a fixed order."""
+    columns = list(contract.columns)
+    yield Promise("columns", f"The columns are {', '.join(columns)}.", "critical",
+                  "ExpectTableColumnsToMatchSet", {"column_set": columns})  # fmt: skip
+    yield Promise("key", f"No two rows share {', '.join(contract.key)}.", "critical",
+                  "UnexpectedRowsExpectation", {"unexpected_rows_query": _repeated(contract)})  # fmt: skip
+    if contract.rows_from is not None:
+        yield Promise("rows", f"There are at least {contract.rows_from} rows.", "warning",
+                      "ExpectTableRowCountToBeBetween", {"min_value": contract.rows_from})  # fmt: skip
+    for name, column in contract.columns.items():
+        yield from _column_promises(name, column)
+    for name, rule in contract.rules.items():
+        query = f"SELECT * FROM {{batch}} WHERE NOT ({rule.sql})"
+        yield Promise(name, rule.says, rule.severity,
+                      "UnexpectedRowsExpectation", {"unexpected_rows_query": query})  # fmt: skip
+
+
+def validate(file: Path, docs: Path) -> Validation:
+    """Check every table of the work file against its contract. The file must not be open.
+
+    Data Docs, one self-contained static site, are written into the folder `docs`.
+    """
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    import great_expectations as gx
+
+    make_folder(docs)
+    context = gx.get_context(mode="ephemeral")
+    context.add_data_docs_site("night", _site(docs))
+    context.variables.progress_bars = {"globally": False}
+    source = _data_source(context, file)
+    wanted = {c.table: list(promises(c)) for c in contracts().values()}
+    definitions = [
+        _definition(context, source, contracts()[table], promised)
+        for table, promised in wanted.items()
+    ]
+    checkpoint = gx.Checkpoint(name="night", validation_definitions=definitions)
+    outcome = context.checkpoints.add(checkpoint).run()
+    context.build_data_docs()
+    broken = [b for result in outcome.run_results.values() for b in _broken(result)]
+    return Validation(sum(map(len, wanted.values())), tuple(broken), docs / "index.html")
+
+
+def _site(docs: Path) -> dict[str, Any]:
+    backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)}
+    return {
+        "class_name": "SiteBuilder",
+        "store_backend": backend,
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+    }
+
+
+def _data_source(context: Any, file: Path) -> Any:
+    """The work file, read-only. Every connection is closed after use: DuckDB refuses a second
+    connection with another configuration in the same process."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    if not event.contains(Engine, "after_cursor_execute", _buffer_result):
+        event.listen(Engine, "after_cursor_execute", _buffer_result)
+    return context.data_sources.add_sql(
+        name="work",
+        connection_string=f"duckdb:///{file}?pool=null",
+        kwargs={"connect_args": {"read_only": True}},
+    )
+
+
+def _buffer_result(
+    connection: Any, cursor: Any, statement: Any, parameters: Any, context: Any, many: Any
+) -> None:
+    """Great Expectations reads results after it has closed their connection, which DuckDB does
+    not forgive: fetch them whole at once."""
+    from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
+
+    if connection.dialect.name == "duckdb" and cursor.description:
+        rows = cursor.fetchall()
+        context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(
+            cursor, initial_buffer=rows
+        )
+
+
+def _definition(context: Any, source: Any, contract: Contract, wanted: list[Promise]) -> Any:
+    import great_expectations as gx
+    import great_expectations.expectations as gxe
+
+    expectations = [
+        getattr(gxe, promise.kind)(
+            **promise.arguments,
+            meta={"rule": promise.rule, "says": promise.says, "severity": promise.severity},
+        )
+        for promise in wanted
+    ]
+    suite = gx.ExpectationSuite(name=contract.table, expectations=expectations)
+    asset = source.add_table_asset(
+        name=contract.table, table_name=contract.name, schema_name=contract.schema_name
+    )
+    return context.validation_definitions.add(
+        gx.ValidationDefinition(
+            name=contract.table,
+            data=asset.add_batch_definition_whole_table("all"),
+            suite=context.suites.add(suite),
+        )
+    )
+
+
+def _broken(result: Any) -> Iterator[Broken]:
+    for outcome in result.results:
+        if not outcome.success:
+            meta = outcome.expectation_config.meta
+            found = outcome.result.get("unexpected_count") or outcome.result.get("observed_value")
+            yield Broken(
+                result.suite_name,
+                meta["rule"],
+                meta["severity"],
+                meta["says"],
+                found if isinstance(found, int) else 0,
+            )
+
+
+def _column_promises(name: str, column: Column) -> Iterator[Promise]:
+    if column.required:
+        yield Promise(f"{name}_required", f"{name} is never null.", "critical",
+                      "ExpectColumnValuesToNotBeNull", {"column": name})  # fmt: skip
+    if column.values:
+        yield Promise(f"{name}_values", f"{name} is one of {', '.join(column.values)}.", "critical",
+                      "ExpectColumnValuesToBeInSet",
+                      {"column": name, "value_set": list(column.values)})  # fmt: skip
+    if column.low is not None or column.high is not None:
+        yield Promise(f"{name}_range", f"{name} lies in its range.", "critical",
+                      "ExpectColumnValuesToBeBetween",
+                      {"column": name, "min_value": column.low, "max_value": column.high})  # fmt: skip
+
+
+def _repeated(contract: Contract) -> str:
+    key = ", ".join(f'"{name}"' for name in contract.key)
+    return f"SELECT {key}, count(*) AS n FROM {{batch}} GROUP BY {key} HAVING count(*) > 1"
