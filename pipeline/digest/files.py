@@ -1,0 +1,62 @@
+"""A digest as files: the page, its text and what programs read, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from pipeline.digest.edition import Edition
+from pipeline.digest.render import (
+    render_html,
+    render_json,
+    render_markdown,
+    render_rss,
+    render_text,
+)
+from pipeline.errors import FixSettings
+
+
+def deliver_files(edition: Edition, folder: Path, languages: tuple[str, ...]) -> list[Path]:
+    """Write `<folder>/<night>-<audience>/digest.html`, `.txt`, `.md`, `.json`, `feed.xml`.
+
+    The first language has the plain names, another one `digest.<language>.html` and so on. The
+    folder of the same night and audience is replaced. Returns the paths, the page first.
+    """
+    target = folder / f"{edition.night:%Y-%m-%d}-{edition.audience}"
+    texts = _texts(edition, languages)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".digest-", dir=folder))
+        try:
+            for name, text in texts.items():
+                (beside / name).write_text(text, encoding="utf-8")
+            beside.chmod(0o750)
+            _swap(beside, target)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        raise FixSettings(f"{folder}: the digest cannot be written: {error}") from error
+    return [target / name for name in texts]
+
+
+def _texts(edition: Edition, languages: tuple[str, ...]) -> dict[str, str]:
+    texts = {}
+    for language in languages:
+        mark = "" if language == languages[0] else f".{language}"
+        texts[f"digest{mark}.html"] = render_html(edition, language)
+        texts[f"digest{mark}.txt"] = render_text(edition, language)
+        texts[f"digest{mark}.md"] = render_markdown(edition, language)
+        texts[f"feed{mark}.xml"] = render_rss(edition, language)
+    texts["digest.json"] = render_json(edition)
+    return texts
+
+
+def _swap(new: Path, target: Path) -> None:
+    """Put a folder in the place of another; a reader may find none for an instant, never half."""
+    old = target.with_name(f".old-{target.name}-{os.getpid()}")
+    if target.exists():
+        target.rename(old)
+    new.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

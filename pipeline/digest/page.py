@@ -1,0 +1,251 @@
+"""An edition put into words: every sentence of a digest, in one language, escaped for one place.
+
+Each form (HTML, text, Markdown ...) lays out the same Page and adds no word of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.digest.edition import Edition, Health, Item, Section
+from pipeline.digest.words import Words
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One item in words. `facts` are short and in order of weight; `why` are sentences."""
+
+    ref: str
+    title: str
+    url: str | None
+    facts: tuple[str, ...]
+    strength: str | None
+    why: tuple[str, ...]
+    quote: str | None
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A section in words; `lines` are plain sentences where there are no cards."""
+
+    name: str
+    heading: str
+    hint: str
+    cards: tuple[Card, ...] = ()
+    more: str | None = None
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A whole digest in words.
+
+    subject  what a reader sees before opening: counts and the day, never a word of a member
+    alarms   what makes this digest incomplete or doubtful; shown first
+    numbers  (label, value) pairs
+    bars     sparkline of how many waited night by night; `bars_said` is the same in figures
+    """
+
+    language: str
+    subject: str
+    title: str
+    day: str
+    summary: str
+    preview: str
+    alarms: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    still_open: str | None
+    numbers: tuple[tuple[str, str], ...]
+    bars: str | None
+    bars_said: str
+    precision: tuple[str, ...]
+    footer: str
+    say: Words
+
+    @property
+    def has_cards(self) -> bool:
+        """There is something to give a verdict on."""
+        return any(block.cards for block in self.blocks)
+
+
+def page(edition: Edition, language: str, escape: Callable[[str], str]) -> Page:
+    """The edition in words. `escape` makes a value literal in the place it goes to."""
+    say = Words(language, escape)
+    summary = _summary(edition, say)
+    day = say.day(edition.night)
+    blocks = [_block(section, say) for section in edition.sections]
+    nights = (*edition.health.waiting_before, edition.health.waiting)[-14:]
+    return Page(
+        language=say.tag,
+        subject=say("subject.line", community=edition.title, what=summary, day=day),
+        title=say("page.title", community=edition.title),
+        day=day,
+        summary=say("page.quiet") if edition.is_quiet else summary,
+        preview=say("page.preview", what=summary, day=day),
+        alarms=_alarms(edition.health, say),
+        blocks=(*blocks, *_thanks(edition.health, say)),
+        still_open=say("page.still_open", n=edition.still_open) if edition.still_open else None,
+        numbers=_numbers(edition, say),
+        bars=_bars(nights),
+        bars_said=", ".join(map(str, nights)),
+        precision=_precision(edition.health, say),
+        footer=say("footer.why", audience=edition.audience, community=edition.title),
+        say=say,
+    )
+
+
+def _summary(edition: Edition, say: Words) -> str:
+    parts = [
+        say(f"subject.{section.name}", n=section.size)
+        for section in edition.sections
+        if section.name != "answered"
+    ] or [say("subject.quiet")]
+    if edition.health.stale_sources:
+        parts.append(say("subject.degraded"))
+    return " · ".join(parts)
+
+
+def _block(section: Section, say: Words) -> Block:
+    return Block(
+        name=section.name,
+        heading=say(f"section.{section.name}.heading"),
+        hint=say(f"section.{section.name}.hint"),
+        cards=tuple(_card(item, say) for item in section.items),
+        more=say("page.more", n=section.more) if section.more else None,
+    )
+
+
+def _thanks(health: Health, say: Words) -> tuple[Block, ...]:
+    lines = tuple(
+        say(
+            "fact.thanks_newcomers" if row.get("newcomers") else "fact.thanks",
+            person=row["person"], n=row["answers"], newcomers=row.get("newcomers", 0),
+        )
+        for row in health.thanks
+    )  # fmt: skip
+    heading, hint = say("section.thanks.heading"), say("section.thanks.hint")
+    return (Block("thanks", heading, hint, lines=lines),) if lines else ()
+
+
+def _card(item: Item, say: Words) -> Card:
+    flagged = item.kind in ("sour", "toxic")
+    return Card(
+        ref=item.ref,
+        title=say.escape(item.title) or say("page.untitled"),
+        url=item.url,
+        facts=tuple(_facts(item, say)),
+        strength=say("strength.signs", n=item.severity) if flagged else None,
+        why=tuple(_reason(code, values, say) for code, values in item.reasons),
+        quote=say.escape(item.sentence) if item.sentence else None,
+        model=_model(item, say),
+    )
+
+
+def _facts(item: Item, say: Words) -> list[str]:
+    facts = [_age(item, say)]
+    if item.channel:
+        facts.append(say("fact.channel", channel=item.channel))
+    if item.person:
+        facts.append(
+            say("fact.newcomer" if item.is_newcomer else "fact.person", person=item.person)
+        )
+    facts += _talk(item, say)
+    if item.views:
+        facts.append(say("fact.views", n=item.views))
+    if item.is_private:
+        facts.append(say("fact.private"))
+    facts += [say(f"fact.also_{kind}") for kind in item.also]
+    if item.again:
+        facts.append(say("strength.again"))
+    return facts
+
+
+def _age(item: Item, say: Words) -> str:
+    age = say.duration(item.age_h)
+    if item.kind in ("newcomer_waiting", "unanswered"):
+        if item.target_h is None or item.overdue is None:
+            return say("fact.waiting", age=age)
+        target = say.duration(item.target_h)
+        if item.overdue < 1.5:
+            return say("fact.waiting_target", age=age, target=target)
+        return say("fact.overdue", age=age, target=target, times=round(item.overdue, 1))
+    word = {"answered": "answered", "sour": "started", "toxic": "written"}[item.kind]
+    return say(f"fact.{word}", age=age)
+
+
+def _talk(item: Item, say: Words) -> list[str]:
+    if item.kind in ("newcomer_waiting", "unanswered"):
+        return [say("fact.replies", n=item.replies) if item.replies else say("fact.no_reply")]
+    return [say("fact.talk", n=item.replies, people=item.people)] if item.kind == "sour" else []
+
+
+def _reason(code: str, values: Mapping[str, Any], say: Words) -> str:
+    if not say.knows(f"reason.{code}"):
+        return say("strength.unknown", code=code)
+    return say(f"reason.{code}", **values)
+
+
+def _model(item: Item, say: Words) -> str | None:
+    if item.model is None or item.score is None:
+        return None
+    return say(
+        "strength.model", model=item.model, version=item.model_version or "", score=item.score
+    )
+
+
+def _alarms(health: Health, say: Words) -> tuple[str, ...]:
+    stale = [say("health.stale", **source) for source in health.stale_sources]
+    return (*stale, *(say.escape(warning) for warning in health.warnings))
+
+
+def _numbers(edition: Edition, say: Words) -> tuple[tuple[str, str], ...]:
+    health = edition.health
+    values = {
+        "waiting": say(
+            "health.waiting_value", n=health.waiting, newcomers=health.newcomers_waiting
+        ),
+        "first_reply": _first_reply(health, say),
+        "answered": f"{health.answered_yesterday:,}",
+        "flagged": f"{health.flagged:,}",
+        "coverage": None
+        if health.coverage is None
+        else say("unit.percent", n=round(100 * health.coverage)),
+        "unscored": say("health.unscored_value", n=health.unscored) if health.unscored else None,
+        "as_of": say.moment(edition.as_of, edition.time_zone),
+    }
+    return tuple((say(f"health.{name}"), value) for name, value in values.items() if value)
+
+
+def _first_reply(health: Health, say: Words) -> str:
+    if health.p50_h is None:
+        return say("health.first_reply_none")
+    p50 = say.duration(health.p50_h)
+    if health.p90_h is None:
+        return say("health.first_reply_p50", p50=p50)
+    return say("health.first_reply_value", p50=p50, p90=say.duration(health.p90_h))
+
+
+def _precision(health: Health, say: Words) -> tuple[str, ...]:
+    lines = []
+    for row in health.precision:
+        numbers = {name: round(100 * row[name]) for name in ("low", "high")}
+        lines.append(
+            say("health.precision", rule=row["rule"], agreed=row["agreed"], judged=row["judged"],
+                **numbers)
+        )  # fmt: skip
+        if row["is_shadow"]:
+            lines.append(say("health.shadow", rule=row["rule"]))
+    return tuple(lines)
+
+
+def _bars(counts: tuple[int, ...]) -> str | None:
+    """A sparkline of at least three nights; null below."""
+    top = max(counts)
+    if len(counts) < 3 or top == 0:
+        return None
+    return "".join(_BARS[round(n / top * (len(_BARS) - 1))] for n in counts)

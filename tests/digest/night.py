@@ -1,0 +1,122 @@
+"""One made-up night for the digest's tests: rows as marts.digest_items has them."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pipeline.digest import Edition, Health, select
+from pipeline.settings import Community
+
+NIGHT = date(2026, 3, 3)
+AS_OF = datetime(2026, 3, 3, 2, 10, tzinfo=UTC)
+SITE = "https://forum.example.org"
+
+_PLAIN: dict[str, Any] = {
+    "source": "forum",
+    "platform": "discourse",
+    "thread_id": "1",
+    "message_id": "10",
+    "kind": "unanswered",
+    "title": "How do I load a scene?",
+    "channel": "Help",
+    "url": f"{SITE}/t/1",
+    "person": "Ada",
+    "is_newcomer": False,
+    "created_at": datetime(2026, 3, 1, 20, 0, tzinfo=UTC),
+    "age_h": 30.0,
+    "target_h": 24.0,
+    "level": "L0",
+    "severity": 1,
+    "evidence": ["question_mark"],
+    "reasons": [],
+    "sentence": None,
+    "score": None,
+    "model": None,
+    "model_version": None,
+    "text_hash": "aa",
+    "replies": 0,
+    "people": 1,
+    "views": 40,
+    "is_private": False,
+}
+
+
+def row(thread_id: str, kind: str = "unanswered", **changes: Any) -> dict[str, Any]:
+    """A row of marts.digest_items."""
+    url = f"{SITE}/t/{thread_id}"
+    return {**_PLAIN, "thread_id": thread_id, "kind": kind, "url": url, **changes}
+
+
+def community(**digest: Any) -> Community:
+    """A community with a forum and a chat."""
+    sources = {
+        "forum": {"platform": "discourse", "url": SITE, "key": "k"},
+        "chat": {
+            "platform": "rocketchat",
+            "url": "https://chat.example.org",
+            "user_id": "u",
+            "token": "t",
+        },
+    }
+    return Community.model_validate(
+        {
+            "name": "demo",
+            "title": "Ember users",
+            "home": "/nowhere",
+            "time_zone": "Europe/Berlin",
+            "pseudonym_key": "p",
+            "sources": sources,
+            "digest": digest,
+        }
+    )
+
+
+def edition(
+    rows: list[dict[str, Any]], health: Health | None = None, told: Any = (), **digest: Any
+) -> Edition:
+    """The moderators' edition of the night."""
+    return select(
+        rows, health or Health(), told, community(**digest), "moderators", as_of=AS_OF, night=NIGHT
+    )
+
+
+BUSY = [
+    row("1", "newcomer_waiting", title="Where do I start with shaders?", is_newcomer=True,
+        age_h=26.4, target_h=4.0, person="Priya", views=132, channel="Getting started"),
+    row("2", "newcomer_waiting", title="场景加载后全是黑屏，请问怎么排查？", is_newcomer=True,
+        age_h=9.0, target_h=4.0, person="小林", views=18, channel="新手求助"),
+    row("3", title="Crash in physics step on Android 14 after the last update", age_h=75.0,
+        views=480, person="Marek"),
+    row("4", title="Which licence do the sample assets have?", age_h=31.0, replies=2,
+        level="L1", views=12, person="Noor"),
+    row("5", "sour", title="Remove the old renderer already", age_h=14.0, replies=23, people=4,
+        severity=3, score=0.71, model="uncivil-en", model_version="1.2", person=None,
+        evidence=["tone", "pace", "pingpong"], sentence="You clearly never read a single issue "
+        "before you answer, stop wasting our time.",
+        reasons=[{"code": "heat_turn", "message": 17}, {"code": "ping_pong", "people": 2}]),
+    row("6", "toxic", title="Bug reports are being ignored", age_h=6.0, severity=1, score=0.93,
+        model="uncivil-en", model_version="1.2", person="grumpy_dev", channel="General",
+        evidence=["model"], sentence="This maintainer is a useless idiot, see http://evil.example/x",
+        reasons=[{"code": "model", "word": "idiot"}]),
+    row("7", "answered", title="Exporter writes empty meshes", age_h=5.2, person="Ines",
+        is_newcomer=True, replies=3),
+]  # fmt: skip
+HEALTH = Health(
+    waiting=14,
+    newcomers_waiting=3,
+    answered_yesterday=9,
+    p50_h=5.4,
+    p90_h=61.0,
+    flagged=2,
+    unscored=7,
+    coverage=0.994,
+    stale_sources=({"source": "chat", "since": "2026-03-01 02:04", "why": "503 from the server"},),
+    thanks=(
+        {"person": "Ines", "answers": 4, "newcomers": 2},
+        {"person": "Tom", "answers": 2, "newcomers": 0},
+    ),
+    precision=(
+        {"rule": "uncivil-en", "agreed": 21, "judged": 26, "low": 0.62, "high": 0.91,
+         "is_shadow": False},
+    ),
+    waiting_before=(8, 9, 12, 11, 9, 13, 16, 15),
+)  # fmt: skip
