@@ -39,15 +39,20 @@ def build(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
     try:
         db.execute("SET VARIABLE since_load = ?", [since])
         for contract in _in_order(contracts().values()):
-            if contract.build == "merge":
-                _merge(db, contract, whole=since == 0)
-            elif contract.build == "replace":
-                _replace(db, contract)
+            make(db, contract, whole=since == 0)
         _note_build(db, as_of)
         db.commit()
     except BaseException:
         db.rollback()
         raise
+
+
+def make(db: duckdb.DuckDBPyConnection, contract: Contract, *, whole: bool = True) -> None:
+    """Bring one table up to date; `whole` types every record anew."""
+    if contract.build == "merge":
+        _merge(db, contract, whole=whole)
+    elif contract.build == "replace":
+        _replace(db, contract)
 
 
 def rebuild_after(db: duckdb.DuckDBPyConnection, changed: str) -> None:
@@ -56,7 +61,7 @@ def rebuild_after(db: duckdb.DuckDBPyConnection, changed: str) -> None:
     for contract in _in_order(contracts().values()):
         if contract.build == "replace" and stale & sources_of(contract.table):
             stale.add(contract.table)
-            _replace(db, contract)
+            make(db, contract)
 
 
 def set_scene(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) -> None:

@@ -9,7 +9,8 @@
     ├── FixSettings         hearth.toml, an environment variable, a folder   exit 78
     ├── BadAnswer           the source answered something we cannot trust    exit 76
     ├── CorruptLanding      a landing file was damaged and set aside         exit 74
-    └── ContractBroken      the data breaks what `expectations/` promises    exit 65
+    ├── ContractBroken      the data breaks what `expectations/` promises    exit 65
+    └── Degraded            published, but a source or stream stayed stale   exit 69
 
 Exit codes are those of sysexits(3). Every text says where, what happened and what to do next, and
 never holds a secret.
@@ -68,3 +69,9 @@ class ContractBroken(HearthError):
     """Tables break a critical rule of their contract; nothing was published."""
 
     exit_code = 65
+
+
+class Degraded(HearthError):
+    """The night is published, but something in it is older than last night."""
+
+    exit_code = 69

@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -81,14 +81,29 @@ AnySource = Annotated[DiscourseSettings | RocketChatSettings, Field(discriminato
 SECRETS = {"discourse": ("key",), "rocketchat": ("user_id", "token")}
 
 
+SectionName = Literal["newcomers", "questions", "warming", "judgement", "answered"]
+
+
+class Audience(_Section):
+    """Readers of a digest who may all see the same. Nothing private unless named here."""
+
+    language: Literal["en", "zh"] | None = Field(None, description="default: the digest's first")
+    sections: tuple[SectionName, ...] = get_args(SectionName)
+    sources: tuple[str, ...] = Field((), description="only these sources; all if empty")
+    private: tuple[str, ...] = Field(
+        (), description='private places they may see, "source/channel"'
+    )
+
+
 class DigestSettings(_Section):
     """The moderators' digest of a community."""
 
     languages: tuple[Literal["en", "zh"], ...] = ("en",)
-    most_flags: int = Field(10, ge=0, description="at most this many threads needing a judgement")
-    most_questions: int = Field(15, ge=0, description="at most this many unanswered questions")
+    most_flags: int = Field(10, ge=0, le=15, description="most threads needing a judgement")
+    most_questions: int = Field(15, ge=0, le=20, description="most unanswered questions")
     overdue_h: float = Field(24, gt=0, description="hours until an unanswered question is overdue")
     newcomer_overdue_h: float = Field(4, ge=0, description="the same for a newcomer's, hours")
+    audiences: Mapping[str, Audience] = {"moderators": Audience()}
 
 
 class Community(_Section):
@@ -146,12 +161,36 @@ def load(file: Path | None = None, env: Mapping[str, str] | None = None) -> Sett
     """
     env = os.environ if env is None else env
     file = file or Path(env.get("HEARTH_SETTINGS") or DEFAULT_FILE)
-    tree = _parse(file)
+    return parse(_text(file), env, file)
+
+
+def names() -> list[str]:
+    """Names of the communities, without their secrets."""
+    file = Path(os.environ.get("HEARTH_SETTINGS") or DEFAULT_FILE)
+    return [name for name, _ in _tables(_tree(_text(file), file), "communities")]
+
+
+def connections(community: str) -> Iterator[tuple[str, str, str]]:
+    """(variable, connection, "login" or "password") for each secret a community needs."""
+    file = Path(os.environ.get("HEARTH_SETTINGS") or DEFAULT_FILE)
+    yield _pseudonym_variable(community), f"hearth_{community}", "password"
+    tables = dict(_tables(_tree(_text(file), file), "communities"))
+    for source, table in _tables(tables[community], "sources"):
+        for secret in SECRETS.get(str(table.get("platform")), ()):
+            part = "login" if secret == "user_id" else "password"
+            variable = secret_variable(community, source, secret)
+            yield variable, f"hearth_{community}_{source}", part
+
+
+def parse(text: str, env: Mapping[str, str], file: Path = DEFAULT_FILE) -> Settings:
+    """Settings from the text of a hearth.toml; `file` is its name in errors and the place from
+    which relative folders count."""
+    tree = _tree(text, file)
     problems = list(_add_secrets(tree, env))
     for name, community in _tables(tree, "communities"):
         community.setdefault("name", name)
         community.setdefault("title", name.replace("_", " ").title())
-        home = Path(community.get("home", Path("var") / name))
+        home = Path(str(community.get("home", Path("var") / name)))
         community["home"] = (file.parent / home).resolve()
     try:
         settings = Settings.model_validate(tree)
@@ -163,18 +202,49 @@ def load(file: Path | None = None, env: Mapping[str, str] | None = None) -> Sett
     return settings
 
 
+def variables(text: str) -> list[str]:
+    """Names of the environment variables that a hearth.toml needs, in its order."""
+    names = []
+    for name, community in _tables(tomllib.loads(text), "communities"):
+        names.append(_pseudonym_variable(name))
+        for source, table in _tables(community, "sources"):
+            names += [secret_variable(name, source, s) for s in SECRETS[str(table["platform"])]]
+    return names
+
+
+def template(community: str, discourse: str, rocketchat: str, time_zone: str) -> str:
+    """A commented hearth.toml for one community; an empty address leaves that source out."""
+    sources = {"forum": ("discourse", discourse), "chat": ("rocketchat", rocketchat)}
+    text = _TEMPLATE.format(community=community, time_zone=time_zone)
+    for name, (platform, url) in sources.items():
+        if url:
+            text += _SOURCE.format(community=community, name=name, platform=platform, url=url)
+    return text
+
+
 def secret_variable(community: str, source: str, secret: str) -> str:
     """Name of the environment variable that holds a source's secret."""
     return f"HEARTH_{community}_{source}_{secret}".upper()
 
 
-def _parse(file: Path) -> dict[str, Any]:
+def _text(file: Path) -> str:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise FixSettings(f"{file} does not exist; `hearth init` writes one") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise FixSettings(f"{file} cannot be read: {error}") from None
+
+
+def _tree(text: str, file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FixSettings(f"{file} is not TOML: {error}") from None
+
+
+def _pseudonym_variable(community: str) -> str:
+    return f"HEARTH_{community}_PSEUDONYM_KEY".upper()
 
 
 def _tables(tree: Mapping[str, Any], key: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -186,7 +256,7 @@ def _tables(tree: Mapping[str, Any], key: str) -> Iterator[tuple[str, dict[str, 
 def _add_secrets(tree: dict[str, Any], env: Mapping[str, str]) -> Iterator[str]:
     """Put secrets into the tree; yield a sentence for each that is missing or in the file."""
     for name, community in _tables(tree, "communities"):
-        key = f"HEARTH_{name}_PSEUDONYM_KEY".upper()
+        key = _pseudonym_variable(name)
         community["pseudonym_key"] = env.get(key, "")
         if not env.get(key):
             yield f"environment variable {key} is not set; `openssl rand -hex 32` makes one"
@@ -211,5 +281,39 @@ def _sentence(problem: Any) -> str:
 
 
 def _known_keys() -> list[str]:
-    models = (Settings, Community, DigestSettings, DiscourseSettings, RocketChatSettings)
+    models = (
+        Settings,
+        Community,
+        DigestSettings,
+        Audience,
+        DiscourseSettings,
+        RocketChatSettings,
+    )
     return sorted({key for model in models for key in model.model_fields})
+
+
+_TEMPLATE = """\
+# Hearth's settings. Secrets do not belong here: each comes from an environment variable (or from an
+# Airflow connection). `hearth doctor` checks all of it.
+
+[communities.{community}]
+time_zone = "{time_zone}"          # whose calendar days the metrics count
+# home = "var/{community}"         # everything Hearth keeps of this community
+# languages = ["en", "zh"]         # languages its members write
+# bots = ["helper_bot"]            # user names that are bots, beside those the platforms know
+# keep_nights = 14                 # published nights kept for rollback
+
+[communities.{community}.digest]
+# most_flags = 10                  # threads needing a judgement, at most
+# most_questions = 15              # unanswered questions, at most
+# overdue_h = 24                   # hours until an unanswered question is overdue
+# newcomer_overdue_h = 4           # the same for somebody's very first question
+"""
+
+_SOURCE = """
+[communities.{community}.sources.{name}]
+platform = "{platform}"
+url = "{url}"
+# share = 0.5                      # part of the server's own rate limit that Hearth may use
+# private = []                     # private places to read all the same, by name
+"""

@@ -33,15 +33,16 @@ flat AS (
 turning AS (
     SELECT
         *,
-        person_id IS DISTINCT FROM lag(person_id)
-            OVER (PARTITION BY source, channel_id ORDER BY created_at, message_id) AS is_turn
+        lag(person_id) OVER (PARTITION BY source, channel_id ORDER BY created_at, message_id) AS person_before
     FROM flat
 ),
 
 turns AS (
     SELECT
         *,
-        sum(is_turn::INTEGER) OVER (PARTITION BY source, channel_id ORDER BY created_at, message_id) AS turn
+        coalesce(person_id, '') <> coalesce(person_before, '') AS is_turn,
+        count_if(coalesce(person_id, '') <> coalesce(person_before, ''))
+            OVER (PARTITION BY source, channel_id ORDER BY created_at, message_id) AS turn
     FROM turning
 ),
 
@@ -66,8 +67,9 @@ mentioned AS (
     SELECT m.source, f.thread_id, m.message_id, 'mention' AS rule, m.created_at, 3 AS rank
     FROM mentioning AS m
     ASOF INNER JOIN flat AS f
-        ON m.source = f.source AND m.channel_id = f.channel_id
-        AND person_id(m.source, m.account_id) = f.person_id AND m.created_at > f.created_at
+        ON
+            m.source = f.source AND m.channel_id = f.channel_id
+            AND person_id(m.source, m.account_id) = f.person_id AND m.created_at > f.created_at
     WHERE m.created_at - f.created_at <= INTERVAL 24 HOURS AND m.person_id IS DISTINCT FROM f.person_id
 ),
 
@@ -81,14 +83,14 @@ next_speaker AS (
         AND len(coalesce(n.mentioned_accounts, [])) = 0 AND len(coalesce(n.quoted_messages, [])) = 0
 )
 
-SELECT source, thread_id, message_id, rule, created_at
+SELECT DISTINCT source, thread_id, message_id, rule, created_at
 FROM (
-    FROM told
-    UNION ALL BY NAME
-    FROM quoted
-    UNION ALL BY NAME
-    FROM mentioned
-    UNION ALL BY NAME
-    FROM next_speaker
-)
-QUALIFY row_number() OVER (PARTITION BY source, thread_id, message_id ORDER BY rank) = 1
+    SELECT * FROM told
+    UNION ALL
+    SELECT * FROM quoted
+    UNION ALL
+    SELECT * FROM mentioned
+    UNION ALL
+    SELECT * FROM next_speaker
+) AS every_link
+QUALIFY rank = min(rank) OVER (PARTITION BY source, message_id)

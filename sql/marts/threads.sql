@@ -1,6 +1,12 @@
-WITH beginnings AS (
+WITH begun AS (
+    SELECT *, person_id(source, account_id) AS person_id
+    FROM staging.threads
+    WHERE created_at <= as_of()
+),
+
+beginnings AS (
     SELECT
-        source, thread_id, is_human, is_private, is_deleted, is_countable,
+        source, thread_id, is_human, is_private, is_countable,
         row_number() OVER (PARTITION BY source, person_id ORDER BY created_at, message_id) = 1
         AND person_id IS NOT NULL AS is_by_newcomer,
         is_first
@@ -36,9 +42,9 @@ solved AS (
     SELECT
         s.source, s.thread_id,
         min(s.accepted_at) AS solved_at,
-        bool_and(m.person_id IS NOT DISTINCT FROM person_id(t.source, t.account_id)) AS is_solved_by_author
+        bool_and(coalesce(m.person_id = t.person_id, FALSE)) AS is_solved_by_author
     FROM staging.solutions AS s
-    INNER JOIN staging.threads AS t ON s.source = t.source AND s.thread_id = t.thread_id
+    INNER JOIN begun AS t ON s.source = t.source AND s.thread_id = t.thread_id
     INNER JOIN marts.messages AS m ON s.source = m.source AND s.message_id = m.message_id AND m.is_countable
     WHERE s.gone_at IS NULL AND coalesce(s.accepted_at, as_of()) <= as_of()
     GROUP BY ALL
@@ -48,7 +54,7 @@ SELECT
     t.source,
     t.thread_id,
     t.channel_id,
-    person_id(t.source, t.account_id) AS person_id,
+    t.person_id,
     t.created_at,
     local_day(t.created_at) AS created_day,
     b.is_human AS is_by_human,
@@ -64,16 +70,17 @@ SELECT
     a.first_response_rule,
     a.first_response_by,
     i.first_bot_response_at,
-    greatest(hours_between(t.created_at, a.first_response_at), 0) AS time_to_first_response_h,
+    CASE
+        WHEN a.first_response_at IS NOT NULL THEN greatest(hours_between(t.created_at, a.first_response_at), 0)
+    END AS time_to_first_response_h,
     a.first_response_at IS NOT NULL AS has_response,
     i.last_message_at,
-    i.human_messages > 1 AND i.last_person_id IS NOT DISTINCT FROM person_id(t.source, t.account_id) AS is_author_last,
+    i.human_messages > 1 AND coalesce(i.last_person_id = t.person_id, FALSE) AS is_author_last,
     s.thread_id IS NOT NULL AS is_solved,
     coalesce(s.is_solved_by_author, FALSE) AS is_solved_by_author,
     s.solved_at
-FROM staging.threads AS t
+FROM begun AS t
 INNER JOIN beginnings AS b ON t.source = b.source AND t.thread_id = b.thread_id AND b.is_first
 INNER JOIN inside AS i ON t.source = i.source AND t.thread_id = i.thread_id
 LEFT JOIN answers AS a ON t.source = a.source AND t.thread_id = a.thread_id
 LEFT JOIN solved AS s ON t.source = s.source AND t.thread_id = s.thread_id
-WHERE t.created_at <= as_of()

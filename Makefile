@@ -1,0 +1,56 @@
+# Everything installs itself into .venv from hash-locked requirements; nothing else is touched.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help nightly test test-all lint types dictionary bench lock clean
+
+help: ## what there is to do
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+
+$(READY): requirements/dev.lock.txt requirements/tools.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "Hearth needs Python 3.11, 3.12 or 3.13; call make PYTHON=python3.12"; exit 1; }
+	@echo "Making $(VENV) (once; about a minute)"
+	@$(PYTHON) -m venv $(VENV) || { echo "On Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/tools.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.lock.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+nightly: $(READY) ## a whole night of the sandbox community through Airflow; again: the next night
+	@$(BIN)/hearth demo
+
+test: $(READY) ## every test but the slow ones
+	@$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: $(READY) ## every test
+	@$(BIN)/python -m pytest -n 2
+
+lint: $(READY) ## style, import directions, SQL, and whether the data dictionary is current
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/sqlfluff lint --disable-progress-bar sql
+	@$(BIN)/hearth dictionary --check
+
+types: $(READY) ## mypy, strict
+	@$(BIN)/mypy
+
+dictionary: $(READY) ## write expectations/README.md from the contracts
+	@$(BIN)/hearth dictionary
+
+bench: $(READY) ## requests, bytes and seconds of first fills and quiet nights
+	@$(BIN)/python -m tests.bench
+
+lock: $(READY) ## resolve requirements/*.in anew
+	@for name in tools runtime dev; do $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --no-emit-index-url \
+		requirements/$$name.in -o requirements/$$name.lock.txt; done
+	@mv requirements/tools.lock.txt requirements/tools.txt
+
+clean: ## forget the sandbox's nights (not the environment)
+	@rm -rf var/demo

@@ -1,0 +1,115 @@
+"""Hearth's night, one DAG a community.
+
+plan -> extract (one task a stream of a source) -> load -> build -> score -> validate -> publish
+-> digest -> conclude. What each does is in `pipeline/steps.py`; this file only says in which order.
+
+## Run book
+
+| what you see | what it means | what to do |
+|---|---|---|
+| `plan` failed, exit text "access" | a key was refused or a plugin is missing | `hearth doctor`, mend what it names, clear the task |
+| one `extract` failed after retries | that stream stayed as it was last night | nothing tonight: the rest is published and names it as stale; look at its log |
+| `load` says a file was damaged | a disk or power fault | nothing: it was set aside in `damaged/` and read again |
+| `validate` failed | the data breaks a critical rule; nothing was published, readers keep last night | open the Data Docs it names; when mended, clear `validate` |
+| `conclude` failed, everything else green | published, but a source was stale | see which in its log |
+| "in use by another process" | a second night, or a prompt left open on the work file | end it; the task retries by itself |
+| days were missed | the server was down | start it once: windows come from what is held, so one night catches up |
+
+Every task may be cleared and run again. Settings are read from hearth.toml (`HEARTH_SETTINGS`);
+secrets from the environment, or from Airflow connections named `hearth_<community>_<source>` (their
+password is the key or token, their login the Rocket.Chat user id) and the Variable
+`hearth_<community>_pseudonym_key`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from airflow.sdk import Connection, Param, dag, task
+from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.exceptions import AirflowRuntimeError
+
+from pipeline import steps
+
+# The first rule that fits decides: an error that waiting cannot mend fails at once.
+BY_ERROR = ExceptionRetryPolicy(
+    rules=[
+        RetryRule("pipeline.errors.TryLater", RetryAction.RETRY),
+        RetryRule("pipeline.errors.HearthError", RetryAction.FAIL),
+    ]
+)
+TASKS = {
+    "retries": 4,
+    "retry_delay": timedelta(minutes=5),
+    "retry_policy": BY_ERROR,
+    "execution_timeout": timedelta(hours=10),
+}
+
+
+def connection(name):
+    """Login and password of an Airflow connection; nothing where there is none."""
+    try:
+        found = Connection.get(name)
+    except AirflowRuntimeError:
+        return None, None
+    return found.login, found.password
+
+
+def nightly(community):
+    """The DAG of one community."""
+
+    @dag(
+        dag_id=f"hearth_nightly_{community}",
+        schedule="0 2 * * *",
+        start_date=datetime(2026, 1, 1),
+        catchup=False,  # windows come from what is held, so one night catches up on all
+        max_active_runs=1,  # one DuckDB file, one writer
+        default_args=TASKS,
+        params={"as_of": Param(None, type=["null", "string"], description="ISO time; null: now")},
+        doc_md=__doc__,
+        tags=["hearth"],
+    )
+    def night_of():
+        @task
+        def plan(params=None):
+            return with_secrets(steps.plan, community, params["as_of"])
+
+        @task
+        def extract(night, unit):
+            return with_secrets(steps.extract, night, unit)
+
+        def verb(step, **options):
+            return task(task_id=step.__name__, **options)(
+                lambda night: with_secrets(step, night)
+            )
+
+        def with_secrets(step, *args):
+            steps.lend_secrets(community, connection)
+            return step(*args)
+
+        planned = plan()
+        night = planned["night"]
+        landed = extract.partial(night=night).expand(unit=planned["units"])
+        # A stream that failed keeps last night's state; what did arrive is worth a night.
+        loaded = verb(steps.load, trigger_rule="all_done_min_one_success")(night)
+        rest = [
+            verb(step)(night)
+            for step in (
+                steps.build,
+                steps.score,
+                steps.validate,
+                steps.publish,
+                steps.digest,
+                steps.conclude,
+            )
+        ]
+        before = landed
+        for after in [loaded, *rest]:
+            before >> after
+            before = after
+
+    return night_of()
+
+
+for name in steps.communities():
+    globals()[f"hearth_nightly_{name}"] = nightly(name)

@@ -1,0 +1,61 @@
+"""What a night says while it works: lines in a file, for whoever follows it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+log = logging.getLogger("hearth")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: progress of a step, its end, or trouble that was met."""
+
+    level: Literal["progress", "done", "trouble"]
+    step: str
+    text: str
+
+
+class Journal:
+    """The journal of one run. Several processes may write to it at the same time."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def progress(self, step: str, text: str, count: int = 1) -> None:
+        """Said at the 1st, 2nd, 4th, 8th ... of many; every line is one write."""
+        if count & (count - 1) == 0 or count % 64 == 0:
+            self._write("progress", step, text)
+
+    def done(self, step: str, text: str) -> None:
+        """A step ended well."""
+        log.info("%s: %s", step, text)
+        self._write("done", step, text)
+
+    def trouble(self, step: str, text: str) -> None:
+        """Something an operator should know."""
+        log.warning("%s: %s", step, text)
+        self._write("trouble", step, text)
+
+    def lines(self) -> Iterator[Line]:
+        """What was said so far."""
+        if self.file.exists():
+            for text in self.file.read_text(encoding="utf-8").splitlines():
+                entry = json.loads(text)
+                yield Line(entry["level"], entry["step"], entry["text"])
+
+    def _write(self, level: str, step: str, text: str) -> None:
+        line = json.dumps(
+            {"at": round(time.time(), 3), "level": level, "step": step, "text": text},
+            ensure_ascii=False,
+        )
+        descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "ab") as out:
+            out.write(f"{line}\n".encode("utf-8", "replace"))

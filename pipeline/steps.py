@@ -1,0 +1,346 @@
+"""The verbs of a night: plan, extract, load, build, validate, score, publish, digest, conclude.
+
+Each takes and returns plain data (it travels between processes), may run twice, and writes only
+below the community's home. Heavy libraries are imported where they are used: this module is quick
+to import, for the scheduler reads it again and again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypedDict
+
+from pipeline import landing, settings
+from pipeline.errors import ContractBroken, Degraded, FixSettings, HearthError
+from pipeline.journal import Journal
+from pipeline.landing import Landing, Report
+from pipeline.records import Bookmarks
+from pipeline.settings import Community
+
+
+class Night(TypedDict):
+    """One night of one community. `as_of` is an ISO time; it is what the metrics call now."""
+
+    community: str
+    run: str
+    as_of: str
+
+
+class Unit(TypedDict):
+    """One unit of extraction: a stream of a source."""
+
+    source: str
+    stream: str
+
+
+class Plan(TypedDict):
+    """A night and what is to be read in it."""
+
+    night: Night
+    units: list[Unit]
+
+
+def communities() -> list[str]:
+    """Names of the communities in hearth.toml; secrets are not needed to know them."""
+    return settings.names()
+
+
+def lend_secrets(
+    community: str, connection: Callable[[str], tuple[str | None, str | None]]
+) -> None:
+    """Put secrets that the environment lacks there, from (login, password) of connections named
+    `hearth_<community>_<source>`, and `hearth_<community>` for the pseudonym key."""
+    for variable, name, part in settings.connections(community):
+        if not os.environ.get(variable):
+            login, password = connection(name)
+            secret = login if part == "login" else password
+            if secret:
+                os.environ[variable] = secret
+
+
+def plan(community: str | None = None, as_of: str | None = None) -> Plan:
+    """Bring in what an earlier night landed and did not load, ask every source what it can give,
+    and write the bookmarks. A source that does not answer is left out and named; the night goes on
+    without it. Raises the source's own error where none answers."""
+    from pipeline import load, warehouse
+
+    home = settings.load().community(community)
+    moment = _moment(as_of)
+    night = Night(community=home.name, run=_run_id(), as_of=moment.isoformat())
+    journal = _journal(night)
+    with warehouse.opened(home) as db:
+        load.load(db, Landing(home.home / "landing"))
+        for name in home.sources:
+            load.write_bookmarks(db, name, _bookmarks(home, night, name))
+    units: list[Unit] = []
+    silent: dict[str, HearthError] = {}
+    for name in home.sources:
+        try:
+            units += _plan_source(home, night, name)
+        except HearthError as error:
+            silent[name] = error
+            journal.trouble(name, str(error))
+    if len(silent) == len(home.sources):
+        raise next(iter(silent.values()))
+    planned = Plan(night=night, units=units)
+    landing.write_whole(_run_folder(home, night) / "night.json", json.dumps(planned).encode())
+    return planned
+
+
+def latest(community: str | None = None, run: str | None = None) -> Plan:
+    """The newest planned night of a community, or the one named."""
+    home = settings.load().community(community)
+    found = sorted((home.home / "runs").glob(f"{run or '*'}/night.json"))
+    if not found:
+        raise FixSettings(f"{home.name}: no planned night{f' {run}' if run else ''}; "
+                          "`hearth plan` makes one")  # fmt: skip
+    planned: Plan = json.loads(found[-1].read_text())
+    return planned
+
+
+def estimate(community: str | None = None) -> Iterator[dict[str, Any]]:
+    """What the next read of each source would cost, as plain data; needs the work file free."""
+    from pipeline import load, warehouse
+    from pipeline.sources import open_source
+
+    home = settings.load().community(community)
+    for name in home.sources:
+        place = home.home / "work" / "bookmarks" / "estimate" / name
+        with warehouse.opened(home) as db:
+            load.write_bookmarks(db, name, place)
+        source = open_source(home, name)
+        streams = source.plan()
+        cost = source.estimate(Bookmarks.read(place))
+        yield {
+            "source": name,
+            "requests": cost.requests,
+            "seconds": cost.seconds,
+            "by_stream": dict(cost.by_stream),
+            "unavailable": {s.stream: s.unavailable for s in streams if s.unavailable},
+            "blind_spots": list(dict.fromkeys(b for s in streams for b in s.blind_spots)),
+        }
+
+
+def extract(night: Night, unit: Unit) -> dict[str, Any]:
+    """Land everything of one stream that is new, changed or gone. Returns its report."""
+    from pipeline.sources import open_source
+
+    home = _home(night)
+    source = open_source(home, unit["source"])
+    landed = Landing(home.home / "landing")
+    bookmarks = Bookmarks.read(_bookmarks(home, night, unit["source"]))
+    (chosen,) = [p for p in _planned(home, night, unit["source"]) if p["stream"] == unit["stream"]]
+    began, started_at = time.monotonic(), time.time_ns() // 1000
+    journal = _journal(night)
+    records = parts = 0
+    for part in source.read(unit["stream"], bookmarks):
+        landed.write(unit["source"], night["run"], unit["stream"], part)
+        records, parts = records + len(part.records), parts + 1
+        journal.progress(f"{unit['source']}/{unit['stream']}", f"{records:,} records", parts)
+    usage = source.usage
+    report = Report(
+        **unit,
+        run=night["run"],
+        via=chosen["via"],
+        started_at=started_at,
+        records=records,
+        parts=parts,
+        requests=usage.requests,
+        bytes=usage.bytes,
+        retries=usage.retried,
+        waited_s=round(usage.waited_s, 3),
+        seconds=round(time.monotonic() - began, 3),
+        streams=tuple(chosen["yields"]) or (unit["stream"],),
+        blind_spots=tuple(chosen["blind_spots"]),
+    )
+    landed.finish(report)
+    journal.done(
+        f"{unit['source']}/{unit['stream']}",
+        f"{records:,} records, {usage.requests} requests via {chosen['via']}",
+    )
+    return {"source": report.source, "stream": report.stream, "records": records,
+            "requests": report.requests}  # fmt: skip
+
+
+def load(night: Night) -> dict[str, Any]:
+    """Bring what was landed into `raw`. A damaged file is named, set aside and read again."""
+    from pipeline import load as loading
+    from pipeline import warehouse
+
+    home = _home(night)
+    landed = Landing(home.home / "landing")
+    with warehouse.opened(home) as db:
+        loaded = loading.load(db, landed)
+    for place in loaded.damaged:
+        source, run, stream = place.split("/")
+        _journal(night).trouble(source, f"landing/{place} was damaged; set aside, read again")
+        if run == night["run"]:
+            extract(night, Unit(source=source, stream=stream))
+    if loaded.damaged:
+        with warehouse.opened(home) as db:
+            loading.load(db, landed)
+    _journal(night).done("load", f"{loaded.files:,} files, {loaded.changed:,} records changed")
+    return {"files": loaded.files, "changed": loaded.changed, "damaged": list(loaded.damaged)}
+
+
+def build(night: Night) -> dict[str, Any]:
+    """Type what changed and build the marts, as of the night's moment."""
+    from pipeline import build as building
+    from pipeline import warehouse
+
+    home = _home(night)
+    with warehouse.opened(home) as db:
+        building.build(db, home, _moment(night["as_of"]))
+        counts = dict(
+            db.execute("SELECT source, count(*) FROM staging.messages GROUP BY source").fetchall()
+        )
+    told = ", ".join(f"{n:,} messages of {source}" for source, n in sorted(counts.items()))
+    _journal(night).done("build", told or "nothing yet")
+    return counts
+
+
+def score(night: Night) -> dict[str, Any]:
+    """Judge messages whose text or whose judge changed, and build what reads the judgements."""
+    from pipeline import judgement, warehouse
+    from pipeline import build as building
+
+    home = _home(night)
+    with warehouse.opened(home) as db:
+        building.set_scene(db, home, _moment(night["as_of"]))
+        counts = judgement.judge(db)
+        building.rebuild_after(db, "judgement.scores")
+        building.rebuild_after(db, "judgement.threads")
+    _journal(night).done(
+        "score", f"{counts['scored']:,} judged anew, {counts['flagged']} threads flagged"
+    )
+    return counts
+
+
+def validate(night: Night) -> dict[str, Any]:
+    """Hold the work file against its contracts. Raises ContractBroken for a critical rule."""
+    from pipeline import validate as validating
+
+    home = _home(night)
+    docs = home.home / "docs" / night["run"]
+    found = validating.validate(home.home / "work" / "warehouse.duckdb", docs)
+    journal = _journal(night)
+    for broken in found.broken:
+        journal.trouble(broken.table, f"{broken.rule} ({broken.severity}): {broken.says} "
+                                      f"Rows that break it: {broken.rows}.")  # fmt: skip
+    if found.critical:
+        first = found.critical[0]
+        raise ContractBroken(
+            f"{len(found.critical)} critical rule(s) broken, first {first.table}/{first.rule}: "
+            f"{first.says} Nothing was published; see {found.docs}"
+        )
+    journal.done("validate", f"{found.checked} expectations, {len(found.broken)} warnings; "
+                             f"see {found.docs}")  # fmt: skip
+    return {"checked": found.checked, "warnings": len(found.broken), "docs": str(found.docs)}
+
+
+def publish(night: Night) -> dict[str, Any]:
+    """Write tonight's files and flip the links."""
+    from pipeline import publish as publishing
+    from pipeline import warehouse
+
+    home = _home(night)
+    with warehouse.opened(home) as db:
+        manifest = publishing.publish(db, home, night["run"], _moment(night["as_of"]))
+    file = home.home / "published" / "current.duckdb"
+    _journal(night).done("publish", f"{file} -> {manifest.community.name}")
+    return {"file": str(file), "rows": manifest.community.rows}
+
+
+def conclude(night: Night) -> dict[str, Any]:
+    """Whether the night was whole. Raises Degraded where a source or stream stayed stale: what was
+    good is published all the same, and what is stale is named."""
+    home = _home(night)
+    missing = [
+        f"{name}/{planned['stream']}"
+        for name in home.sources
+        for planned in _planned(home, night, name)
+        if not planned["unavailable"] and _report(home, night, name, planned["stream"]) is None
+    ]
+    missing += [name for name in home.sources if not _planned(home, night, name)]
+    if missing:
+        raise Degraded(
+            f"{night['run']}: published, but stale: {', '.join(missing)}; see "
+            f"{_run_folder(home, night) / 'journal.jsonl'} for what each source said"
+        )
+    _journal(night).done("night", "whole")
+    return {"run": night["run"]}
+
+
+def run_night(
+    community: str | None = None, as_of: str | None = None
+) -> Night:
+    """The whole night in this process, in the order the DAG has."""
+    planned = plan(community, as_of)
+    night = planned["night"]
+    for unit in planned["units"]:
+        try:
+            extract(night, unit)
+        except HearthError as error:
+            _journal(night).trouble(f"{unit['source']}/{unit['stream']}", str(error))
+    for verb in (load, build, score, validate, publish, digest, conclude):
+        verb(night)
+    return night
+
+
+def _plan_source(home: Community, night: Night, name: str) -> Iterator[Unit]:
+    from dataclasses import asdict
+
+    from pipeline.sources import open_source
+
+    streams = open_source(home, name).plan()
+    file = _run_folder(home, night) / f"{name}.plan.json"
+    landing.write_whole(file, json.dumps([asdict(stream) for stream in streams]).encode())
+    for stream in streams:
+        if stream.unavailable:
+            _journal(night).trouble(f"{name}/{stream.stream}", stream.unavailable)
+        else:
+            yield Unit(source=name, stream=stream.stream)
+
+
+def _planned(home: Community, night: Night, source: str) -> list[dict[str, Any]]:
+    try:
+        text = (_run_folder(home, night) / f"{source}.plan.json").read_text()
+    except FileNotFoundError:
+        return []
+    found: list[dict[str, Any]] = json.loads(text)
+    return found
+
+
+def _report(home: Community, night: Night, source: str, stream: str) -> Report | None:
+    return landing.report(Landing(home.home / "landing").stream(source, night["run"], stream))
+
+
+def _home(night: Night) -> Community:
+    return settings.load().community(night["community"])
+
+
+def _run_folder(home: Community, night: Night) -> Path:
+    folder = home.home / "runs" / night["run"]
+    landing.make_folder(folder)
+    return folder
+
+
+def _bookmarks(home: Community, night: Night, source: str) -> Path:
+    return home.home / "work" / "bookmarks" / night["run"] / source
+
+
+def _journal(night: Night) -> Journal:
+    return Journal(_run_folder(_home(night), night) / "journal.jsonl")
+
+
+def _moment(as_of: str | None) -> datetime:
+    return datetime.fromisoformat(as_of) if as_of else datetime.now(UTC)
+
+
+def _run_id() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")

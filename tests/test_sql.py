@@ -1,0 +1,124 @@
+"""SQL by example: `tests/sql/<schema>.<table>/<rule>.yaml` holds rows in and rows out.
+
+A case:
+
+    says: One sentence.
+    as_of: 2026-03-02T02:00:00     # optional
+    given: {<table>: [row, ...]}   # columns left out get a plain value where they are required
+    expect: [row, ...]             # all rows of the table, in any order; only the columns named
+
+People are written source/account instead of their pseudonyms.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from pipeline import build, warehouse
+from pipeline.contracts import contracts
+
+CASES = Path(__file__).parent / "sql"
+MADE_BY_SQL = {n: c for n, c in contracts().items() if c.build != "load"}
+PLAIN = {
+    "BOOLEAN": False,
+    "VARCHAR": "",
+    "BIGINT": 0,
+    "INTEGER": 0,
+    "DOUBLE": 0.0,
+    "TIMESTAMP": datetime(2026, 3, 1, 12),
+    "DATE": datetime(2026, 3, 1).date(),
+    "VARCHAR[]": [],
+    "JSON": "{}",
+}
+USUAL = {
+    "raw.records": {"stream": "", "run": "r", "load": 1, "container": ""},
+    "staging.messages": {"kind": "regular", "form": "markdown"},
+    "staging.channels": {"kind": "category"},
+    "staging.threads": {"is_listed": True, "holds_messages": True},
+    "staging.accounts": {"is_active": True},
+    "marts.messages": {"kind": "regular", "is_human": True, "is_countable": True},
+    "marts.threads": {"is_countable": True, "is_by_human": True},
+    "raw.sources": {"url": "https://example.org"},
+}
+
+
+def cases():
+    return sorted(CASES.glob("*/*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def scene(community):
+    with duckdb.connect() as db:
+        warehouse.prepare(db)
+        build.set_scene(db, community, datetime(2026, 3, 2, 2, tzinfo=UTC))
+        db.execute("DELETE FROM raw.sources")
+        db.execute("CREATE OR REPLACE MACRO person_id(source, id) AS source || '/' || id")
+        db.execute("SET VARIABLE since_load = 0")
+        yield db
+
+
+@pytest.mark.parametrize("file", cases(), ids=lambda f: f"{f.parent.name}/{f.stem}")
+def test_case(scene, file):
+    case = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert set(case) <= {"says", "as_of", "given", "expect"}
+    scene.begin()
+    try:
+        if "as_of" in case:
+            scene.execute("SET VARIABLE as_of = ?::TIMESTAMP", [case["as_of"]])
+        for table, rows in case["given"].items():
+            insert(scene, contracts()[table], rows)
+        contract = contracts()[file.parent.name]
+        build.make(scene, contract)
+        found = rows_of(scene, contract.table, case["expect"])
+    finally:
+        scene.rollback()
+        scene.execute("SET VARIABLE as_of = '2026-03-02 02:00:00'::TIMESTAMP")
+    wanted = sorted((tuple(row.values()) for row in case["expect"]), key=repr)
+    assert found == wanted, case["says"]
+
+
+def insert(db, contract, rows):
+    for row in rows:
+        unknown = set(row) - set(contract.columns)
+        assert not unknown, f"{contract.table} has no column {unknown}"
+        plain = {
+            name: PLAIN[column.type] for name, column in contract.columns.items() if column.required
+        }
+        full = {**plain, **USUAL.get(contract.table, {}), **row}
+        if "payload" in full:
+            import json
+
+            full["payload"] = json.dumps(full["payload"])
+        marks = ", ".join("?" for _ in full)
+        columns = ", ".join(f'"{name}"' for name in full)
+        db.execute(f"INSERT INTO {contract.table} ({columns}) VALUES ({marks})", [*full.values()])
+
+
+def rows_of(db, table, expected):
+    columns = list(expected[0]) if expected else ["*"]
+    assert all(list(row) == columns for row in expected), "name the same columns in every row"
+    listed = ", ".join(columns)
+    return sorted(db.execute(f"SELECT {listed} FROM {table}").fetchall(), key=repr)
+
+
+def test_every_table_has_its_three_places():
+    for name, contract in MADE_BY_SQL.items():
+        assert build.files_of(contract), f"{name} has a contract but no SQL"
+        assert list((CASES / name).glob("*.yaml")), f"{name} has no case in tests/sql/{name}/"
+    known = {f for c in MADE_BY_SQL.values() for f in build.files_of(c)} | {build.SQL / "macros.sql"}
+    assert set(build.SQL.rglob("*.sql")) == known, "an SQL file without a contract"
+    assert {f.parent.name for f in cases()} == set(MADE_BY_SQL)
+
+
+def test_every_rule_has_its_case():
+    for name, contract in MADE_BY_SQL.items():
+        stems = {f.stem for f in (CASES / name).glob("*.yaml")}
+        missing = set(contract.rules) - stems
+        assert not missing, f"{name}: no case for {sorted(missing)}"
+
+
+def test_every_file_has_the_shape_of_its_contract(scene):
+    assert build.check_shape(scene) == []
