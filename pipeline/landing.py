@@ -111,6 +111,8 @@ def report(read: Path) -> Report | None:
 def readable(file: Path) -> bool:
     """Whether a part can be read to its end: checksum, encoding and JSON."""
     try:
+        if file.stat().st_size == 0:
+            return False
         with gzip.open(file, "rt", encoding="utf-8") as lines:
             for line in lines:
                 json.loads(line)

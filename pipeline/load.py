@@ -79,7 +79,7 @@ def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) ->
     for (stream,) in streams.fetchall():
         rows = folder / f"{stream}.parquet"
         db.execute(
-            "COPY (SELECT container, key, at, mark, gone_at IS NOT NULL AS gone, seen_at"
+            "COPY (SELECT container, key, \"at\", mark, gone_at IS NOT NULL AS gone, seen_at"
             " FROM raw.records WHERE source = $source AND stream = $stream)"
             f" TO '{_sql_text(rows)}' (FORMAT parquet)",
             {"source": source, "stream": stream},
@@ -133,7 +133,7 @@ def _merge_records(db: duckdb.DuckDBPyConnection, source: str, run: str, number:
         WITH newest AS (
             SELECT * FROM incoming WHERE kind = 'record'
             QUALIFY row_number() OVER (
-                PARTITION BY stream, key ORDER BY seen_at DESC, gone DESC, at DESC NULLS LAST
+                PARTITION BY stream, key ORDER BY seen_at DESC, gone DESC, "at" DESC NULLS LAST
             ) = 1
         ),
 
@@ -145,7 +145,7 @@ def _merge_records(db: duckdb.DuckDBPyConnection, source: str, run: str, number:
 
         SELECT
             $source AS source, n.stream, n.key, n.container,
-            CASE WHEN n.gone THEN greatest(n.at, o.at) ELSE n.at END AS at,
+            CASE WHEN n.gone THEN greatest(n."at", o."at") ELSE n."at" END AS "at",
             n.mark, n.seen_at,
             coalesce(o.first_seen_at, n.seen_at) AS first_seen_at,
             CASE WHEN n.gone THEN coalesce(o.gone_at, n.seen_at) END AS gone_at,

@@ -107,13 +107,13 @@ class Bookmark:
 
         Clocks differ and rows commit late, so read again from some minutes before it."""
         limit = self.started if self.started is not None else 2**62
-        rows = self._ask("SELECT max(at) WHERE container = ? AND at <= ?", container, limit)
+        rows = self._ask('SELECT max("at") WHERE container = ? AND "at" <= ?', container, limit)
         return rows[0][0] if rows else None
 
     def reached(self, container: str = "") -> int | None:
         """Highest source time (µs) held of this container, from reads cut short too: where a
         first fill that walks up in time goes on. Null if nothing is held."""
-        rows = self._ask("SELECT max(at) WHERE container = ?", container)
+        rows = self._ask('SELECT max("at") WHERE container = ?', container)
         return rows[0][0] if rows else None
 
     def top(self) -> int | None:
