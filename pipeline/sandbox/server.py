@@ -1,0 +1,82 @@
+"""The sandbox over real HTTP: on free loopback ports for tests, on chosen ones for people."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+import uvicorn
+from starlette.types import ASGIApp
+
+HOST = "127.0.0.1"
+
+
+class Addresses(NamedTuple):
+    """Base URLs of the servers that run; empty text for one that does not."""
+
+    forum: str
+    chat: str
+
+
+@contextmanager
+def running(
+    forum_app: ASGIApp | None = None,
+    chat_app: ASGIApp | None = None,
+    *,
+    forum_port: int = 0,
+    chat_port: int = 0,
+) -> Iterator[Addresses]:
+    """Both servers, in threads, until the block ends. Port 0 takes a free one.
+
+    Raises OSError where a chosen port is taken.
+    """
+    with ExitStack() as stack:
+        forum = stack.enter_context(_served(forum_app, forum_port)) if forum_app else ""
+        chat = stack.enter_context(_served(chat_app, chat_port)) if chat_app else ""
+        yield Addresses(forum, chat)
+
+
+def serve(
+    forum_app: ASGIApp | None = None,
+    chat_app: ASGIApp | None = None,
+    *,
+    forum_port: int = 4200,
+    chat_port: int = 4300,
+) -> Addresses:
+    """Serve in the foreground until interrupted (Ctrl-C); returns the addresses it had."""
+    with running(forum_app, chat_app, forum_port=forum_port, chat_port=chat_port) as addresses:
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            return addresses
+    return addresses
+
+
+@contextmanager
+def _served(app: ASGIApp, port: int) -> Iterator[str]:
+    with socket.create_server((HOST, port)) as listener:
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            lifespan="off",
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        while not server.started:
+            if not thread.is_alive():
+                raise OSError(f"the sandbox server on port {port} did not start")
+            time.sleep(0.005)
+        try:
+            yield f"http://{HOST}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
