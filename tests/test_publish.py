@@ -1,0 +1,163 @@
+"""Published nights: whole, immutable, private where they must be, never in a writer's way."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+
+from pipeline import build, warehouse
+from pipeline.contracts import contracts
+from pipeline.landing import Landing
+from pipeline.load import load
+from pipeline.publish import publish
+from pipeline.records import Part, Record
+from tests.conftest import make_community
+
+AS_OF = datetime(2026, 3, 2, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(tmp_path):
+    return make_community(tmp_path)
+
+
+def land_a_topic(home, raw="the secret words"):
+    landed = Landing(home.home / "landing")
+    made = "2026-03-01T10:00:00.000Z"
+    landed.write("forum", "run1", "posts", Part((
+        Record("categories", "5", {"id": 5, "name": "Support", "read_restricted": False}, seen_at=1),
+        Record("users", "7", {"id": 7, "username": "anna_k", "created_at": made}, seen_at=1),
+        Record("topics", "1", {"id": 1, "title": "Private title", "category_id": 5, "user_id": 7,
+                               "created_at": made, "archetype": "regular"}, seen_at=1),
+        Record("posts", "11", {"id": 11, "topic_id": 1, "post_number": 1, "post_type": 1, "raw": raw,
+                               "user_id": 7, "created_at": made, "version": 1}, seen_at=1),
+    )))  # fmt: skip
+
+
+def night(home, run):
+    with warehouse.opened(home) as db:
+        load(db, Landing(home.home / "landing"))
+        build.build(db, home, AS_OF)
+        return publish(db, home, run, AS_OF)
+
+
+def test_a_night_is_two_files_two_links_and_a_manifest(home):
+    land_a_topic(home)
+    manifest = night(home, "n1")
+    folder = home.home / "published"
+    assert sorted(f.name for f in folder.iterdir()) == [
+        "community-n1.duckdb", "current.duckdb", "manifest.json",
+        "restricted-n1.duckdb", "restricted.duckdb",
+    ]  # fmt: skip
+    assert (folder / "current.duckdb").readlink().name == "community-n1.duckdb"
+    content = (folder / "community-n1.duckdb").read_bytes()
+    told = json.loads((folder / "manifest.json").read_text())
+    assert told["community"]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert manifest.community.rows["marts.threads"] == 1
+    published = {c.table for c in contracts().values() if c.publish == "community"}
+    assert set(manifest.community.rows) == published
+
+
+def test_names_and_words_of_people_stay_out_of_the_community_file(home):
+    land_a_topic(home)
+    night(home, "n1")
+    folder = home.home / "published"
+    whole = (folder / "community-n1.duckdb").read_bytes()
+    for word in (b"anna_k", b"secret words", b"Private title"):
+        assert word not in whole
+    with duckdb.connect(folder / "restricted.duckdb", read_only=True) as reader:
+        assert reader.execute("SELECT username FROM marts.people").fetchall() == [("anna_k",)]
+        assert reader.execute("SELECT title, body FROM marts.texts").fetchall() == [
+            ("Private title", "the secret words")
+        ]
+
+
+def test_no_personal_column_is_published_but_in_the_restricted_file():
+    told = [
+        f"{contract.table}.{name}"
+        for contract in contracts().values()
+        if contract.publish == "community"
+        for name, column in contract.columns.items()
+        if column.pii
+    ]
+    assert told == []
+
+
+def test_a_reader_keeps_its_night_and_the_link_leads_to_the_next(home):
+    land_a_topic(home)
+    night(home, "n1")
+    link = home.home / "published" / "current.duckdb"
+    with duckdb.connect(link.resolve(), read_only=True) as reader:
+        night(home, "n2")
+        assert reader.execute("SELECT count(*) FROM marts.threads").fetchone() == (1,)
+        assert link.resolve().name == "community-n2.duckdb"
+
+
+def test_a_reader_in_another_process_is_not_in_the_way_of_the_writer(home):
+    land_a_topic(home)
+    night(home, "n1")
+    link = home.home / "published" / "current.duckdb"
+    ask = (
+        "import duckdb, sys; db = duckdb.connect(sys.argv[1], read_only=True);"
+        "print(db.execute('SELECT count(*) FROM marts.messages').fetchone()[0])"
+    )
+    with warehouse.opened(home) as db:
+        db.begin()
+        db.execute("DELETE FROM raw.records")
+        command = [sys.executable, "-c", ask, str(link.resolve())]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        db.rollback()
+    assert told == "1\n"
+
+
+def test_the_same_night_twice_is_equal_row_by_row(home):
+    land_a_topic(home)
+    night(home, "n1")
+    night(home, "n2")
+    with duckdb.connect() as both:
+        for run in ("n1", "n2"):
+            file = home.home / "published" / f"community-{run}.duckdb"
+            both.execute(f"ATTACH '{file}' AS {run} (READ_ONLY)")
+        for name, contract in contracts().items():
+            if contract.publish == "community" and contract.schema_name == "marts":
+                first, second = (both.execute(f"FROM {n}.{name}").fetchall() for n in ("n1", "n2"))
+                assert first == second, name
+
+
+def test_old_nights_are_forgotten(home):
+    land_a_topic(home)
+    few = home.model_copy(update={"keep_nights": 2})
+    for run in ("n1", "n2", "n3"):
+        night(few, run)
+    left = sorted(f.name for f in (home.home / "published").glob("*-n*.duckdb"))
+    assert left == ["community-n2.duckdb", "community-n3.duckdb",
+                    "restricted-n2.duckdb", "restricted-n3.duckdb"]  # fmt: skip
+
+
+def test_every_table_and_column_explains_itself_in_the_file(home):
+    land_a_topic(home)
+    night(home, "n1")
+    with duckdb.connect((home.home / "published/current.duckdb").resolve(), read_only=True) as db:
+        silent = db.execute(
+            "SELECT table_name, column_name FROM duckdb_columns() WHERE comment IS NULL"
+            " AND NOT internal"
+        ).fetchall()
+    assert silent == []
+
+
+def test_pseudonyms_are_keyed(tmp_path):
+    ids = []
+    for number, key in enumerate(("one key", "one key", "another key")):
+        home = make_community(tmp_path / str(number), HEARTH_EMBER_PSEUDONYM_KEY=key)
+        land_a_topic(home)
+        night(home, "n1")
+        with duckdb.connect((home.home / "published/current.duckdb").resolve()) as db:
+            ids += db.execute("SELECT person_id FROM marts.accounts").fetchone()
+    assert ids[0] == ids[1] != ids[2]
+    import hmac
+
+    assert ids[0] == hmac.new(b"one key", b"forum/7", "sha256").hexdigest()[:16]

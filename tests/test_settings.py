@@ -1,0 +1,97 @@
+"""hearth.toml: every problem at once, the nearest known key, and secrets that stay secret."""
+
+import pytest
+
+from pipeline import settings
+from pipeline.errors import FixSettings
+from tests.conftest import SECRETS, make_community
+
+MINIMAL = """
+[communities.ember.sources.forum]
+platform = "discourse"
+url = "https://forum.example.org/"
+"""
+
+
+def refusal(text, env=SECRETS):
+    with pytest.raises(FixSettings) as refused:
+        settings.parse(text, env)
+    return str(refused.value)
+
+
+def test_defaults_are_sensible(tmp_path):
+    ember = settings.parse(MINIMAL, SECRETS, tmp_path / "hearth.toml").community()
+    assert ember.sources["forum"].url == "https://forum.example.org"
+    assert ember.sources["forum"].share == 0.5
+    assert ember.sources["forum"].private == ()
+    assert ember.home == tmp_path / "var" / "ember"
+
+
+def test_all_problems_are_told_at_once():
+    said = refusal(MINIMAL + 'way_inn = "rest"\nshare = 2\n[communities.ember]\ntme_zone = "UTC"', {})
+    assert "way_inn: unknown key; did you mean 'way_in'?" in said
+    assert "tme_zone: unknown key; did you mean 'time_zone'?" in said
+    assert "share: Input should be less than or equal to 1" in said
+    assert "HEARTH_EMBER_FORUM_KEY is not set" in said
+    assert "HEARTH_EMBER_PSEUDONYM_KEY is not set" in said
+
+
+def test_a_secret_in_the_file_is_refused_and_not_repeated():
+    said = refusal(MINIMAL + 'key = "very-secret-key"')
+    assert "secrets do not belong in this file; set HEARTH_EMBER_FORUM_KEY instead" in said
+    assert "very-secret-key" not in said
+
+
+def test_secrets_never_show(tmp_path):
+    ember = make_community(tmp_path, HEARTH_EMBER_FORUM_KEY="very-secret-key")
+    shown = f"{ember!r}{ember}{ember.model_dump()}{ember.model_dump_json()}"
+    assert "very-secret-key" not in shown
+    assert SECRETS["HEARTH_EMBER_PSEUDONYM_KEY"] not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("not toml [", "is not TOML"),
+        ("", "communities: Field required"),
+        (MINIMAL.replace("https://forum.example.org/", "forum"), "must be a web address"),
+        (MINIMAL.replace("discourse", "nodebb"), "'discourse', 'rocketchat'"),
+        (MINIMAL + '[communities.ember]\ntime_zone = "Mars/Base"', "must be an IANA time zone"),
+        (MINIMAL.replace("ember", "Ember"), "name: String should match"),
+    ],
+)
+def test_what_is_wrong_is_named(text, said):
+    assert said in refusal(text)
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path):
+    with pytest.raises(FixSettings, match="`hearth init` writes one"):
+        settings.load(tmp_path / "hearth.toml", SECRETS)
+
+
+def test_one_of_several_communities_must_be_named():
+    two = MINIMAL + MINIMAL.replace("ember", "birch")
+    env = {**SECRETS, "HEARTH_BIRCH_PSEUDONYM_KEY": "x", "HEARTH_BIRCH_FORUM_KEY": "y"}
+    both = settings.parse(two, env)
+    assert both.community("birch").name == "birch"
+    with pytest.raises(FixSettings, match="Name one of: ember, birch"):
+        both.community()
+
+
+def test_the_template_is_valid_and_names_its_variables():
+    text = settings.template("ember", "https://a.example", "https://b.example", "Asia/Shanghai")
+    assert settings.variables(text) == list(SECRETS)
+    ember = settings.parse(text, SECRETS).community()
+    assert (ember.time_zone, list(ember.sources)) == ("Asia/Shanghai", ["forum", "chat"])
+
+
+def test_connections_stand_for_variables(tmp_path, monkeypatch):
+    file = tmp_path / "hearth.toml"
+    file.write_text(settings.template("ember", "https://a.example", "https://b.example", "UTC"))
+    monkeypatch.setenv("HEARTH_SETTINGS", str(file))
+    assert list(settings.connections("ember")) == [
+        ("HEARTH_EMBER_PSEUDONYM_KEY", "hearth_ember", "password"),
+        ("HEARTH_EMBER_FORUM_KEY", "hearth_ember_forum", "password"),
+        ("HEARTH_EMBER_CHAT_USER_ID", "hearth_ember_chat", "login"),
+        ("HEARTH_EMBER_CHAT_TOKEN", "hearth_ember_chat", "password"),
+    ]
