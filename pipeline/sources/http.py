@@ -41,14 +41,22 @@ class TooLarge(BadAnswer):
 
 
 class Retry(Exception):  # noqa: N818 - an instruction rather than an error
-    """Raised by a `check`: throw this answer away and ask again, after `wait_s` if given."""
+    """Raised by a `check`: throw this answer away and ask again, after `wait_s` if given.
+
+    At the end of our patience, or after so many `tries`, it becomes the `error`.
+    """
 
     def __init__(
-        self, why: str, wait_s: float | None = None, error: type[HearthError] = SourceDown
+        self,
+        why: str,
+        wait_s: float | None = None,
+        error: type[HearthError] = SourceDown,
+        tries: int | None = None,
     ) -> None:
         super().__init__(why)
         self.wait_s = wait_s
         self.error = error
+        self.tries = tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class Usage:
 
     requests: int = 0
     bytes: int = 0
-    retries: int = 0
+    retried: int = 0
     waited_s: float = 0.0
 
 
@@ -87,7 +95,8 @@ class Transport:
 
     check       sees every answer before its caller; raises Retry to have it thrown away and asked
                 again, or an error of `pipeline.errors` where asking again is useless
-    patience_s  longest total wait for one call, counted from its first failure
+    patience_s  longest total wait for one call, counted from its first failure; a call may set
+                its own for a sick server, never for the server's limits
     source      the source's name, for the texts of errors
 
     A call returns answers below 300 and from 400 to 499 but 429. Raises SourceDown, BudgetSpent,
@@ -175,7 +184,6 @@ class Transport:
         patience_s: float | None = None,
     ) -> Answer:
         """The answer to any call; see `get` and `post`."""
-        patience = self._patience_s if patience_s is None else patience_s
         repeatable = verb == "GET" if repeatable is None else repeatable
         began: float | None = None
         attempt = 0
@@ -191,14 +199,16 @@ class Transport:
             except Retry as retry:
                 began = asked_at if began is None else began
                 refused = retry.error is BudgetSpent
+                patience = self._patience_s if refused or patience_s is None else patience_s
                 wait = self._rest(retry.wait_s, attempt)
-                if not (repeatable or refused) or self._now() + wait - began > patience:
+                tired = attempt + 1 == retry.tries or self._now() + wait - began > patience
+                if tired or not (repeatable or refused):
                     raise self._given_up(verb, path, retry, attempt + 1) from None
                 if refused and retry.wait_s is not None:
                     for bucket in buckets[-1:]:
                         self.budget.pause(retry.wait_s, bucket)
             attempt += 1
-            self.usage.retries += 1
+            self.usage.retried += 1
             self.usage.waited_s += wait
             self._sleep(wait)
 

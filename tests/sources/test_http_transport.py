@@ -114,7 +114,7 @@ def test_asks_again_until_the_answer_can_be_trusted(name: str) -> None:
         polite = transport(server, time)
         answer = polite.get("/x.json")
     assert (answer.status, answer.value) == (200, {"fine": True})
-    assert (polite.usage.requests, polite.usage.retries) == (3, 2)
+    assert (polite.usage.requests, polite.usage.retried) == (3, 2)
     assert polite.usage.waited_s == pytest.approx(sum(time.slept))
 
 
@@ -194,7 +194,7 @@ def test_a_check_can_throw_an_answer_away() -> None:
     with served(lambda n, _: (200, {**JSON, **({"X-User": "a"} if n > 1 else {})}, b"1")) as server:
         polite = transport(server, FakeTime(), check=signed_in)
         assert polite.get("/x.json").value == 1
-        assert polite.usage.retries == 1
+        assert polite.usage.retried == 1
 
 
 def test_follows_a_redirect_within_the_site_and_keeps_the_question() -> None:

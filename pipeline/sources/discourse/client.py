@@ -1,0 +1,98 @@
+"""pydiscourse's client over our transport: its methods, our manners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydiscourse import DiscourseClient
+
+from pipeline.errors import BadAnswer, FixAccess
+from pipeline.settings import DiscourseSettings
+from pipeline.sources.http import Answer, Retry, Transport
+
+EXPLORER = "data_explorer"  # the bucket of the server's limit on Data Explorer runs
+EXPLORER_ROOTS = ("/admin/plugins/discourse-data-explorer", "/admin/plugins/explorer")
+
+_SIGNED_IN = "X-Discourse-Username"
+_DENIALS = (401, 403, 404, 410)
+
+
+class Refused(BadAnswer):
+    """The forum answered 4xx to one call, and the answer was meant for our key."""
+
+    def __init__(self, where: str, answer: Answer) -> None:
+        self.status = answer.status
+        self.said = _errors(answer)
+        super().__init__(f"{where} was refused ({answer.status}): {self.said}")
+
+
+def headers(settings: DiscourseSettings) -> dict[str, str]:
+    """The headers that sign a request in. A secret: hand them to a Transport and to nobody else."""
+    return {"Api-Key": settings.key.get_secret_value(), "Api-Username": settings.username}
+
+
+def signed_in(answer: Answer) -> None:
+    """Throw away an answer that was given as if to nobody.
+
+    A server under load may do that with status 200 (`lib/middleware/overload_protections`).
+    """
+    if answer.ok and _SIGNED_IN not in answer.headers:
+        raise Retry(
+            f"answered without {_SIGNED_IN}, as if we had no key (an overloaded server, or a proxy "
+            "that takes headers away)",
+            error=BadAnswer,
+            tries=8,
+        )
+
+
+class ForumClient(DiscourseClient):  # type: ignore[misc]
+    """A forum's API with one acting user.
+
+    pydiscourse brings paths and parameters; calls go through the transport, which holds the key.
+    Raises Refused for a 4xx, FixAccess where the key itself is not accepted.
+    """
+
+    def __init__(self, transport: Transport, username: str) -> None:
+        super().__init__(transport.base_url, username, api_key="")
+        self.transport = transport
+        self.explorer_root = EXPLORER_ROOTS[0]
+
+    def data_explorer_query(self, query_id: int, **kwargs: Any) -> Any:
+        """The result of one run; the route is the one that answered when queries were listed."""
+        return self._post(f"{self.explorer_root}/queries/{query_id}/run.json", **kwargs)
+
+    def _request(
+        self,
+        verb: str,
+        path: str,
+        params: Any = None,
+        files: None = None,
+        data: Any = None,
+        json: Any = None,
+        override_request_kwargs: Any = None,
+    ) -> Any:
+        explores = "/queries" in path
+        buckets = ("", EXPLORER) if explores and "/run" in path else ("",)
+        for _ in range(3):  # a denial to nobody may be a server under load
+            answer = self.transport.call(
+                verb, path, params=params or None, data=data, json=json, buckets=buckets,
+                repeatable=verb == "GET" or explores, **(override_request_kwargs or {}),
+            )  # fmt: skip
+            if answer.status not in _DENIALS or _SIGNED_IN in answer.headers:
+                break
+        if answer.ok:
+            return answer.value
+        where = f"{self.transport.source}: {verb} {path}"
+        if answer.status in {401, 403} and _SIGNED_IN not in answer.headers:
+            raise FixAccess(
+                f"{where} was refused ({answer.status}): {_errors(answer)} Check the key, the "
+                f"user name {self.api_username!r}, the key's scopes and its IP restrictions"
+            )
+        raise Refused(where, answer)
+
+
+def _errors(answer: Answer) -> str:
+    """What the server gave as the reason, one line, at most 300 characters."""
+    errors = answer.value.get("errors") if isinstance(answer.value, dict) else None
+    said = "; ".join(str(e) for e in errors) if isinstance(errors, list) else "no reason given"
+    return " ".join(said.split())[:300]
