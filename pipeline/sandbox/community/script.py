@@ -1,0 +1,109 @@
+"""The whole script up to a night: steps in time order, every thing with its id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+from pipeline.sandbox.community.cast import Cast
+from pipeline.sandbox.community.chat_days import ChatDays
+from pipeline.sandbox.community.forum_days import ForumDays
+from pipeline.sandbox.community.planted import places, planted_steps
+from pipeline.sandbox.community.steps import (
+    HISTORY_DAYS,
+    SETTLING_DAYS,
+    Ref,
+    Step,
+    chat_id,
+    night,
+    texts,
+)
+
+_LEAVES_ROWS = {"private_message", "move_posts", "delete_topic", "recover_topic", "recategorise"}
+_GAP = 5  # ids left free after a call in which the forum itself makes topics or posts
+
+
+@dataclass
+class Ids:
+    """Ids given so far, by kind and name. The forum's rise with time and have gaps."""
+
+    given: dict[Ref, int | str] = field(default_factory=dict)
+    last: dict[str, int] = field(
+        default_factory=lambda: {"user": 0, "category": 4, "topic": 40, "post": 100}
+    )
+
+    def give(self, kind: str, name: str) -> int:
+        """The next id of this kind, now the id of `name`."""
+        self.last[kind] += 3 if kind in ("topic", "post") and self.last[kind] % 13 == 0 else 1
+        self.given[Ref(kind, name)] = self.last[kind]
+        return self.last[kind]
+
+    def resolve(self, value: Any, site: str) -> Any:
+        """The value with ids in place of Refs."""
+        if isinstance(value, list):
+            return [self.resolve(part, site) for part in value]
+        if not isinstance(value, Ref) or value.kind == "reviewable":
+            return value
+        return chat_id(*value) if site == "chat" else self.given[value]
+
+
+@lru_cache(maxsize=2)
+def script(through: int) -> tuple[Step, ...]:
+    """Every step up to the run of night `through`, in time order, with ids for Refs.
+
+    The script of an earlier night is a prefix of this one. Each step still names what it makes."""
+    ids = Ids()
+    return tuple(_numbered(step, ids) for step in _in_time_order(through))
+
+
+def _in_time_order(through: int) -> list[Step]:
+    cast = Cast.assemble()
+    steps = [*places(), *planted_steps()]
+    for name, first in _planted_newcomers(steps):
+        cast.expect(name, first)
+    forum, chat = ForumDays(cast), ChatDays(cast)
+    for day in range(1 - HISTORY_DAYS + SETTLING_DAYS, through):
+        steps += forum.day(day, Random(f"forum {day}"))
+        steps += chat.day(day, Random(f"chat {day}"))
+    steps += cast.steps
+    return sorted((s for s in steps if s.at <= night(through)), key=lambda s: s.at)
+
+
+def _planted_newcomers(steps: list[Step]) -> Iterator[tuple[str, Any]]:
+    """Newcomers who speak in a planted case, each with the time of the first word."""
+    names = [entry["username"] for entry in texts("people")["newcomers"]]
+    for name in names:
+        spoken = [step.at for step in steps if step.args.get("user_id") == Ref("user", name)]
+        if spoken:
+            yield name, min(spoken)
+
+
+def _numbered(step: Step, ids: Ids) -> Step:
+    """The step with ids for Refs, and with the ids of what it makes."""
+    args = {name: ids.resolve(value, step.site) for name, value in step.args.items()}
+    args |= _given(step, ids)
+    if "$topic" in str(args.get("raw", "")):
+        args["raw"] = args["raw"].replace("$topic", str(args.get("topic_id", args.get("id"))))
+    return replace(step, args=args | {"at": step.at})
+
+
+def _given(step: Step, ids: Ids) -> Mapping[str, int | str]:
+    if step.do in _LEAVES_ROWS:
+        ids.last["topic"] += _GAP
+        ids.last["post"] += _GAP
+    match step.site, step.do:
+        case "forum", "create_topic":
+            return {"id": ids.give("topic", step.makes),
+                    "post_id": ids.give("post", step.makes + "#1")}  # fmt: skip
+        case "forum", "reply":
+            return {"id": ids.give("post", step.makes)}
+        case "forum", "add_user":
+            return {"id": ids.give("user", step.makes)}
+        case "forum", "add_category":
+            return {"id": ids.give("category", step.makes)}
+        case "chat", "post":
+            return {"id": chat_id("message", step.makes)}
+    return {}
