@@ -262,9 +262,7 @@ def _item(group: list[Mapping[str, Any]], known: _Known, sites: tuple[str, ...])
     keys = tuple(_key(other) for other in group)
     sentence = row["sentence"] and safe.plain(row["sentence"])
     title = safe.plain(row["title"] or "", 120)
-    wash = safe.plain
     if row["kind"] in _FLAGS:
-        wash = safe.masked
         title = safe.masked_like(title, sentence or "")
         sentence = sentence and safe.masked(sentence)
     return Item(
@@ -273,8 +271,8 @@ def _item(group: list[Mapping[str, Any]], known: _Known, sites: tuple[str, ...])
         sentence=sentence or None,
         channel=safe.plain(row["channel"] or "", 60),
         url=safe.web_address(row["url"], sites),
-        person=safe.plain(row["person"], 40) if row["person"] else None,
-        reasons=tuple(_reason(reason, wash) for reason in row["reasons"] or ()),
+        person=safe.plain(row["person"] or "", 40) or None,
+        reasons=tuple(_reason(reason, row["kind"] in _FLAGS) for reason in row["reasons"] or ()),
         also=tuple(dict.fromkeys(o["kind"] for o in group[1:] if o["kind"] not in _also_not(row))),
         again=any(known.has_thread(key) for key in keys),
         severity=max(other["severity"] for other in group),
@@ -294,12 +292,12 @@ def _also_not(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (*more_of_it, "answered")
 
 
-def _reason(reason: Mapping[str, Any], wash: Any) -> tuple[str, Mapping[str, Any]]:
-    values = {
-        name: value if isinstance(value, int | float) else wash(value, 80)
-        for name, value in reason.items()
-        if name != "code"
-    }
+def _reason(reason: Mapping[str, Any], is_flag: bool) -> tuple[str, Mapping[str, Any]]:
+    values = {name: value for name, value in reason.items() if name != "code"}
+    for name, value in values.items():
+        if not isinstance(value, int | float):
+            line = safe.plain(value, 80)
+            values[name] = safe.masked(line) if is_flag else line
     return safe.plain(reason["code"], 40), values
 
 

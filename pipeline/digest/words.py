@@ -63,7 +63,7 @@ class Words:
     def moment(self, at: datetime, zone: str) -> Said:
         """An instant in the named time zone, to the minute."""
         local = at.astimezone(ZoneInfo(zone))
-        return self("date.moment", clock=f"{local:%H:%M}", zone=zone, **self._parts(local))
+        return self("date.moment", clock=Said(f"{local:%H:%M}"), zone=zone, **self._parts(local))
 
     def _parts(self, day: date) -> dict[str, object]:
         return {
