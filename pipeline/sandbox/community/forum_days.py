@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -39,7 +40,7 @@ class ForumDays:
         come days later."""
         steps: list[Step] = []
         begin = NIGHT_ONE + timedelta(days=number - 1)
-        threads = 1 + (rng.random() < 0.7) + (number > 0)
+        threads = 1 + (rng.random() < 0.85) + (number > 0)
         for _ in range(threads):
             self._threads += 1
             name = f"t{self._threads}"
@@ -80,15 +81,15 @@ class ForumDays:
         said = list(item["comments"])
         for role in _GENERIC[place]:
             said += rng.sample(talk[role], min(len(talk[role]), rng.randint(2, 4)))
+        thanks = rng.sample(talk["asker_comment"], len(talk["asker_comment"]))
         lines = [Line(host, at, fill(item["body"], words))]
         for text in said:
             at += timedelta(hours=rng.choice((0.4, 1, 2, 5, 9, 20)) * (0.6 + 0.8 * rng.random()))
             by = rng.choice([guest for guest in guests if guest != lines[-1].by])
             lines.append(Line(by, at, fill(text, words), ("comment",)))
-            if rng.random() < 0.3 and by != host:
+            if thanks and rng.random() < 0.3:
                 at += timedelta(hours=0.5 + 3 * rng.random())
-                answer = rng.choice(talk["asker_comment"])
-                lines.append(Line(host, at, answer, ("comment",), to=len(lines)))
+                lines.append(Line(host, at, thanks.pop(), ("comment",), to=len(lines)))
         title = fill(item["title"], words)
         steps = thread(name, place, title, "talk", lines)
         return [*steps, *self._aftermath(name, lines, "", rng)]
@@ -137,14 +138,13 @@ class ForumDays:
 
 
 def _again_and_again(name: str, pool: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    order, cycle = sorted(range(len(pool)), key=lambda k: Random(f"{name} {k}").random()), 0
-    while True:
+    order = list(range(len(pool)))
+    Random(name).shuffle(order)
+    for cycle in count():
+        suffix = " ($board, $version)" if "answers" in pool[0] else f" ({cycle + 1})"
         for k in order:
-            suffix = (
-                ("", " ($board)", " ($version)", " ($place)")[cycle] if cycle < 4 else f" [{cycle}]"
-            )
-            yield pool[k] | {"title": pool[k]["title"] + suffix, "again": cycle > 0}
-        cycle += 1
+            title = pool[k]["title"] + suffix * (cycle > 0)
+            yield pool[k] | {"title": title, "again": cycle > 0}
 
 
 def _words(rng: Random) -> dict[str, str]:
@@ -162,7 +162,7 @@ def _course(fate: str, asks_back: bool, rng: Random) -> list[str]:
     def perhaps(chance: float, *roles: str) -> list[str]:
         return list(roles) if rng.random() < chance else []
 
-    clarified = perhaps(0.9 if asks_back else 0.35, "ask_back", "detail")
+    clarified = perhaps(0.9, "ask_back", "detail") if asks_back else []
     happy = [*clarified, "answer", "thanks", *perhaps(0.75, "answer"), *perhaps(0.5, "glad"),
              *perhaps(0.5, "later")]  # fmt: skip
     course = {
@@ -194,7 +194,7 @@ def _text(role: str, item: dict[str, Any], language: str, lines: list[Line], rng
     if role == "answer":
         given = sum("answer" in line.marks for line in lines)
         return str(item["answers"][given])
-    if role in ("ask_back", "detail") and role in item:
+    if role in item:
         return str(item[role])
     return str(rng.choice(texts("talk")[language][_LINE_OF.get(role, role)]))
 

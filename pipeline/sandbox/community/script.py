@@ -18,6 +18,7 @@ from pipeline.sandbox.community.steps import (
     Ref,
     Step,
     chat_id,
+    fill,
     night,
     texts,
 )
@@ -40,6 +41,10 @@ class Ids:
         self.last[kind] += 3 if kind in ("topic", "post") and self.last[kind] % 13 == 0 else 1
         self.given[Ref(kind, name)] = self.last[kind]
         return self.last[kind]
+
+    def names(self, kind: str) -> dict[str, str]:
+        """The ids of a kind by name, as texts."""
+        return {ref.name: str(id_) for ref, id_ in self.given.items() if ref.kind == kind}
 
     def resolve(self, value: Any, site: str) -> Any:
         """The value with ids in place of Refs."""
@@ -85,8 +90,8 @@ def _numbered(step: Step, ids: Ids) -> Step:
     """The step with ids for Refs, and with the ids of what it makes."""
     args = {name: ids.resolve(value, step.site) for name, value in step.args.items()}
     args |= _given(step, ids)
-    if "$topic" in str(args.get("raw", "")):
-        args["raw"] = args["raw"].replace("$topic", str(args.get("topic_id", args.get("id"))))
+    if "topic:$" in str(args.get("raw", "")):
+        args["raw"] = fill(args["raw"], ids.names("topic"))
     return replace(step, args=args | {"at": step.at})
 
 
