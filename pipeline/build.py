@@ -33,13 +33,13 @@ def build(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
     build, staging is typed anew from every record.
     """
     last_load, definitions = _last_build(db)
-    since = last_load if definitions == fingerprint() else 0
+    whole = definitions != fingerprint()
     set_scene(db, community, as_of)
     db.begin()
     try:
-        db.execute("SET VARIABLE since_load = ?", [since])
+        db.execute("SET VARIABLE since_load = ?", [0 if whole else last_load])
         for contract in _in_order(contracts().values()):
-            make(db, contract, whole=since == 0)
+            make(db, contract, whole=whole)
         _note_build(db, as_of)
         db.commit()
     except BaseException:

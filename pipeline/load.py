@@ -152,7 +152,8 @@ def _merge_records(db: duckdb.DuckDBPyConnection, source: str, run: str, number:
             CASE WHEN n.gone THEN coalesce(p.payload, o.payload) ELSE n.payload END AS payload,
             CASE
                 WHEN o.key IS NOT NULL AND n.gone = (o.gone_at IS NOT NULL)
-                AND (n.gone OR n.payload::VARCHAR = o.payload::VARCHAR) THEN o.load
+                AND CASE WHEN n.gone THEN coalesce(p.payload, o.payload) ELSE n.payload END::VARCHAR
+                IS NOT DISTINCT FROM o.payload::VARCHAR THEN o.load
                 ELSE $number
             END AS load,
             $run AS run

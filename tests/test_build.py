@@ -1,0 +1,109 @@
+"""Building: order from the SQL, only what changed is typed, and the same result either way."""
+
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import build, warehouse
+from pipeline.contracts import contracts
+from pipeline.landing import Landing
+from pipeline.load import load
+from pipeline.records import Part, Record
+from tests.conftest import make_community
+
+AS_OF = datetime(2026, 3, 2, 2, tzinfo=UTC)
+MADE = "2026-03-01T10:00:00.000Z"
+STAGED = [n for n, c in contracts().items() if c.build == "merge"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return make_community(tmp_path_factory.mktemp("home"))
+
+
+def message(key, text, reactions, gone, seen_at):
+    payload = {
+        "_id": key, "rid": "r", "msg": text, "ts": MADE, "u": {"_id": "u1", "username": "a"},
+        "reactions": {f":{name}:": {"usernames": ["a", "b"]} for name in reactions},
+    }  # fmt: skip
+    return Record("messages", key, {} if gone else payload, seen_at=seen_at, container="r", gone=gone)
+
+
+@st.composite
+def nights(draw):
+    """A few nights of changes to a few chat messages."""
+    change = st.tuples(
+        st.sampled_from("abc"), st.text("xy", max_size=2), st.lists(st.sampled_from(["x", "y"]), unique=True),
+        st.booleans(),
+    )  # fmt: skip
+    return draw(st.lists(st.lists(change, min_size=1, max_size=3), min_size=1, max_size=4))
+
+
+@settings(max_examples=20, deadline=None)
+@given(nights())
+def test_typing_what_changed_equals_typing_everything(tmp_path_factory, home, history):
+    landed = Landing(tmp_path_factory.mktemp("landing"))
+    with duckdb.connect() as small, duckdb.connect() as whole:
+        for db in (small, whole):
+            warehouse.prepare(db)
+            warehouse._set_pseudonym_key(db, home)
+        room = Record("rooms", "r", {"_id": "r", "name": "help", "t": "c"}, seen_at=1)
+        landed.write("chat", "run", "rooms", Part((room,)))
+        for number, changes in enumerate(history, start=1):
+            records = tuple(
+                message(*change, seen_at=number * 100 + order) for order, change in enumerate(changes)
+            )
+            landed.write("chat", f"run{number}", "messages", Part(records))
+            load(small, landed)
+            build.build(small, home, AS_OF)
+        load(whole, landed)
+        build.build(whole, home, AS_OF)
+        for table in [*STAGED, "marts.messages", "marts.threads", "marts.daily_activity"]:
+            found = [sorted(db.execute(f"FROM {table}").fetchall(), key=repr) for db in (small, whole)]
+            assert found[0] == found[1], table
+
+
+def test_a_table_is_built_after_what_it_reads():
+    order = [c.table for c in build._in_order(contracts().values())]
+    for table in order:
+        for source in build.sources_of(table) & set(order):
+            assert order.index(source) < order.index(table), f"{table} before {source}"
+
+
+def test_a_failed_build_changes_nothing(home, monkeypatch):
+    with duckdb.connect() as db:
+        warehouse.prepare(db)
+        warehouse._set_pseudonym_key(db, home)
+        build.build(db, home, AS_OF)
+        before = db.execute("FROM raw.builds").fetchall()
+        db.execute("INSERT INTO staging.channels (source, record, channel_id, kind, is_private)"
+                   " VALUES ('chat', 'rooms/x', 'x', 'room', false)")  # fmt: skip
+        real = build._replace
+
+        def breaks_late(connection, contract):
+            if contract.table == "marts.threads":
+                raise duckdb.Error("power loss")
+            real(connection, contract)
+
+        monkeypatch.setattr(build, "_replace", breaks_late)
+        with pytest.raises(duckdb.Error, match="power loss"):
+            build.build(db, home, AS_OF)
+        assert db.execute("FROM raw.builds").fetchall() == before
+        assert db.execute("SELECT count(*) FROM marts.channels").fetchone() == (0,)
+
+
+def test_changed_definitions_type_everything_anew(home, monkeypatch):
+    with duckdb.connect() as db:
+        warehouse.prepare(db)
+        warehouse._set_pseudonym_key(db, home)
+        build.build(db, home, AS_OF)
+        db.execute("INSERT INTO staging.channels (source, record, channel_id, kind, is_private)"
+                   " VALUES ('chat', 'rooms/x', 'x', 'room', false)")  # fmt: skip
+        build.build(db, home, AS_OF)
+        assert db.execute("SELECT count(*) FROM staging.channels").fetchone() == (1,)
+        monkeypatch.setattr(build, "fingerprint", lambda: "another")
+        build.build(db, home, AS_OF)
+        assert db.execute("SELECT count(*) FROM staging.channels").fetchone() == (0,)
