@@ -83,12 +83,10 @@ class Contract(_Section):
         return self.table.split(".")[1]
 
     def ddl(self) -> str:
-        """CREATE TABLE IF NOT EXISTS, columns in order. Keys are checked, not indexed: DuckDB's
-        upserts with an index are slower by an order and refuse delete-then-insert."""
-        columns = ",\n  ".join(
-            f'"{name}" {column.type}{" NOT NULL" if column.required else ""}'
-            for name, column in self.columns.items()
-        )
+        """CREATE TABLE IF NOT EXISTS, columns in order. What is required, and keys, are checked
+        each night instead of by the table: a bad row is then named and does not end the build, and
+        DuckDB's upserts are faster by an order without an index."""
+        columns = ",\n  ".join(f'"{name}" {column.type}' for name, column in self.columns.items())
         return f"CREATE TABLE IF NOT EXISTS {self.table} (\n  {columns}\n)"
 
     def comments(self) -> Iterator[str]:

@@ -20,8 +20,18 @@ WHERE r.load > getvariable('since_load');
 -- The moment the build speaks of (UTC). No query asks the clock.
 CREATE OR REPLACE MACRO as_of() AS getvariable('as_of')::TIMESTAMP;
 
--- A date in text, through its offset, as UTC. Without an offset it is UTC already. Null if none.
-CREATE OR REPLACE MACRO utc(written) AS try_cast(written AS TIMESTAMPTZ) AT TIME ZONE 'UTC';
+-- A date in text, through its offset, or in milliseconds since 1970, as UTC. Without an offset it is
+-- UTC already. Null if it is neither.
+CREATE OR REPLACE MACRO plain_utc(written) AS coalesce(
+    try_cast(written AS TIMESTAMPTZ) AT TIME ZONE 'UTC', epoch_ms(try_cast(written AS BIGINT))
+);
+
+-- The same, and Mongo's own forms of it: {"$date": ms}, {"$date": text}, {"$date": {"$numberLong": ms}}.
+CREATE OR REPLACE MACRO utc(written) AS coalesce(
+    plain_utc(written),
+    plain_utc(try_cast(written AS JSON) ->> '$."$date"'),
+    plain_utc(try_cast(written AS JSON) ->> '$."$date"."$numberLong"')
+);
 
 -- A time of a Discourse object: microseconds by Data Explorer (created_us), text by REST (created_at).
 CREATE OR REPLACE MACRO discourse_at(payload, what) AS coalesce(
