@@ -31,6 +31,7 @@ _WAITING = ("newcomer_waiting", "unanswered")
 _FLAGS = ("sour", "toxic")
 _MOST_WARMING = 3
 _MOST_ANSWERED = 5
+_MOST_REASONS = 3
 _LONG_OVERDUE = 3.0  # times the target, after which a question that was told once is told again
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
 
@@ -83,7 +84,7 @@ class Item:
     sentence: str | None
     score: float | None
     model: str | None
-    model_version: str | None
+    model_version: str
     replies: int
     people: int
     views: int | None
@@ -260,8 +261,8 @@ def _lead(row: Mapping[str, Any]) -> tuple[int, str]:
 def _item(group: list[Mapping[str, Any]], known: _Known, sites: tuple[str, ...]) -> Item:
     row = group[0]
     keys = tuple(_key(other) for other in group)
-    sentence = row["sentence"] and safe.plain(row["sentence"])
-    title = safe.plain(row["title"] or "", 120)
+    sentence = row["sentence"] and safe.plain(row["sentence"], 300)
+    title = safe.plain(row["title"] or "", 130)
     if row["kind"] in _FLAGS:
         title = safe.masked_like(title, sentence or "")
         sentence = sentence and safe.masked(sentence)
@@ -272,8 +273,13 @@ def _item(group: list[Mapping[str, Any]], known: _Known, sites: tuple[str, ...])
         channel=safe.plain(row["channel"] or "", 60),
         url=safe.web_address(row["url"], sites),
         person=safe.plain(row["person"] or "", 40) or None,
-        reasons=tuple(_reason(reason, row["kind"] in _FLAGS) for reason in row["reasons"] or ()),
+        reasons=tuple(
+            _reason(reason, row["kind"] in _FLAGS)
+            for reason in (row["reasons"] or ())[:_MOST_REASONS]
+        ),
         also=tuple(dict.fromkeys(o["kind"] for o in group[1:] if o["kind"] not in _also_not(row))),
+        model=safe.plain(row["model"], 30) if row["model"] else None,
+        model_version=safe.plain(row["model_version"] or "", 20),
         again=any(known.has_thread(key) for key in keys),
         severity=max(other["severity"] for other in group),
         **{name: row[name] for name in _AS_IS},
@@ -282,7 +288,7 @@ def _item(group: list[Mapping[str, Any]], known: _Known, sites: tuple[str, ...])
 
 _AS_IS = (
     "kind", "source", "thread_id", "message_id", "is_newcomer", "is_private", "created_at",
-    "age_h", "target_h", "level", "score", "model", "model_version", "replies", "people", "views",
+    "age_h", "target_h", "level", "score", "replies", "people", "views",
 )  # fmt: skip
 
 
@@ -296,9 +302,9 @@ def _reason(reason: Mapping[str, Any], is_flag: bool) -> tuple[str, Mapping[str,
     values = {name: value for name, value in reason.items() if name != "code"}
     for name, value in values.items():
         if not isinstance(value, int | float):
-            line = safe.plain(value, 80)
+            line = safe.plain(value, 40)
             values[name] = safe.masked(line) if is_flag else line
-    return safe.plain(reason["code"], 40), values
+    return safe.plain(reason["code"], 30), values
 
 
 def _sections(items: list[Item], community: Community) -> Iterable[Section]:
@@ -336,11 +342,11 @@ def _harmless(health: Health) -> Health:
     return replace(
         health,
         stale_sources=tuple(_plain_values(source) for source in health.stale_sources),
-        warnings=tuple(safe.plain(warning, 200) for warning in health.warnings[:10]),
+        warnings=tuple(safe.plain(warning, 200) for warning in health.warnings[:5]),
         thanks=tuple(_plain_values(person) for person in health.thanks[:5]),
-        precision=tuple(_plain_values(rule) for rule in health.precision[:20]),
+        precision=tuple(_plain_values(rule) for rule in health.precision[:8]),
     )
 
 
 def _plain_values(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: safe.plain(v, 160) if isinstance(v, str) else v for k, v in row.items()}
+    return {k: safe.plain(v, 100) if isinstance(v, str) else v for k, v in row.items()}

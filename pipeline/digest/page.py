@@ -193,9 +193,7 @@ def _reason(code: str, values: Mapping[str, Any], say: Words) -> str:
 def _model(item: Item, say: Words) -> str | None:
     if item.model is None or item.score is None:
         return None
-    return say(
-        "strength.model", model=item.model, version=item.model_version or "", score=item.score
-    )
+    return say("strength.model", model=item.model, version=item.model_version, score=item.score)
 
 
 def _alarms(health: Health, say: Words) -> tuple[str, ...]:

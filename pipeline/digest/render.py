@@ -35,8 +35,18 @@ def render_text(edition: Edition, language: str) -> str:
 
 
 def render_markdown(edition: Edition, language: str) -> str:
-    """Discourse Markdown, below the 32,000 characters a post may have."""
+    """Discourse Markdown."""
     return _laid_out("digest.md", page(edition, language, safe.for_markdown), edition)
+
+
+def posts(markdown: str, most: int = 32_000) -> list[str]:
+    """The Markdown in as few posts as a forum's limit of characters allows, cut between items."""
+    found = [""]
+    for paragraph in re.split(r"\n{2,}", markdown):
+        if found[-1] and len(found[-1]) + len(paragraph) + 2 > most:
+            found.append("")
+        found[-1] += "\n\n" * bool(found[-1]) + paragraph
+    return found
 
 
 def render_chat(edition: Edition, language: str) -> tuple[str, list[tuple[str, str]]]:

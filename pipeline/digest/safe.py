@@ -35,9 +35,10 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$^=:\"'&;,/%?])")
 _CHAT = str.maketrans("*_~`[]<>|#\\$:", "∗＿∼ˋ［］‹›¦＃＼＄：")
 
 
-def plain(text: object, most: int = 300) -> str:
-    """One line of the first `most` visible characters, links in it de-fanged ("hxxp", "[.]")."""
-    line = _shortened(_visible(str(text)), most)
+def plain(text: object, room: int = 300) -> str:
+    """One visible line, links in it de-fanged ("hxxp", "[.]"), cut to `room` Latin letters or a
+    third as many Chinese ones."""
+    line = _shortened(_visible(str(text)), room)
     line = _SCHEME.sub("[:]", _WEB.sub(r"hxx\1", line))
     line = _ACTIVE.sub(r"\1[:]", line)
     line = _AUTHORITY.sub(lambda link: _DOT.sub("[.]", link[0]), line)
@@ -100,10 +101,15 @@ def _visible(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def _shortened(line: str, most: int) -> str:
-    if len(line) <= most:
-        return line
-    return line[: most - 1].rstrip() + "…"
+def _shortened(line: str, room: int) -> str:
+    """The beginning of a line that fills this room, or all of it. Signs other than ASCII letters,
+    digits and spaces take the room of three: they are wide, or long once escaped, or both."""
+    used = 0
+    for place, sign in enumerate(line):
+        used += 1 if sign.isascii() and (sign.isalnum() or sign == " ") else 3
+        if used > room:
+            return line[: max(place - 1, 0)].rstrip() + "…"
+    return line
 
 
 def _defanged_host(host: re.Match[str]) -> str:

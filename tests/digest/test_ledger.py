@@ -1,0 +1,68 @@
+"""The ledger: every edition is sent once, through reruns and kills."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pipeline.digest import Ledger
+from pipeline.errors import FixSettings
+from tests.digest.night import AS_OF, BUSY, NIGHT, edition
+
+NEXT = NIGHT + timedelta(days=1)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(tmp_path / "digest" / "sent.jsonl")
+
+
+def test_an_empty_ledger_knows_nothing(ledger):
+    assert ledger.told("moderators", NEXT) == set()
+    assert not ledger.was_sent("moderators", NIGHT, "mail")
+    assert ledger.keys_of("zmp6zan") == ()
+
+
+def test_what_was_sent_is_known_by_audience_night_and_channel(ledger):
+    ledger.record(edition(BUSY), "mail", AS_OF)
+    asked = [("moderators", NIGHT, "mail"), ("moderators", NIGHT, "files"),
+             ("moderators", NEXT, "mail"), ("helpers", NIGHT, "mail")]  # fmt: skip
+    assert [ledger.was_sent(*which) for which in asked] == [True, False, False, False]
+
+
+def test_items_count_as_told_from_the_next_night_on(ledger):
+    made = edition(BUSY)
+    ledger.record(made, "files", AS_OF)
+    assert ledger.told("moderators", NIGHT) == set()
+    assert ledger.told("moderators", NEXT) == set(made.keys)
+    assert ledger.told("helpers", NEXT) == set()
+
+
+def test_a_reference_leads_to_the_keys_last_told_under_it(ledger):
+    made = edition(BUSY)
+    item = made.sections[0].items[0]
+    ledger.record(made, "files", AS_OF)
+    assert ledger.keys_of(item.ref) == item.keys
+
+
+def test_a_line_cut_by_a_crash_is_not_counted_and_the_next_is_whole(ledger):
+    ledger.record(edition(BUSY), "mail", AS_OF)
+    whole = ledger.file.read_bytes()
+    ledger.file.write_bytes(whole + whole[: len(whole) // 2])
+    ledger.record(replace(edition(BUSY), night=NEXT), "mail", AS_OF)
+    assert ledger.was_sent("moderators", NIGHT, "mail")
+    assert ledger.was_sent("moderators", NEXT, "mail")
+    assert len(ledger.file.read_bytes().splitlines()) == 3
+
+
+def test_no_text_of_a_member_is_kept(ledger):
+    ledger.record(edition(BUSY), "mail", AS_OF)
+    kept = ledger.file.read_text()
+    assert not [row["title"] for row in BUSY if row["title"] in kept]
+    assert "Priya" not in kept
+
+
+def test_a_ledger_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "digest").write_text("in the way")
+    with pytest.raises(FixSettings, match=r"sent\.jsonl: the send ledger cannot be written"):
+        Ledger(tmp_path / "digest" / "sent.jsonl").record(edition(BUSY), "mail", AS_OF)

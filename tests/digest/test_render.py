@@ -1,0 +1,202 @@
+"""What a reader sees: every form, in both languages, from the same words."""
+
+import json
+import re
+import string
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from pipeline.digest import (
+    Health,
+    deliver_files,
+    render_chat,
+    render_html,
+    render_json,
+    render_markdown,
+    render_rss,
+    render_text,
+)
+from pipeline.digest.page import page
+from pipeline.digest.render import posts
+from pipeline.digest.words import LANGUAGES, Words, catalogue
+from pipeline.errors import FixSettings
+from tests.digest.night import BUSY, HEALTH, edition, row
+
+DIGEST = Path(__file__).parents[2] / "pipeline" / "digest"
+
+
+def fields(text):
+    texts = text.values() if isinstance(text, dict) else [text]
+    return {name for t in texts for _, name, _, _ in string.Formatter().parse(t) if name}
+
+
+def test_every_language_has_the_same_texts_with_the_same_values():
+    english, chinese = catalogue("en"), catalogue("zh")
+    assert LANGUAGES == ("en", "zh")
+    assert english.keys() == chinese.keys()
+    for key, text in english.items():
+        if key.startswith("date."):
+            assert len(text) == len(chinese[key]) or isinstance(text, str)
+        else:
+            assert fields(text) == fields(chinese[key]), key
+    assert all(text for text in chinese.values())
+
+
+def test_every_text_of_the_catalogue_is_said_somewhere():
+    code = "".join(file.read_text() for file in DIGEST.rglob("*") if file.suffix in CODE)
+    for key in catalogue("en"):
+        group, name = key.rsplit(".", 1)
+        said = f'"{key}"' in code or re.search(rf'"{re.escape(group)}\.\{{', code)
+        assert said or group.startswith(("section.", "reason")), key
+        assert name
+
+
+CODE = (".py", ".html", ".txt", ".md", ".xml")
+
+
+@pytest.mark.parametrize(
+    ("language", "subject"),
+    [
+        ("en", "[Ember users] 2 newcomers waiting · 2 open questions · 1 thread warming · "
+               "1 to judge · incomplete — Tue 3 Mar"),
+        ("zh", "[Ember users] 2 位新人在等回复 · 2 个问题待解答 · 1 个话题升温 · "
+               "1 条待判断 · 数据不全 — 3月3日 周二"),
+    ],
+)  # fmt: skip
+def test_the_subject_counts_what_needs_a_person(language, subject):
+    assert page(edition(BUSY, HEALTH), language, str).subject == subject
+
+
+def test_a_quiet_night_is_one_friendly_line():
+    text = render_text(edition([], Health(waiting=2)), "en")
+    assert text.startswith(
+        "Ember users: the morning list\nTue 3 Mar\n\n"
+        "A quiet night. Nothing needs you this morning.\n\nHOW WE ARE DOING\n"
+    )
+    assert page(edition([]), "en", str).subject == "[Ember users] quiet night — Tue 3 Mar"
+
+
+def test_an_incomplete_night_is_never_called_quiet_alone():
+    words = page(edition([], HEALTH), "en", str)
+    assert words.subject == "[Ember users] quiet night · incomplete — Tue 3 Mar"
+    assert words.alarms == ("chat could not be read since 2026-03-01 02:04: 503 from the server",)
+
+
+def test_text_tells_why_how_long_and_where():
+    text = render_text(edition([BUSY[5]]), "en")
+    assert (
+        "1. Bug reports are being ignored\n"
+        "   written 6 h ago · in General · by grumpy_dev · 40 views\n"
+        "   > This m********r is a u*****s i***t, see hxxp://e**l.example/*\n"
+        "   Why: a single sign: look twice\n"
+        "   - another sign (model)\n"
+        "   https://forum.example.org/t/6\n"
+        "   Ref ahk3zxh · uncivil-en 1.2, score 0.93\n"
+    ) in text.replace("[.]", ".")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_flagged_words_reach_no_reader_in_any_form(language):
+    made = edition([row("1", "toxic", title="You idiot", sentence="You utter idiot and fool")])
+    forms = [render(made, language) for render in (render_html, render_text, render_rss)]
+    forms += [render_json(made), render_markdown(made, language)]
+    forms += render_chat(made, language)[1][0]
+    assert not [form for form in forms if re.search("idiot|fool|utter", form)]
+
+
+def test_html_is_one_column_with_headings_in_order_and_nothing_remote():
+    html = render_html(edition(BUSY, HEALTH), "en")
+    assert re.findall(r"<h(\d)", html) == list("1233233") + ["2", "3", "2", "3", "2", "3", "2", "2"]
+    assert not re.search(r"<(img|script|link|iframe|object|video|audio|form)\b", html)
+    assert not re.search(r"url\(|@import", html)
+    assert set(re.findall(r'href="(https?://[^/"]+)', html)) == {"https://forum.example.org"}
+    assert '<html lang="en">' in html
+    assert 'lang="zh"' in html
+    assert "@media (prefers-color-scheme: dark)" in html
+
+
+@pytest.mark.parametrize("sign", ["宽", '"', "<", "_", "://", "www.a.b "])
+def test_the_fullest_digest_stays_below_every_limit(sign):
+    long = dict.fromkeys(("title", "sentence", "channel", "person"), sign * 500)
+    long |= {"model": "m" * 40, "model_version": "1" * 40, "score": 0.5, "severity": 4}
+    long |= {"reasons": [{"code": f"{i}" + sign * 99, "x": sign * 99} for i in range(9)]}
+    kinds = ["newcomer_waiting"] * 20 + ["sour"] * 3 + ["toxic"] * 12 + ["answered"] * 5
+    rows = [row(str(i), kind, **long) for i, kind in enumerate(kinds)]
+    health = Health(
+        warnings=("w" * 400,) * 30,
+        thanks=({"person": "p" * 90, "answers": 1, "newcomers": 1},) * 9,
+        precision=({"rule": "r" * 90, "agreed": 1, "judged": 2, "low": 0, "high": 1,
+                    "is_shadow": True},) * 30,
+    )  # fmt: skip
+    made = edition(rows, health, most_flags=15, most_questions=20)
+    assert sum(len(section.items) for section in made.sections) == 40
+    for language in LANGUAGES:
+        assert len(render_html(made, language).encode()) < 100_000
+        parts = posts(render_markdown(made, language))
+        assert max(map(len, parts)) <= 32_000
+        assert "\n\n".join(parts) == re.sub(r"\n{2,}", "\n\n", render_markdown(made, language))
+        head, items = render_chat(made, language)
+        assert max(map(len, [head, *(text for _, text in items)])) < 5000
+
+
+def test_json_holds_the_list_and_the_numbers():
+    tree = json.loads(render_json(edition(BUSY[:1], HEALTH)))
+    assert tree["night"] == "2026-03-03"
+    assert tree["health"]["waiting"] == 14
+    [section] = tree["sections"]
+    assert (section["name"], section["items"][0]["ref"]) == ("newcomers", "zmp6zan")
+    assert section["items"][0]["title"] == "Where do I start with shaders?"
+
+
+def test_a_feed_item_keeps_its_id():
+    ids = [g.text for g in ET.fromstring(render_rss(edition(BUSY), "en")).iter("guid")]
+    later = [g.text for g in ET.fromstring(render_rss(edition(BUSY[:2]), "zh")).iter("guid")]
+    assert ids[:2] == later
+    assert len(set(ids)) == len(BUSY)
+
+
+def test_chat_has_a_head_and_one_message_an_item():
+    head, items = render_chat(edition(BUSY, HEALTH), "en")
+    assert head.startswith("*Ember users: the morning list* · Tue 3 Mar\n2 newcomers waiting · ")
+    assert [ref for ref, _ in items] == [
+        item.ref for section in edition(BUSY).sections for item in section.items
+    ]
+    assert items[0][1] == (
+        "*Newcomers waiting*: [Where do I start with shaders?](https://forum.example.org/t/1)\n"
+        "waiting 26 h, 6.6 times its target of 4 h · in Getting started · first post by Priya"
+        " · no reply · 132 views\n"
+        "✅ agree · ❌ disagree · 🤔 unsure · 🔧 handled · 💤 snooze · 🙋 mine\n"
+        "Ref `zmp6zan`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hours", "english", "chinese"),
+    [(0.0, "1 min", "1 分钟"), (0.5, "30 min", "30 分钟"), (1, "1 h", "1 小时"),
+     (47.4, "47 h", "47 小时"), (48, "2 days", "2 天"), (400, "17 days", "17 天")],
+)  # fmt: skip
+def test_durations_have_the_unit_a_person_would_choose(hours, english, chinese):
+    assert Words("en", str).duration(hours) == english
+    assert Words("zh", str).duration(hours) == chinese
+
+
+def test_files_are_whole_and_a_rerun_replaces_them(tmp_path):
+    first = deliver_files(edition(BUSY), tmp_path, ("en", "zh"))
+    again = deliver_files(edition(BUSY, HEALTH), tmp_path, ("zh",))
+    assert [file.name for file in first] == [
+        "digest.html", "digest.txt", "digest.md", "feed.xml",
+        "digest.zh.html", "digest.zh.txt", "digest.zh.md", "feed.zh.xml", "digest.json",
+    ]  # fmt: skip
+    folder = tmp_path / "2026-03-03-moderators"
+    assert sorted(tmp_path.iterdir()) == [folder]
+    assert sorted(folder.iterdir()) == sorted(again)
+    assert (folder / "digest.html").read_text() == render_html(edition(BUSY, HEALTH), "zh")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(FixSettings, match=r"file/digests: the digest cannot be written"):
+        deliver_files(edition(BUSY), tmp_path / "file" / "digests", ("en",))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
