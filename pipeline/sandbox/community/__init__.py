@@ -23,8 +23,11 @@ __all__ = ["NIGHT_ONE", "Truth", "night", "play", "truth"]
 def play(forum: Forum, chat: Workspace, through: int, start: int = 0) -> None:
     """Let happen what happens after night `start` up to night `through`, in time order.
 
-    `start` 0 includes the history. Playing night by night ends where playing at once ends."""
-    after = night(start) if start else None
-    for step in script(through):
-        if after is None or step.at > after:
-            getattr(forum if step.site == "forum" else chat, step.do)(**step.args)
+    `start` 0 includes the history. Playing night by night ends where playing at once ends. Both
+    must be new, or as an earlier `play` left them."""
+    for n in range(start + 1, through + 1):
+        for step in script(n):
+            if n == 1 or step.at > night(n - 1):
+                getattr(forum if step.site == "forum" else chat, step.do)(**step.args)
+        forum.run_jobs(night(n))
+        chat.empty_trash(night(n))

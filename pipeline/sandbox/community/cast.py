@@ -59,10 +59,16 @@ class Cast:
         return cast
 
     def present(
-        self, at: datetime, language: str, *, helper: bool = False, chats: bool = False
+        self,
+        at: datetime,
+        language: str,
+        *,
+        helper: bool = False,
+        chats: bool = False,
+        stays: bool = False,
     ) -> list[str]:
-        """User names of those who take part at this time, in this language; only helpers, only
-        those who chat, where asked for."""
+        """User names of those who take part at this time, in this language. Where asked for:
+        only helpers, only those who chat, only those who never leave."""
         return [
             person.username
             for person in self.people
@@ -71,6 +77,7 @@ class Cast:
             and (person.quiet is None or at < person.quiet)
             and (person.helper or not helper)
             and (person.chats or not chats)
+            and (person.quiet is None or not stays)
         ]
 
     def call_newcomer(self, language: str, at: datetime, rng: Random) -> str:

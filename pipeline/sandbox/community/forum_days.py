@@ -57,7 +57,7 @@ class ForumDays:
         item = next(self._pools["chinese/questions" if chinese else "support"])
         words = _words(rng)
         newcomer = rng.random() < (0.1 if day <= 0 else 0.35)
-        members = self._cast.present(at, language)
+        members = self._cast.present(at, language, stays=True)
         asker = self._cast.call_newcomer(language, at, rng) if newcomer else rng.choice(members)
         fate = rng.choices(list(_FATES), list(_FATES.values()))[0]
         lines = [Line(asker, at, fill(_opening(item, language, rng), words))]

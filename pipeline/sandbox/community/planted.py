@@ -74,7 +74,8 @@ def _forum_case(case: dict[str, Any]) -> Iterator[Step]:
     ]
     yield from thread(name, case["place"], case["title"], case["kind"], lines)
     for act in case.get("acts", ()):
-        yield Step(hours(n, act["h"]), "forum", *_forum_act(name, act))
+        subject = f"{name}#{act['post']}" if act["do"] == "flag" else ""
+        yield Step(hours(n, act["h"]), "forum", *_forum_act(name, act), makes=subject)
 
 
 def _marks(case: dict[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -23,8 +23,7 @@ from pipeline.sandbox.community.steps import (
     texts,
 )
 
-_LEAVES_ROWS = {"private_message", "move_posts", "delete_topic", "recover_topic", "recategorise"}
-_GAP = 5  # ids left free after a call in which the forum itself makes topics or posts
+_GAP = 5  # post ids left free where the forum itself makes posts
 
 
 @dataclass
@@ -33,7 +32,13 @@ class Ids:
 
     given: dict[Ref, int | str] = field(default_factory=dict)
     last: dict[str, int] = field(
-        default_factory=lambda: {"user": 0, "category": 4, "topic": 40, "post": 100}
+        default_factory=lambda: {
+            "user": 0,
+            "category": 4,
+            "topic": 40,
+            "post": 100,
+            "reviewable": 0,
+        }
     )
 
     def give(self, kind: str, name: str) -> int:
@@ -50,7 +55,7 @@ class Ids:
         """The value with ids in place of Refs."""
         if isinstance(value, list):
             return [self.resolve(part, site) for part in value]
-        if not isinstance(value, Ref) or value.kind == "reviewable":
+        if not isinstance(value, Ref):
             return value
         return chat_id(*value) if site == "chat" else self.given[value]
 
@@ -92,23 +97,27 @@ def _numbered(step: Step, ids: Ids) -> Step:
     args |= _given(step, ids)
     if "topic:$" in str(args.get("raw", "")):
         args["raw"] = fill(args["raw"], ids.names("topic"))
-    return replace(step, args=args | {"at": step.at})
+    # The forum's permanent deletions leave nothing behind, not even a time.
+    when = {} if step.do.startswith("destroy") else {"at": step.at}
+    return replace(step, args=args | when)
 
 
 def _given(step: Step, ids: Ids) -> Mapping[str, int | str]:
-    if step.do in _LEAVES_ROWS:
-        ids.last["topic"] += _GAP
-        ids.last["post"] += _GAP
+    """The arguments that tell the callee which ids to use for what the step makes."""
     match step.site, step.do:
-        case "forum", "create_topic":
-            return {"id": ids.give("topic", step.makes),
-                    "post_id": ids.give("post", step.makes + "#1")}  # fmt: skip
+        case "forum", "create_topic" | "private_message":
+            topic = ids.give("topic", step.makes)
+            return {"id": topic, "post_id": ids.give("post", step.makes + "#1")}
         case "forum", "reply":
             return {"id": ids.give("post", step.makes)}
         case "forum", "add_user":
             return {"id": ids.give("user", step.makes)}
         case "forum", "add_category":
             return {"id": ids.give("category", step.makes)}
+        case "forum", "flag" if Ref("reviewable", step.makes) not in ids.given:
+            ids.give("reviewable", step.makes)  # the forum counts them from 1
+        case "forum", "move_posts":
+            ids.last["post"] += _GAP
         case "chat", "post":
             return {"id": chat_id("message", step.makes)}
     return {}

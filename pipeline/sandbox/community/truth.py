@@ -38,8 +38,8 @@ class Truth:
     hostile: frozenset[int]  # posts whose text attacks those who show it
     hidden: frozenset[int]  # posts hidden after reports
     deleted_topics: frozenset[int]
-    deleted_posts: frozenset[int]  # in topics that stand
-    private_topics: frozenset[int]  # in restricted categories
+    deleted_posts: frozenset[int]  # in topics that stand; taken back by their authors too
+    private_topics: frozenset[int]  # private messages, and topics of restricted categories
     chat_unanswered: frozenset[str]
     chat_answered: Mapping[str, str]  # question -> thread, mention or next
     chat_sour: Mapping[str, str]  # thread's first message -> where the tone changed
@@ -112,6 +112,7 @@ class _Forum:
         self.bots: set[int] = set()
         self.staff = 0
         self.hidden: set[int] = set()
+        self.messages: set[int] = set()
         self._spoke: set[int] = set()
 
     def see(self, step: Step) -> None:
@@ -137,6 +138,8 @@ class _Forum:
                 topic.posts.append(post)
                 self.posts[post.id] = (topic, post)
                 self._spoke.add(post.by)
+            case "private_message":
+                self.messages.add(args["id"])
             case "destroy_topic":
                 del self.topics[args["topic_id"]]
             case "move_posts":
@@ -213,9 +216,8 @@ class _Forum:
             "deleted_posts": frozenset(
                 post.id for topic in standing.values() for post in topic.posts if post.deleted
             ),
-            "private_topics": frozenset(
-                id_ for id_, topic in standing.items() if topic.category == self.staff
-            ),
+            "private_topics": self.messages
+            | {id_ for id_, topic in standing.items() if topic.category == self.staff},
         }
 
     def _public(self, *kinds: str) -> Iterable[tuple[int, _Topic]]:
