@@ -141,6 +141,17 @@ class Bookmark:
             )
         )  # fmt: skip
 
+    def digests(self, width: int) -> dict[int, tuple[int, str]]:
+        """Bucket -> how many rows are held and not gone, and the MD5 of their marks in order of
+        their keys. Bucket n holds the numeric keys from n * width up to the next bucket."""
+        found = self._ask(
+            "SELECT CAST(floor(try_cast(key AS BIGINT) / ?::DECIMAL(18, 1)) AS BIGINT) AS bucket,"
+            " count(*), md5(string_agg(coalesce(mark, ''), ',' ORDER BY try_cast(key AS BIGINT)))"
+            " WHERE NOT gone AND try_cast(key AS BIGINT) IS NOT NULL GROUP BY bucket",
+            width,
+        )
+        return {bucket: (entries, state) for bucket, entries, state in found}
+
     def keys(self, container: str = "") -> set[str]:
         """Keys held and not gone in this container."""
         return {r[0] for r in self._ask("SELECT key WHERE NOT gone AND container = ?", container)}
@@ -181,9 +192,7 @@ def merge_ranges(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def uncovered(
-    covered: list[tuple[int, int]], low: int, high: int
-) -> Iterator[tuple[int, int]]:
+def uncovered(covered: list[tuple[int, int]], low: int, high: int) -> Iterator[tuple[int, int]]:
     """Parts of low..high that no range covers, highest first (newest data first)."""
     for start, end in reversed(merge_ranges(covered)):
         if end < low:

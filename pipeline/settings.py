@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -23,7 +23,9 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from pipeline.errors import FixSettings
@@ -64,6 +66,7 @@ class DiscourseSettings(SourceSettings):
     username: str = "system"
     way_in: Literal["auto", "data_explorer", "rest"] = "auto"
     requests_per_minute: int = Field(60, ge=1, description="the server's admin API limit")
+    explorer_runs_per_10_s: int = Field(2, ge=1, description="its limit on Data Explorer runs")
     who_liked: bool = Field(True, description="by REST: also ask who liked what")
     emails: bool = Field(False, description="also read e-mail addresses, as hashes")
     key: SecretStr = Field(exclude=True, repr=False)
@@ -81,6 +84,34 @@ AnySource = Annotated[DiscourseSettings | RocketChatSettings, Field(discriminato
 SECRETS = {"discourse": ("key",), "rocketchat": ("user_id", "token")}
 
 
+ADDRESS = r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"
+Address = Annotated[str, Field(pattern=ADDRESS)]
+Place = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*/\S+$")]
+
+
+class MailSettings(_Section):
+    """The server that sends digests. With a `username`, the password comes from
+    `HEARTH_<COMMUNITY>_MAIL_PASSWORD`."""
+
+    host: str
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: Address
+    username: str | None = None
+    unsubscribe: str | None = Field(
+        None, pattern=r"^(https://|mailto:)[!-;=?-~]+$", description="default: a mail to the sender"
+    )
+    timeout_s: float = Field(60, gt=0)
+    password: SecretStr | None = Field(None, exclude=True, repr=False)
+
+    @field_validator("username")
+    @classmethod
+    def _not_in_clear(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("security") == "none":
+            raise ValueError('a password never travels in clear; use security = "starttls"')
+        return value
+
+
 SectionName = Literal["newcomers", "questions", "warming", "judgement", "answered"]
 
 
@@ -93,6 +124,12 @@ class Audience(_Section):
     private: tuple[str, ...] = Field(
         (), description='private places they may see, "source/channel"'
     )
+    mail_to: tuple[Address, ...] = ()
+    discourse: Place | None = Field(None, description='a group that gets a message, "source/group"')
+    rocketchat: Place | None = Field(None, description='a room that gets a message, "source/room"')
+    days: tuple[Annotated[int, Field(ge=1, le=7)], ...] = Field(
+        (1, 2, 3, 4, 5, 6, 7), min_length=1, description="weekdays they are told, Monday is 1"
+    )
 
 
 class DigestSettings(_Section):
@@ -103,7 +140,9 @@ class DigestSettings(_Section):
     most_questions: int = Field(15, ge=0, le=20, description="most unanswered questions")
     overdue_h: float = Field(24, gt=0, description="hours until an unanswered question is overdue")
     newcomer_overdue_h: float = Field(4, ge=0, description="the same for a newcomer's, hours")
-    audiences: Mapping[str, Audience] = {"moderators": Audience()}
+    audiences: Mapping[Annotated[str, Field(pattern=NAME)], Audience] = {
+        "moderators": Audience()
+    }
 
 
 class Community(_Section):
@@ -119,6 +158,7 @@ class Community(_Section):
     memory: str = Field("2GB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
     sources: Mapping[str, AnySource] = Field(min_length=1)
     digest: DigestSettings = DigestSettings()
+    mail: MailSettings | None = None
     pseudonym_key: SecretStr = Field(exclude=True, repr=False)
 
     @field_validator("time_zone")
@@ -129,6 +169,19 @@ class Community(_Section):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError("must be an IANA time zone such as Europe/Berlin") from error
         return value
+
+    @model_validator(mode="after")
+    def _channels_exist(self) -> Self:
+        for name, audience in self.digest.audiences.items():
+            if audience.mail_to and self.mail is None:
+                raise ValueError(f"digest.audiences.{name}.mail_to needs a table `mail`")
+            for platform in ("discourse", "rocketchat"):
+                source = str(getattr(audience, platform) or "").partition("/")[0]
+                if source and getattr(self.sources.get(source), "platform", "") != platform:
+                    raise ValueError(
+                        f"digest.audiences.{name}.{platform}: no {platform} source {source!r}"
+                    )
+        return self
 
     @field_validator("sources")
     @classmethod
@@ -175,11 +228,11 @@ def connections(community: str) -> Iterator[tuple[str, str, str]]:
     file = Path(os.environ.get("HEARTH_SETTINGS") or DEFAULT_FILE)
     yield _pseudonym_variable(community), f"hearth_{community}", "password"
     tables = dict(_tables(_tree(_text(file), file), "communities"))
-    for source, table in _tables(tables[community], "sources"):
-        for secret in SECRETS.get(str(table.get("platform")), ()):
+    for holder, _, secrets in _holders(tables[community]):
+        for secret in secrets:
             part = "login" if secret == "user_id" else "password"
-            variable = secret_variable(community, source, secret)
-            yield variable, f"hearth_{community}_{source}", part
+            variable = secret_variable(community, holder, secret)
+            yield variable, f"hearth_{community}_{holder}", part
 
 
 def parse(text: str, env: Mapping[str, str], file: Path = DEFAULT_FILE) -> Settings:
@@ -207,8 +260,8 @@ def variables(text: str) -> list[str]:
     names = []
     for name, community in _tables(tomllib.loads(text), "communities"):
         names.append(_pseudonym_variable(name))
-        for source, table in _tables(community, "sources"):
-            names += [secret_variable(name, source, s) for s in SECRETS[str(table["platform"])]]
+        for holder, _, secrets in _holders(community):
+            names += [secret_variable(name, holder, secret) for secret in secrets]
     return names
 
 
@@ -253,6 +306,17 @@ def _tables(tree: Mapping[str, Any], key: str) -> Iterator[tuple[str, dict[str, 
         yield from ((name, table) for name, table in tables.items() if isinstance(table, dict))
 
 
+def _holders(
+    community: Mapping[str, Any],
+) -> Iterator[tuple[str, dict[str, Any], tuple[str, ...]]]:
+    """(name, table, secrets) of everything in a community's table that needs secrets."""
+    for source, table in _tables(community, "sources"):
+        yield source, table, SECRETS.get(str(table.get("platform")), ())
+    mail = community.get("mail")
+    if isinstance(mail, dict) and mail.get("username"):
+        yield "mail", mail, ("password",)
+
+
 def _add_secrets(tree: dict[str, Any], env: Mapping[str, str]) -> Iterator[str]:
     """Put secrets into the tree; yield a sentence for each that is missing or in the file."""
     for name, community in _tables(tree, "communities"):
@@ -260,11 +324,12 @@ def _add_secrets(tree: dict[str, Any], env: Mapping[str, str]) -> Iterator[str]:
         community["pseudonym_key"] = env.get(key, "")
         if not env.get(key):
             yield f"environment variable {key} is not set; `openssl rand -hex 32` makes one"
-        for source, table in _tables(community, "sources"):
-            for secret in SECRETS.get(str(table.get("platform")), ()):
-                variable = secret_variable(name, source, secret)
+        for holder, table, secrets in _holders(community):
+            where = f"communities.{name}.{'' if holder == 'mail' else 'sources.'}{holder}"
+            for secret in secrets:
+                variable = secret_variable(name, holder, secret)
                 if table.get(secret):
-                    yield f"communities.{name}.sources.{source}.{secret}: secrets do not belong "\
+                    yield f"{where}.{secret}: secrets do not belong "\
                           f"in this file; set {variable} instead"  # fmt: skip
                 table[secret] = env.get(variable, "")
                 if not env.get(variable):
@@ -286,6 +351,7 @@ def _known_keys() -> list[str]:
         Community,
         DigestSettings,
         Audience,
+        MailSettings,
         DiscourseSettings,
         RocketChatSettings,
     )
@@ -308,6 +374,18 @@ time_zone = "{time_zone}"          # whose calendar days the metrics count
 # most_questions = 15              # unanswered questions, at most
 # overdue_h = 24                   # hours until an unanswered question is overdue
 # newcomer_overdue_h = 4           # the same for somebody's very first question
+
+# [communities.{community}.digest.audiences.moderators]
+# language = "en"                  # or "zh"
+# mail_to = ["mods@example.org"]   # needs the table `mail` below
+# discourse = "forum/moderators"   # a group of that source that gets a message
+# rocketchat = "chat/moderators"   # a room of that source that gets a message
+# private = ["forum/Staff"]        # private places these readers may read at the source
+# days = [1, 2, 3, 4, 5]           # weekdays they are told, Monday is 1
+
+# [communities.{community}.mail]
+# host = "smtp.example.org"        # STARTTLS on port 587 unless told otherwise
+# sender = "hearth@example.org"
 """
 
 _SOURCE = """

@@ -61,7 +61,7 @@ class ForumClient(DiscourseClient):  # type: ignore[misc]
         """The result of one run; the route is the one that answered when queries were listed."""
         return self._post(f"{self.explorer_root}/queries/{query_id}/run.json", **kwargs)
 
-    def _request(
+    def _request(  # noqa: PLR0917 - pydiscourse calls it so
         self,
         verb: str,
         path: str,

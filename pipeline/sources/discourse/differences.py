@@ -1,0 +1,313 @@
+"""Everything in which the forum differs from what is held, read with few questions.
+
+First the digests of all buckets, then only the buckets that differ: small differences at once, big
+ones state by state to find the rows. Nothing else is needed for a first fill, a quiet night, a
+resumed fill or a sweep; they differ only in how much differs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from pipeline.errors import BadAnswer
+from pipeline.records import Bookmark, Bookmarks, Part, Record, Span
+from pipeline.sources.discourse.explorer import LIMIT, Explorer, TooMuch
+from pipeline.sources.discourse.tables import EVERYTHING
+
+FEW = 1_000  # rows: rather read them all than ask which have changed
+PAGE_BYTES = 12_000_000  # of JSON in one answer; some times that in memory
+PAGE_ROWS = LIMIT - 500  # rows may be added between digest and read
+PAGE_BUCKETS = 400
+PAGE_IDS = 2_000
+ROW_BYTES = {"posts": 4_000, "revisions": 3_000, "chat_messages": 1_000}  # until we know better
+NEVER_EMPTY = ("users", "topics", "posts")  # every forum has its system user and a welcome topic
+
+
+class Bucket(NamedTuple):
+    """Ids of a stream from `low` to `high`, and how many rows the forum and we have there."""
+
+    stream: str
+    number: int
+    low: int
+    high: int
+    there: int
+    here: int
+
+
+class Differences:
+    """Reads one forum through its (opened) Data Explorer. `now` gives µs since 1970 UTC."""
+
+    def __init__(self, explorer: Explorer, name: str, now: Callable[[], int]) -> None:
+        self._explorer = explorer
+        self._name = name
+        self._now = now
+        self._row_bytes = dict(ROW_BYTES)
+
+    def read(self, bookmarks: Bookmarks) -> Iterator[Part]:
+        """Records of all that is new, changed or gone; newest first within a stream."""
+        asked_at = self._now()
+        differing = self.find(bookmarks)
+        gone = [bucket for bucket in differing if not bucket.there]
+        if gone:
+            yield Part(spans=tuple(_span(bucket, asked_at, ()) for bucket in gone))
+        few, many = self._sorted(bucket for bucket in differing if bucket.there)
+        yield from self._bodies(few)
+        for stream, buckets in many.items():
+            new = [bucket for bucket in buckets if not bucket.here]
+            changed = [bucket for bucket in buckets if bucket.here]
+            if sum(bucket.there for bucket in changed) <= FEW:
+                yield from self._bodies(sorted(buckets, key=lambda b: -b.number))
+                continue
+            yield from self._bodies(new)
+            yield from self._changed(stream, changed, bookmarks[stream])
+
+    def find(self, bookmarks: Bookmarks) -> list[Bucket]:
+        """Buckets in which the forum differs from what is held, newest first within a stream.
+
+        Raises BadAnswer where the forum seems to have lost everything: no deletion is believed.
+        """
+        there = self._digests(list(self._explorer.tables), *EVERYTHING)
+        found = []
+        for stream, table in self._explorer.tables.items():
+            ours, theirs = bookmarks[stream].digests(table.width), there.get(stream, {})
+            if ours and not theirs and stream in NEVER_EMPTY:
+                raise BadAnswer(
+                    f"{self._name}/{stream}: the forum shows none of the {stream} we hold; nothing "
+                    "was marked as gone. If it was emptied on purpose, start with a new `home`"
+                )
+            for number in sorted({*ours, *theirs}, reverse=True):
+                if ours.get(number) != theirs.get(number):
+                    low = number * table.width
+                    counts = (d.get(number, (0, ""))[0] for d in (theirs, ours))
+                    found.append(Bucket(stream, number, low, low + table.width - 1, *counts))
+        return found
+
+    def estimate(self, differing: Sequence[Bucket]) -> dict[str, int]:
+        """Requests by stream that reading these buckets would take."""
+        few, many = self._sorted(bucket for bucket in differing if bucket.there)
+        wanted = {"small differences of all streams": 1} if few else {}
+        for stream, buckets in many.items():
+            rows = sum(bucket.there for bucket in buckets)
+            wanted[stream] = 1 + rows // self._page(stream)
+        return wanted
+
+    def _digests(
+        self, streams: Sequence[str], low: int, high: int
+    ) -> dict[str, dict[int, tuple[int, str]]]:
+        """Stream -> bucket -> count and state, asked for in as few parts as the forum can bear."""
+        try:
+            rows = self._explorer.run(
+                "digest", hasty=True, streams=",".join(streams), low=low, high=high
+            )
+        except TooMuch:
+            rows = None
+        found: dict[str, dict[int, tuple[int, str]]] = {}
+        if rows is not None and len(rows) < LIMIT:
+            for stream, number, entries, state in rows:
+                found.setdefault(stream, {})[int(number)] = (int(entries), state)
+            return found
+        for half in self._halves(streams, low, high):
+            for stream, buckets in self._digests(*half).items():
+                found.setdefault(stream, {}).update(buckets)
+        return found
+
+    def _halves(
+        self, streams: Sequence[str], low: int, high: int
+    ) -> Iterator[tuple[Sequence[str], int, int]]:
+        if len(streams) > 1:
+            yield streams[: len(streams) // 2], low, high
+            yield streams[len(streams) // 2 :], low, high
+            return
+        width = self._explorer.tables[streams[0]].width
+        if high - low < 2 * width:
+            raise BadAnswer(f"{self._name}/{streams[0]}: Data Explorer cannot read even few rows")
+        middle = (low + high) // 2
+        if low == EVERYTHING[0]:
+            middle = 4096 * width if high == EVERYTHING[1] else 0
+        elif high == EVERYTHING[1]:
+            middle = 2 * low
+        edge = middle // width * width
+        yield streams, low, edge - 1
+        yield streams, edge, high
+
+    def _sorted(self, buckets: Iterable[Bucket]) -> tuple[list[Bucket], dict[str, list[Bucket]]]:
+        """Buckets of streams with few rows to read, and by stream those of the others."""
+        by_stream: dict[str, list[Bucket]] = {}
+        for bucket in buckets:
+            by_stream.setdefault(bucket.stream, []).append(bucket)
+        few: list[Bucket] = []
+        for stream, theirs in list(by_stream.items()):
+            if sum(bucket.there for bucket in theirs) <= FEW:
+                few += by_stream.pop(stream)
+        return few, by_stream
+
+    def _bodies(self, buckets: Iterable[Bucket]) -> Iterator[Part]:
+        """Whole buckets, as many in an answer as it can hold; each part also tells what is gone."""
+        waiting = deque(buckets)
+        while waiting:
+            group = self._group(waiting)
+            asked_at = self._now()
+            try:
+                rows = self._rows(group)
+            except TooMuch:
+                yield from self._smaller(group)
+                continue
+            keys: dict[tuple[str, int], list[str]] = {}
+            for stream, key, *_ in rows:
+                number = int(key) // self._explorer.tables[stream].width
+                keys.setdefault((stream, number), []).append(str(key))
+            yield Part(
+                self._records(rows, asked_at),
+                tuple(_span(b, asked_at, keys.get((b.stream, b.number), ())) for b in group),
+            )
+
+    def _group(self, waiting: deque[Bucket]) -> list[Bucket]:
+        """The next buckets that fit into one answer, taken from those that wait; at least one."""
+        group = [waiting.popleft()]
+        filled = group[0].there / self._page(group[0].stream)
+        while waiting and len(group) < PAGE_BUCKETS:
+            filled += waiting[0].there / self._page(waiting[0].stream)
+            if filled > 1:
+                break
+            group.append(waiting.popleft())
+        return group
+
+    def _smaller(self, group: Sequence[Bucket]) -> Iterator[Part]:
+        """The same buckets in smaller answers, down to single rows."""
+        if len(group) > 1:
+            for stream in {bucket.stream for bucket in group}:
+                self._row_bytes[stream] = 2 * self._row_bytes.get(stream, PAGE_BYTES // PAGE_ROWS)
+            yield from self._bodies(group[: len(group) // 2])
+            yield from self._bodies(group[len(group) // 2 :])
+            return
+        (bucket,) = group
+        if bucket.low == bucket.high:
+            raise BadAnswer(
+                f"{self._name}/{bucket.stream}: row {bucket.low} is too much for Data Explorer"
+            )
+        middle = (bucket.low + bucket.high) // 2
+        for low, high in ((middle + 1, bucket.high), (bucket.low, middle)):
+            yield from self._bodies([bucket._replace(low=low, high=high)])
+
+    def _rows(self, group: Sequence[Bucket]) -> list[list[Any]]:
+        """All we read of the rows in these buckets."""
+        streams = sorted({bucket.stream for bucket in group})
+        alone = len(streams) == 1
+        rows = self._explorer.run(
+            "rows",
+            hasty=sum(bucket.there for bucket in group) > FEW,
+            streams=",".join(streams),
+            low=min(b.low for b in group) if alone else EVERYTHING[0],
+            high=max(b.high for b in group) if alone else EVERYTHING[1],
+            buckets=",".join(f"{b.stream}/{b.number}" for b in group),
+            by_ids=0,
+            ids=0,
+            bodies=1,
+        )
+        if len(rows) >= LIMIT:
+            raise TooMuch("more rows than the digest said")
+        return rows
+
+    def _changed(
+        self, stream: str, buckets: Sequence[Bucket], bookmark: Bookmark
+    ) -> Iterator[Part]:
+        """Rows of these buckets whose state differs from the one held, and what is gone."""
+        wanted: list[int] = []
+        waiting = deque(buckets)
+        while waiting:
+            group = [waiting.popleft()]
+            while (
+                waiting
+                and len(group) < PAGE_BUCKETS
+                and sum(b.there for b in group) + waiting[0].there < PAGE_ROWS
+            ):
+                group.append(waiting.popleft())
+            asked_at = self._now()
+            try:
+                states = self._states(stream, group)
+            except TooMuch:
+                yield from self._bodies(group)
+                continue
+            yield Part(spans=tuple(
+                _span(b, asked_at, [str(key) for key in states.get(b.number, ())], covers=False)
+                for b in group
+            ))  # fmt: skip
+            held = {key: mark for b in group for key, mark in bookmark.marks(b.low, b.high).items()}
+            wanted += [
+                key
+                for theirs in states.values()
+                for key, mark in theirs.items()
+                if held.get(str(key), "") != mark
+            ]
+        for first in range(0, len(wanted), PAGE_IDS):
+            yield from self._by_id(stream, wanted[first : first + PAGE_IDS])
+
+    def _states(self, stream: str, group: Sequence[Bucket]) -> dict[int, dict[int, str]]:
+        """Bucket -> id -> mark."""
+        width = self._explorer.tables[stream].width
+        rows = self._explorer.run(
+            "rows",
+            streams=stream,
+            low=min(b.low for b in group),
+            high=max(b.high for b in group),
+            buckets=",".join(f"{stream}/{b.number}" for b in group),
+            by_ids=0,
+            ids=0,
+            bodies=0,
+        )
+        if len(rows) >= LIMIT:
+            raise TooMuch("more rows than the digest said")
+        found: dict[int, dict[int, str]] = {}
+        for _, key, mark, _ in rows:
+            found.setdefault(int(key) // width, {})[int(key)] = mark
+        return found
+
+    def _by_id(self, stream: str, ids: Sequence[int]) -> Iterator[Part]:
+        asked_at = self._now()
+        try:
+            rows = self._explorer.run(
+                "rows",
+                hasty=len(ids) > 1,
+                streams=stream,
+                low=min(ids),
+                high=max(ids),
+                buckets="-",
+                by_ids=1,
+                ids=",".join(map(str, ids)),
+                bodies=1,
+            )
+        except TooMuch:
+            if len(ids) == 1:
+                raise BadAnswer(
+                    f"{self._name}/{stream}: row {ids[0]} is too much for Data Explorer"
+                ) from None
+            yield from self._by_id(stream, ids[: len(ids) // 2])
+            yield from self._by_id(stream, ids[len(ids) // 2 :])
+            return
+        yield Part(self._records(rows, asked_at))
+
+    def _page(self, stream: str) -> int:
+        """Rows of this stream that one answer should hold."""
+        return max(1, min(PAGE_ROWS, PAGE_BYTES // self._row_bytes.get(stream, 1)))
+
+    def _records(self, rows: Iterable[list[Any]], asked_at: int) -> tuple[Record, ...]:
+        found = []
+        sizes: dict[str, list[int]] = {}
+        for stream, key, mark, body in sorted(rows, key=lambda row: (row[0], -int(row[1]))):
+            payload = json.loads(body)
+            del payload["mark"]
+            times = (payload.get(f"{what}_us") for what in ("created", "updated", "deleted"))
+            at = max((int(time) for time in times if time is not None), default=None)
+            found.append(Record(stream, str(key), payload, asked_at, at=at, mark=mark))
+            sizes.setdefault(stream, []).append(len(body))
+        for stream, lengths in sizes.items():
+            if len(lengths) >= 100:
+                self._row_bytes[stream] = 1 + sum(lengths) // len(lengths)
+        return tuple(found)
+
+
+def _span(bucket: Bucket, seen_at: int, keys: Iterable[str], covers: bool = True) -> Span:
+    return Span(bucket.stream, seen_at, bucket.low, bucket.high, keys=tuple(keys), covers=covers)

@@ -1,0 +1,191 @@
+"""The forum's Data Explorer plugin: our stored queries, and their runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pipeline.errors import BadAnswer, FixAccess, SourceDown
+from pipeline.settings import DiscourseSettings
+from pipeline.sources.discourse import tables
+from pipeline.sources.discourse.client import EXPLORER_ROOTS, ForumClient, Refused
+from pipeline.sources.discourse.streams import all_tables
+from pipeline.sources.discourse.tables import Schema, Table
+from pipeline.sources.http import TooLarge
+
+LIMIT = 10_000  # rows in an answer; Discourse refuses a higher limit (400)
+HASTY_S = 20.0  # a big question is rather made smaller than repeated for long
+
+
+class TooMuch(Exception):  # noqa: N818 - an instruction rather than an error
+    """The forum could not answer this much at once: ask for less."""
+
+
+class Explorer:
+    """What one forum lets us read by SQL. Open it before any run.
+
+    tables  streams this forum can give, by name
+    absent  streams it cannot give -> the tables it lacks
+    """
+
+    def __init__(self, client: ForumClient, name: str, settings: DiscourseSettings) -> None:
+        self.tables: dict[str, Table] = {}
+        self.absent: dict[str, list[str]] = {}
+        self._client = client
+        self._name = name
+        self._settings = settings
+        self._ids: dict[str, int] = {}
+        self._runs_by_get = False
+
+    def open(self) -> None:
+        """Find our queries, or make them; 2 requests where nothing changed, 5 the first time.
+
+        Raises Refused (404) where the plugin is off, FixAccess where the key may not do it.
+        """
+        stored = self._stored()
+        every = all_tables(self._settings, {})
+        needed = [name for table in every for name in table.needs]
+        self._ids["schema"] = self._ensure(stored, "schema", tables.schema_sql(needed))
+        schema = self._schema()
+        for table in all_tables(self._settings, schema):
+            missing = table.missing(schema)
+            if missing:
+                self.absent[table.stream] = missing
+            else:
+                self.tables[table.stream] = table
+        for kind, sql in self._sql(schema).items():
+            self._ids[kind] = self._ensure(stored, kind, sql)
+
+    def run(self, kind: str, *, hasty: bool = False, **values: object) -> list[list[Any]]:
+        """Rows of one of our queries. Raises TooMuch where the forum's 10 seconds, its memory or
+        our size limit do not suffice; `hasty` also where it is sick for more than 20 seconds."""
+        form = {
+            "params": json.dumps({name: str(value) for name, value in values.items()}),
+            "limit": LIMIT,
+            "download": "true",  # or Discourse loads users and posts to go with the ids
+        }
+        try:
+            answer = self._run(self._ids[kind], form, {"patience_s": HASTY_S} if hasty else {})
+        except TooLarge:
+            raise TooMuch("too large") from None
+        except SourceDown:
+            if hasty:
+                raise TooMuch("no answer") from None
+            raise
+        except Refused as refused:
+            if refused.status == 413 or "statement timeout" in refused.said:
+                raise TooMuch(refused.said) from None
+            raise
+        rows = answer.get("rows") if isinstance(answer, dict) else None
+        if not isinstance(rows, list):
+            raise BadAnswer(f"{self._name}: Data Explorer's {kind} query answered no rows")
+        return rows
+
+    def remove(self) -> int:
+        """Delete our queries from the forum; returns how many there were."""
+        mine = [query for query in self._stored() if _marker(self._name) in _described(query)]
+        for query in mine:
+            self._client._delete(f"{self._client.explorer_root}/queries/{query['id']}.json")
+        return len(mine)
+
+    def _run(self, query: int, form: dict[str, Any], manner: dict[str, float]) -> Any:
+        if not self._runs_by_get:
+            try:
+                return self._client.data_explorer_query(
+                    query, **form, override_request_kwargs=manner
+                )
+            except FixAccess:  # a key with "global: read" may only GET
+                self._runs_by_get = True
+        return self._client._get(
+            f"/data-explorer/queries/{query}/run.json", **form, override_request_kwargs=manner
+        )
+
+    def _sql(self, schema: Schema) -> dict[str, str]:
+        chosen = list(self.tables.values())
+        return {
+            "digest": tables.digest_sql(chosen, schema),
+            "rows": tables.rows_sql(chosen, schema),
+        }
+
+    def _schema(self) -> Schema:
+        found: dict[str, set[str]] = {}
+        for table, column in self.run("schema"):
+            found.setdefault(table, set()).add(column)
+        return {table: frozenset(columns) for table, columns in found.items()}
+
+    def _stored(self) -> list[dict[str, Any]]:
+        """Queries of the forum that may be ours; notes which of the two routes answers."""
+        for root in EXPLORER_ROOTS:
+            self._client.explorer_root = root
+            try:
+                return list(self._listed(root))
+            except Refused as refused:
+                if refused.status != 404 or root == EXPLORER_ROOTS[-1]:
+                    raise
+        return []
+
+    def _listed(self, root: str) -> Iterator[dict[str, Any]]:
+        seen: set[int] = set()
+        offset = 0
+        while True:  # old versions give all at once and know no offset
+            page = self._client._get(f"{root}/queries.json", filter="Hearth", offset=offset)
+            queries = page.get("queries", []) if isinstance(page, dict) else []
+            new = [query for query in queries if query["id"] not in seen]
+            yield from new
+            seen.update(query["id"] for query in new)
+            offset += len(queries)
+            if not new or not page.get("load_more_queries"):
+                return
+
+    def _ensure(self, stored: Sequence[dict[str, Any]], kind: str, sql: str) -> int:
+        """The id of our query with this SQL, made now if need be. Its older versions are deleted:
+        changing one in place could change it under another run of ours."""
+        wanted = _marker(self._name, kind, sql)
+        mine = [query for query in stored if _marker(self._name, kind) in _described(query)]
+        fit = [query["id"] for query in mine if wanted in _described(query)]
+        chosen = fit[0] if fit else self._made_by_hand(stored, kind, sql)
+        if chosen is None:
+            chosen = self._create(kind, sql, wanted)
+        for query in mine:
+            if query["id"] != chosen:
+                self._client._delete(f"{self._client.explorer_root}/queries/{query['id']}.json")
+        return int(chosen)
+
+    def _made_by_hand(self, stored: Sequence[dict[str, Any]], kind: str, sql: str) -> int | None:
+        for query in stored:
+            if query.get("name") == self._title(kind) and not _described(query):
+                path = f"{self._client.explorer_root}/queries/{query['id']}.json"
+                text = query.get("sql") or self._client._get(path)["query"]["sql"]
+                if text.split() == sql.split():
+                    return int(query["id"])
+        return None
+
+    def _create(self, kind: str, sql: str, description: str) -> int:
+        form = {
+            "query[name]": self._title(kind),
+            "query[description]": f"Made by Hearth, which reads this forum nightly. {description}",
+            "query[sql]": sql,
+        }
+        try:
+            made = self._client._post(f"{self._client.explorer_root}/queries.json", **form)
+        except FixAccess as error:
+            raise FixAccess(
+                f"{error}. If the key is meant to be read-only, an admin must make the Data "
+                f"Explorer query {self._title(kind)!r} by hand, without a description:\n\n{sql}\n"
+            ) from None
+        return int(made["query"]["id"])
+
+    def _title(self, kind: str) -> str:
+        return f"Hearth {kind} ({self._name})"
+
+
+def _marker(source: str, kind: str = "", sql: str = "") -> str:
+    """What the description of a query of ours holds; without SQL or kind, of any."""
+    version = hashlib.sha256(sql.encode()).hexdigest()[:12] if sql else ""
+    return f"hearth:{source}:{kind}:{version}" if kind else f"hearth:{source}:"
+
+
+def _described(query: dict[str, Any]) -> str:
+    return str(query.get("description") or "")

@@ -1,0 +1,404 @@
+"""What each stream reads of Discourse's database, and what of it stays private.
+
+Columns a forum lacks are left out, so one list serves all versions. Source: the model annotations
+of Discourse 3.1 and the migrations since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.errors import FixSettings
+from pipeline.settings import DiscourseSettings
+from pipeline.sources.discourse.tables import PAIR, WIDTH, Schema, Table
+
+
+def all_tables(settings: DiscourseSettings, schema: Schema) -> list[Table]:
+    """Every stream Data Explorer can give, in the order to read them, with what must stay private
+    left out."""
+    private = _Private(settings.private)
+    return [
+        *_places(private),
+        _users(settings.emails),
+        _topics(private),
+        _posts(private),
+        _likes(private),
+        _solutions(private, schema),
+        *_around_posts(private),
+        *_groups(private),
+        *_moderation(private),
+        *_chat(private),
+    ]
+
+
+class _Private:
+    """SQL conditions that keep out what nobody named in `private`."""
+
+    def __init__(self, named: tuple[str, ...]) -> None:
+        self._names = ", ".join(_quoted(name.lower()) for name in named) or "''"
+        self._messages = "private_messages" in named
+        self._whispers = "whispers" in named
+
+    def category(self, c: str = "c") -> str:
+        """True for a category (its alias) that may be read."""
+        named = f"lower({c}.slug) IN ({self._names}) OR lower({c}.name) IN ({self._names})"
+        return f"(NOT {c}.read_restricted OR {named})"
+
+    def topic(self, t: str = "t") -> str:
+        """True for a topic (its alias) that may be read; its category is `c`."""
+        kind = "TRUE" if self._messages else f"{t}.archetype <> 'private_message'"
+        return f"({kind} AND ({t}.category_id IS NULL OR {self.category()}))"
+
+    def post(self, p: str = "p") -> str:
+        """True for a post (its alias) that may be read; its topic is `t`."""
+        kind = "TRUE" if self._whispers else f"{p}.post_type <> 4"
+        return f"({kind} AND {self.topic()})"
+
+    def group(self, g: str = "g") -> str:
+        """True for a group (its alias) everybody may know of, and for the staff's three."""
+        named = f"lower({g}.name) IN ({self._names})"
+        return f"({g}.visibility_level <= 1 OR {g}.id IN (1, 2, 3) OR {named})"
+
+
+_TOPIC = "JOIN topics t ON t.id = {}.topic_id LEFT JOIN categories c ON c.id = t.category_id"
+_POST = "JOIN posts p ON p.id = x.post_id " + _TOPIC.format("p")
+
+
+def _quoted(name: str) -> str:
+    if any(sign in name for sign in ";:\\\n"):
+        raise FixSettings(f"private: {name!r} holds a sign that Data Explorer forbids; name the "
+                          "category by its slug")  # fmt: skip
+    return "'" + name.replace("'", "''") + "'"
+
+
+def _places(private: _Private) -> Iterator[Table]:
+    yield Table(
+        "categories",
+        source="categories x",
+        columns="name slug description parent_category_id read_restricted topic_id user_id"
+        " position",
+        times="created_at updated_at",
+        computed={
+            "permissions": "(SELECT string_agg(concat_ws(':', g.group_id, g.permission_type), ','"
+            " ORDER BY g.group_id) FROM category_groups g WHERE g.category_id = x.id)"
+        },
+        mark="updated_us md5(x.name) slug parent_category_id read_restricted permissions",
+        where=private.category("x"),
+        needs=("categories", "category_groups"),
+    )
+    yield Table(
+        "tags",
+        source="tags x",
+        columns="name slug description target_tag_id public_topic_count",
+        times="created_at updated_at",
+        mark="updated_us name target_tag_id public_topic_count",
+        where=f"EXISTS (SELECT 1 FROM topic_tags l {_TOPIC.format('l')}"
+        f" WHERE l.tag_id = x.id AND {private.topic()})",
+        needs=("tags", "topic_tags"),
+    )
+
+
+def _users(emails: bool) -> Table:
+    stats = (
+        "post_count topic_count likes_given likes_received days_visited posts_read_count"
+        " topics_entered time_read"
+    )
+    computed = {name: f"s.{name}" for name in stats.split()}
+    if emails:
+        computed["email_md5"] = (
+            "(SELECT min(md5(lower(e.email))) FROM user_emails e"
+            ' WHERE e.user_id = x.id AND e."primary")'
+        )
+    return Table(
+        "users",
+        source="users x LEFT JOIN user_stats s ON s.user_id = x.id",
+        columns="username name trust_level admin moderator staged active approved title locale"
+        " primary_group_id",
+        times="created_at updated_at last_seen_at last_posted_at suspended_at suspended_till"
+        " silenced_till",
+        computed=computed,
+        mark="updated_us username md5(x.name) trust_level admin moderator staged active"
+        f" suspended_till_us silenced_till_us last_posted_us {stats}",
+        needs=("users", "user_stats", *(("user_emails",) if emails else ())),
+    )
+
+
+def _topics(private: _Private) -> Table:
+    return Table(
+        "topics",
+        source="topics x LEFT JOIN categories c ON c.id = x.category_id",
+        columns="title slug user_id category_id archetype visible closed archived pinned_globally"
+        " views posts_count reply_count highest_post_number like_count participant_count word_count"
+        " last_post_user_id featured_link deleted_by_id external_id locale",
+        times="created_at updated_at bumped_at last_posted_at deleted_at pinned_at",
+        computed={
+            "tags": "(SELECT string_agg(g.name, ',' ORDER BY g.name) FROM topic_tags l"
+            " JOIN tags g ON g.id = l.tag_id WHERE l.topic_id = x.id)"
+        },
+        mark="updated_us bumped_us deleted_us md5(x.title) user_id category_id archetype visible"
+        " closed archived pinned_globally views posts_count reply_count highest_post_number"
+        " like_count tags",
+        where=private.topic("x"),
+        needs=("topics", "categories", "topic_tags", "tags"),
+    )
+
+
+def _posts(private: _Private) -> Table:
+    return Table(
+        "posts",
+        source="posts x " + _TOPIC.format("x"),
+        columns="topic_id user_id post_number reply_to_post_number reply_to_user_id post_type raw"
+        " cooked version public_version like_count reply_count quote_count reads word_count hidden"
+        " hidden_reason_id user_deleted deleted_by_id wiki edit_reason last_editor_id self_edits"
+        " action_code via_email locale",
+        times="created_at updated_at deleted_at hidden_at last_version_at",
+        mark="topic_id updated_us deleted_us post_number user_id like_count version hidden"
+        " user_deleted reply_to_post_number post_type reply_count md5(x.raw)",
+        where=private.post("x"),
+        needs=("posts", "topics", "categories"),
+    )
+
+
+def _likes(private: _Private) -> Table:
+    """One row a post and person: alive if any of their likes is. Undone likes keep their time."""
+    return Table(
+        "likes",
+        source=f"""(SELECT a.post_id * {PAIR} + a.user_id AS id, a.post_id, a.user_id,
+            max(a.created_at) AS created_at,
+            CASE WHEN count(*) = count(a.deleted_at) THEN max(a.deleted_at) END AS deleted_at
+            FROM post_actions a WHERE a.post_action_type_id = 2 AND a.user_id IS NOT NULL
+            AND a.post_id BETWEEN CAST(floor(:low / {PAIR}.0) AS bigint) - 1
+            AND CAST(floor(:high / {PAIR}.0) AS bigint) + 1
+            GROUP BY a.post_id, a.user_id) x """
+        + _POST,
+        columns="post_id user_id",
+        times="created_at deleted_at",
+        mark="created_us deleted_us",
+        where=private.post(),
+        needs=("post_actions",),
+        width=WIDTH * PAIR,
+    )
+
+
+def _solutions(private: _Private, schema: Schema) -> Table:
+    """Accepted answers, in the newest of the three ways the Solved plugin has kept them."""
+    if "discourse_solved_topic_answers" in schema:
+        source = (
+            "discourse_solved_topic_answers x JOIN discourse_solved_solved_topics s"
+            " ON s.id = x.solved_topic_id " + _TOPIC.format("s")
+        )
+        needs, topic, accepter = (
+            "discourse_solved_topic_answers",
+            "s.topic_id",
+            "x.accepter_user_id",
+        )
+    elif "answer_post_id" in schema.get("discourse_solved_solved_topics", ()):
+        source = "discourse_solved_solved_topics x " + _TOPIC.format("x")
+        needs, topic, accepter = (
+            "discourse_solved_solved_topics",
+            "x.topic_id",
+            "x.accepter_user_id",
+        )
+    else:
+        source, needs = "post_custom_fields x " + _POST, "post_custom_fields"
+        return Table(
+            "solutions",
+            source=source,
+            columns="",
+            times="created_at updated_at",
+            computed={"topic_id": "p.topic_id", "answer_post_id": "x.post_id"},
+            mark="topic_id created_us",
+            where=f"x.name = 'is_accepted_answer' AND x.value = 'true' AND {private.post()}",
+            needs=(needs,),
+            id="x.post_id",
+        )
+    return Table(
+        "solutions",
+        source=source,
+        columns="answer_post_id",
+        times="created_at updated_at",
+        computed={"topic_id": topic, "accepter_user_id": accepter},
+        mark="topic_id accepter_user_id created_us updated_us",
+        where=private.topic(),
+        needs=(needs,),
+        id="x.answer_post_id",
+    )
+
+
+def _around_posts(private: _Private) -> Iterator[Table]:
+    yield Table(
+        "revisions",
+        source="post_revisions x " + _POST,
+        columns="post_id user_id number modifications",
+        times="created_at updated_at",
+        mark="updated_us user_id",
+        where=f"NOT x.hidden AND {private.post()}",
+        needs=("post_revisions",),
+    )
+    yield Table(
+        "replies",
+        source="post_replies x " + _POST,
+        columns="post_id reply_post_id",
+        times="created_at",
+        mark="created_us",
+        where=f"x.reply_post_id IS NOT NULL AND {private.post()}",
+        needs=("post_replies",),
+        id=f"x.post_id * {PAIR} + x.reply_post_id",
+        width=WIDTH * PAIR,
+    )
+    yield Table(
+        "quotes",
+        source="quoted_posts x " + _POST,
+        columns="post_id quoted_post_id",
+        times="created_at",
+        mark="post_id quoted_post_id",
+        where=private.post(),
+        needs=("quoted_posts",),
+    )
+    yield Table(
+        "reactions",
+        source="discourse_reactions_reaction_users x"
+        " JOIN discourse_reactions_reactions r ON r.id = x.reaction_id " + _POST,
+        columns="post_id user_id",
+        times="created_at updated_at",
+        computed={"reaction_value": "r.reaction_value"},
+        mark="post_id user_id reaction_value updated_us",
+        where=private.post(),
+        needs=("discourse_reactions_reaction_users", "discourse_reactions_reactions"),
+    )
+    yield Table(
+        "assignments",
+        source="assignments x " + _TOPIC.format("x"),
+        columns="topic_id assigned_to_id assigned_to_type assigned_by_user_id target_id target_type"
+        " active status",
+        times="created_at updated_at",
+        mark="updated_us assigned_to_id active status",
+        where=private.topic(),
+        needs=("assignments",),
+    )
+
+
+def _groups(private: _Private) -> Iterator[Table]:
+    yield Table(
+        "groups",
+        source="groups x",
+        columns="name full_name title automatic primary_group visibility_level"
+        " members_visibility_level grant_trust_level user_count",
+        times="created_at updated_at",
+        mark="updated_us name user_count visibility_level",
+        where=private.group("x"),
+        needs=("groups",),
+    )
+    yield Table(
+        "group_members",  # the trust levels' own groups (10 to 14) repeat users.trust_level
+        source="group_users x JOIN groups g ON g.id = x.group_id",
+        columns="group_id user_id owner",
+        times="created_at",
+        mark="group_id user_id owner",
+        where=f"{private.group()} AND g.members_visibility_level <= 1"
+        " AND g.id NOT BETWEEN 10 AND 14",
+        needs=("group_users", "groups"),
+    )
+    yield Table(
+        "badges",
+        source="badges x",
+        columns="name description badge_type_id grant_count enabled listable system multiple_grant",
+        times="created_at updated_at",
+        mark="updated_us name grant_count enabled",
+        needs=("badges",),
+    )
+    yield Table(
+        "user_badges",
+        source="user_badges x",
+        columns="badge_id user_id granted_by_id post_id seq",
+        times="granted_at",
+        mark="badge_id user_id granted_us",
+        needs=("user_badges",),
+    )
+    yield Table(
+        "visits",  # a day's sums: no trace of one person's days
+        source="""(SELECT CAST(v.visited_at - DATE '1970-01-01' AS bigint) AS id,
+            CAST(v.visited_at AS text) AS visited_on, count(*) AS visits,
+            CAST(sum(CASE WHEN v.mobile THEN 1 ELSE 0 END) AS bigint) AS mobile_visits,
+            CAST(sum(v.posts_read) AS bigint) AS posts_read,
+            CAST(sum(v.time_read) AS bigint) AS time_read_s
+            FROM user_visits v GROUP BY v.visited_at) x""",
+        columns="",
+        times="",
+        computed={
+            name: f"x.{name}"
+            for name in ("visited_on", "visits", "mobile_visits", "posts_read", "time_read_s")
+        },
+        mark="visits mobile_visits posts_read time_read_s",
+        needs=("user_visits",),
+    )
+
+
+# user_histories.action: accounts (1, 2, 10, 11, 21, 24, 30 to 35, 65, 69), posts and topics (17,
+# 18, 25, 49, 50, 53 to 56, 64, 91 to 94). Free texts are left out: they quote deleted posts, PMs.
+STAFF_ACTIONS = (
+    *(1, 2, 10, 11, 17, 18, 21, 24, 25, 30, 31, 32, 33, 34, 35, 49, 50, 53, 54, 55, 56),
+    *(64, 65, 69, 91, 92, 93, 94),
+)
+
+
+def _moderation(private: _Private) -> Iterator[Table]:
+    where = f"({{}}.topic_id IS NULL OR (t.id IS NOT NULL AND {private.topic()}))"
+    topic = "LEFT " + _TOPIC
+    yield Table(
+        "reports",
+        source="reviewables x " + topic.format("x"),
+        columns="type status created_by_id category_id topic_id score potential_spam target_id"
+        " target_type target_created_by_id version",
+        times="created_at updated_at latest_score",
+        mark="updated_us status version topic_id",
+        where=where.format("x"),
+        needs=("reviewables",),
+    )
+    yield Table(
+        "report_scores",
+        source="reviewable_scores x JOIN reviewables r ON r.id = x.reviewable_id "
+        + topic.format("r"),
+        columns="reviewable_id user_id status score reviewed_by_id",
+        times="created_at updated_at reviewed_at",
+        computed={"score_type_id": "x.reviewable_score_type"},
+        mark="updated_us status reviewed_by_id",
+        where=where.format("r"),
+        needs=("reviewable_scores", "reviewables"),
+    )
+    shown = "CASE WHEN x.action IN (2, 21) THEN x.{} END"
+    yield Table(
+        "staff_actions",
+        source="user_histories x " + topic.format("x"),
+        columns="action acting_user_id target_user_id topic_id post_id category_id",
+        times="created_at",
+        computed={name: shown.format(name) for name in ("previous_value", "new_value")},
+        mark="created_us",
+        where=f"x.action IN {STAFF_ACTIONS} AND " + where.format("x"),
+        needs=("user_histories",),
+    )
+
+
+def _chat(private: _Private) -> Iterator[Table]:
+    """Channels of readable categories. Direct messages are channels of another kind."""
+    category = "JOIN categories c ON c.id = {0}.chatable_id AND {0}.chatable_type = 'Category'"
+    yield Table(
+        "chat_channels",
+        source="chat_channels x " + category.format("x"),
+        columns="name slug description status chatable_id user_count threading_enabled",
+        times="created_at updated_at deleted_at last_message_sent_at",
+        mark="updated_us deleted_us name status",
+        where=private.category(),
+        needs=("chat_channels",),
+    )
+    yield Table(
+        "chat_messages",
+        source="chat_messages x JOIN chat_channels h ON h.id = x.chat_channel_id "
+        + category.format("h"),
+        columns="chat_channel_id user_id in_reply_to_id thread_id message last_editor_id"
+        " deleted_by_id",
+        times="created_at updated_at deleted_at",
+        mark="updated_us deleted_us user_id md5(x.message)",
+        where=private.category(),
+        needs=("chat_messages", "chat_channels"),
+    )

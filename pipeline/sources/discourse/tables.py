@@ -1,0 +1,153 @@
+"""The SQL that reads Discourse's tables.
+
+Three queries are stored on the forum, the same for all streams:
+
+    schema   which of our tables and columns this forum has
+    digest   per bucket of ids: how many rows, and one fingerprint of all their states
+    rows     the rows of chosen buckets or ids, each as JSON, or only their states
+
+Comparing digests with what the warehouse holds finds every difference, whatever made it: an edit
+in the grace period, a staff deletion, a merge, a row that committed late. None of these moves a
+time that could be asked for (posts.updated_at stays; like counts are bare counters).
+
+The SQL is the common subset of PostgreSQL and DuckDB, without semicolons, and reads only, and names
+every column it reads. What is private is left out here, in the WHERE clauses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+Schema = Mapping[str, frozenset[str]]
+
+WIDTH = 256  # ids in a bucket
+PAIR = 2**32  # a pair of ids as one: first * PAIR + second
+EVERYTHING = (-(2**62), 2**62)
+
+# Also read where a forum has them, though no stream of their own needs them
+OPTIONAL = ("discourse_solved_topic_answers", "discourse_solved_solved_topics")
+
+_DIGEST_PARAMETERS = """-- [params]
+-- string :streams
+-- bigint :low
+-- bigint :high
+"""
+_ROWS_PARAMETERS = """-- [params]
+-- string :streams
+-- bigint :low
+-- bigint :high
+-- string :buckets
+-- int :by_ids
+-- string :ids
+-- int :bodies
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One stream's rows.
+
+    source    FROM clause; the main table is `x`
+    columns   columns of `x` to read, of those the forum has
+    times     the same for times; `created_at` becomes `created_us`, µs since 1970 UTC
+    mark      what makes up a row's state: names of the above, or SQL
+    computed  name -> SQL, read with the rest
+    needs     tables without which the stream is not there
+    """
+
+    stream: str
+    source: str
+    columns: str
+    times: str
+    mark: str
+    where: str = "TRUE"
+    computed: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    id: str = "x.id"
+    width: int = WIDTH
+
+    def missing(self, schema: Schema) -> list[str]:
+        """Tables this stream needs and the forum lacks."""
+        return [table for table in self.needs if table not in schema]
+
+    def expressions(self, schema: Schema) -> dict[str, str]:
+        """Name -> SQL of all we read of a row on this forum."""
+        have = schema.get(self.needs[0], frozenset())
+        found = {name: f"x.{name}" for name in self.columns.split() if name in have}
+        for name in self.times.split():
+            if name in have:
+                found[name.removesuffix("_at") + "_us"] = microseconds(f"x.{name}")
+        return found | dict(self.computed)
+
+    def state(self, schema: Schema) -> str:
+        """SQL of a row's mark: its parts in order, joined by |; null is empty."""
+        known = self.expressions(schema)
+        parts = [known.get(part, part) for part in self.mark.split(" ")]
+        usable = [part for part in parts if "." in part]
+        return (
+            "concat_ws('|', " + ", ".join(f"coalesce(CAST({p} AS text), '')" for p in usable) + ")"
+        )
+
+    def select(self, schema: Schema, bodies: bool) -> str:
+        """SQL of all rows: id, mark and, with `bodies`, everything else."""
+        rest = self.expressions(schema) if bodies else {}
+        named = {"id": self.id, "mark": self.state(schema), **rest}
+        listed = ", ".join(f"{sql} AS {name}" for name, sql in named.items())
+        return f"SELECT {listed} FROM {self.source} WHERE {self.where}"
+
+
+def microseconds(sql: str) -> str:
+    """SQL of a time as µs since 1970 UTC: as JSON, Discourse rounds times to ms."""
+    return f"CAST(extract(epoch FROM {sql}) * 1000000 AS bigint)"
+
+
+def schema_sql(needed: Iterable[str]) -> str:
+    """Which of these tables and columns there are: rows of table and column."""
+    names = ", ".join(f"'{name}'" for name in sorted({*needed, *OPTIONAL}))
+    return (
+        "SELECT table_name, column_name FROM information_schema.columns"
+        f" WHERE table_schema <> 'backup' AND table_name IN ({names})"
+    )
+
+
+def digest_sql(tables: Sequence[Table], schema: Schema) -> str:
+    """Rows of stream, bucket, how many rows it has, and the MD5 of their marks in order of id.
+
+    `streams` names streams, separated by commas; only ids from `low` to `high` count.
+    """
+    branches = [
+        f"(SELECT '{table.stream}' AS stream, {_bucket(table)} AS bucket, count(*) AS entries,"
+        " md5(string_agg(t.mark, ',' ORDER BY t.id)) AS state"
+        f" FROM ({table.select(schema, bodies=False)}) t"
+        f" WHERE {_chosen(table)} AND t.id BETWEEN :low AND :high GROUP BY {_bucket(table)})"
+        for table in tables
+    ]
+    return _DIGEST_PARAMETERS + "\nUNION ALL\n".join(branches)
+
+
+def rows_sql(tables: Sequence[Table], schema: Schema) -> str:
+    """Rows of stream, id, mark and, where `bodies` is 1, all we read of it as JSON.
+
+    `buckets` narrows them to buckets, as "posts/7,posts/9"; "-" narrows nothing. Where `by_ids`
+    is 1, `ids` narrows them to these.
+    """
+    branches = [
+        f"(SELECT '{table.stream}' AS stream, t.id AS id, t.mark AS mark,"
+        " CASE WHEN :bodies = 1 THEN CAST(to_json(t) AS text) END AS body"
+        f" FROM ({table.select(schema, bodies=True)}) t"
+        f" WHERE {_chosen(table)} AND t.id BETWEEN :low AND :high"
+        f" AND (:buckets = '-' OR concat('{table.stream}/', {_bucket(table)})"
+        " = ANY(string_to_array(:buckets, ',')))"
+        " AND (:by_ids = 0 OR t.id = ANY(CAST(string_to_array(:ids, ',') AS bigint[]))))"
+        for table in tables
+    ]
+    return _ROWS_PARAMETERS + "\nUNION ALL\n".join(branches)
+
+
+def _bucket(table: Table) -> str:
+    return f"CAST(floor(t.id / {table.width}.0) AS bigint)"
+
+
+def _chosen(table: Table) -> str:
+    return f"'{table.stream}' = ANY(string_to_array(:streams, ','))"
