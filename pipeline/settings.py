@@ -140,9 +140,7 @@ class DigestSettings(_Section):
     most_questions: int = Field(15, ge=0, le=20, description="most unanswered questions")
     overdue_h: float = Field(24, gt=0, description="hours until an unanswered question is overdue")
     newcomer_overdue_h: float = Field(4, ge=0, description="the same for a newcomer's, hours")
-    audiences: Mapping[Annotated[str, Field(pattern=NAME)], Audience] = {
-        "moderators": Audience()
-    }
+    audiences: Mapping[Annotated[str, Field(pattern=NAME)], Audience] = {"moderators": Audience()}
 
 
 class Community(_Section):
@@ -201,7 +199,7 @@ class Settings(_Section):
         """The named community; without a name the only one there is."""
         if name is None and len(self.communities) == 1:
             return next(iter(self.communities.values()))
-        if name not in self.communities:
+        if name is None or name not in self.communities:
             known = ", ".join(self.communities)
             raise FixSettings(f"hearth.toml: which community? Name one of: {known}")
         return self.communities[name]
@@ -229,9 +227,9 @@ def connections(community: str) -> Iterator[tuple[str, str, str]]:
     yield _pseudonym_variable(community), f"hearth_{community}", "password"
     tables = dict(_tables(_tree(_text(file), file), "communities"))
     for holder, _, secrets in _holders(tables[community]):
-        for secret in secrets:
-            part = "login" if secret == "user_id" else "password"
-            variable = secret_variable(community, holder, secret)
+        for field in secrets:
+            part = "login" if field == "user_id" else "password"
+            variable = secret_variable(community, holder, field)
             yield variable, f"hearth_{community}_{holder}", part
 
 
