@@ -42,6 +42,7 @@ USUAL = {
     "marts.messages": {"kind": "regular", "is_human": True, "is_countable": True},
     "marts.threads": {"is_countable": True, "is_by_human": True},
     "raw.sources": {"url": "https://example.org"},
+    "judgement.threads": {"reasons": "[]"},
 }
 
 

@@ -1,0 +1,74 @@
+WITH found AS (
+    SELECT
+        j.*,
+        t.channel_id, t.is_by_newcomer, t.is_private, t.created_at, t.first_response_at,
+        t.is_author_last, t.is_closed, t.views, t.people, t.messages,
+        hours_between(t.created_at, as_of()) AS age_h,
+        CASE
+            WHEN t.is_by_newcomer THEN getvariable('newcomer_overdue_h')
+            ELSE getvariable('overdue_h')
+        END AS wanted_h
+    FROM judgement.threads AS j
+    INNER JOIN marts.threads AS t ON j.source = t.source AND j.thread_id = t.thread_id
+    WHERE NOT t.is_deleted
+),
+
+items AS (
+    SELECT
+        *,
+        CASE WHEN is_by_newcomer THEN 'newcomer_waiting' ELSE 'unanswered' END AS item,
+        wanted_h AS target_h
+    FROM found
+    WHERE
+        kind = 'question' AND (level = 'L0' OR (level = 'L1' AND is_author_last)) AND NOT is_closed
+        AND age_h BETWEEN wanted_h / 2 AND 60 * 24
+
+    UNION ALL
+
+    SELECT *, 'answered' AS item, NULL::DOUBLE AS target_h
+    FROM found
+    WHERE
+        kind = 'question' AND (level <> 'L1' OR NOT is_author_last)
+        AND hours_between(first_response_at, as_of()) BETWEEN 0 AND 24
+
+    UNION ALL
+
+    SELECT f.*, f.kind AS item, NULL::DOUBLE AS target_h
+    FROM found AS f
+    INNER JOIN marts.messages AS m ON f.source = m.source AND f.message_id = m.message_id
+    WHERE f.kind <> 'question' AND m.created_at >= as_of() - INTERVAL 14 DAYS AND NOT m.is_deleted
+)
+
+SELECT
+    i.source,
+    s.platform,
+    i.thread_id,
+    i.item AS kind,
+    i.message_id,
+    t.title,
+    c.name AS channel,
+    coalesce(m.url, t.url) AS url,
+    coalesce(a.name, a.username) AS person,
+    i.is_by_newcomer AS is_newcomer,
+    i.is_private,
+    i.created_at,
+    i.age_h,
+    i.target_h,
+    i.level,
+    i.severity,
+    i.evidence,
+    i.reasons,
+    i.sentence,
+    i.score,
+    i.model,
+    i.model_version,
+    i.text_hash,
+    greatest(i.messages - 1, 0) AS replies,
+    i.people,
+    i.views
+FROM items AS i
+INNER JOIN raw.sources AS s ON i.source = s.source
+INNER JOIN staging.threads AS t ON i.source = t.source AND i.thread_id = t.thread_id
+LEFT JOIN staging.messages AS m ON i.source = m.source AND i.message_id = m.message_id
+LEFT JOIN staging.accounts AS a ON m.source = a.source AND m.account_id = a.account_id AND a.gone_at IS NULL
+LEFT JOIN staging.channels AS c ON i.source = c.source AND i.channel_id = c.channel_id
