@@ -1,0 +1,41 @@
+"""Tonight's items and numbers, as the work file has them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from pipeline.digest.edition import Health
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import duckdb
+
+
+def items(db: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Rows of marts.digest_items as `select` takes them: aware times, reasons as a list."""
+    rows = _rows(db, "FROM marts.digest_items ORDER BY source, thread_id, kind")
+    for row in rows:
+        row["created_at"] = row["created_at"].replace(tzinfo=UTC)
+        row["reasons"] = json.loads(row["reasons"])
+    return rows
+
+
+def health(
+    db: duckdb.DuckDBPyConnection, stale: Iterable[Mapping[str, Any]], warnings: Iterable[str]
+) -> Health:
+    """The numbers on the foot, with what is stale and which contracts only warned."""
+    (row,) = _rows(
+        db,
+        "SELECT waiting, newcomers_waiting, answered_yesterday, p50_h, p90_h, flagged, unscored"
+        " FROM marts.health",
+    )
+    return Health(**row, stale_sources=tuple(stale), warnings=tuple(warnings))
+
+
+def _rows(db: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+    found = db.execute(sql)
+    names = [name for name, *_ in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
