@@ -256,20 +256,43 @@ def publish(night: Night) -> dict[str, Any]:
     return {"file": str(file), "rows": manifest.community.rows}
 
 
+def digest(night: Night) -> dict[str, Any]:
+    """Write and send each audience's digest of this night, once: a rerun sends nothing again."""
+    from zoneinfo import ZoneInfo
+
+    from pipeline import digest as telling
+    from pipeline import warehouse
+    from pipeline.digest import night as tonight
+
+    home = _home(night)
+    moment = _moment(night["as_of"])
+    day = moment.astimezone(ZoneInfo(home.time_zone)).date()
+    ledger = telling.Ledger(home.home / "digests" / "ledger.jsonl")
+    with warehouse.opened(home) as db:
+        rows = tonight.items(db)
+        health = tonight.health(db, _stale(home, night), ())
+    written: list[str] = []
+    for audience in home.digest.audiences:
+        told = ledger.told(audience, day)
+        edition = telling.select(rows, health, told, home, audience, as_of=moment, night=day)
+        if ledger.was_sent(audience, day, "files"):
+            _journal(night).done("digest", f"{audience}: this night's was written before")
+            continue
+        files = telling.deliver_files(edition, home.home / "digests", home.digest.languages)
+        ledger.record(edition, "files", datetime.now(UTC))
+        _journal(night).done("digest", f"{audience}: {len(edition.keys)} items in {files[0]}")
+        written += map(str, files)
+    return {"files": written}
+
+
 def conclude(night: Night) -> dict[str, Any]:
     """Whether the night was whole. Raises Degraded where a source or stream stayed stale: what was
     good is published all the same, and what is stale is named."""
     home = _home(night)
-    missing = [
-        f"{name}/{planned['stream']}"
-        for name in home.sources
-        for planned in _planned(home, night, name)
-        if not planned["unavailable"] and _report(home, night, name, planned["stream"]) is None
-    ]
-    missing += [name for name in home.sources if not _planned(home, night, name)]
-    if missing:
+    stale = [place["source"] for place in _stale(home, night)]
+    if stale:
         raise Degraded(
-            f"{night['run']}: published, but stale: {', '.join(missing)}; see "
+            f"{night['run']}: published, but stale: {', '.join(stale)}; see "
             f"{_run_folder(home, night) / 'journal.jsonl'} for what each source said"
         )
     _journal(night).done("night", "whole")
@@ -305,6 +328,19 @@ def _plan_source(home: Community, night: Night, name: str) -> Iterator[Unit]:
             _journal(night).trouble(f"{name}/{stream.stream}", stream.unavailable)
         else:
             yield Unit(source=name, stream=stream.stream)
+
+
+def _stale(home: Community, night: Night) -> list[dict[str, Any]]:
+    """Sources and streams that were not read to their end tonight, with what was said of it."""
+    said = {line.step: line.text for line in _journal(night).lines() if line.level == "trouble"}
+    names = [name for name in home.sources if not _planned(home, night, name)]
+    names += [
+        f"{name}/{planned['stream']}"
+        for name in home.sources
+        for planned in _planned(home, night, name)
+        if not planned["unavailable"] and _report(home, night, name, planned["stream"]) is None
+    ]
+    return [{"source": name, "since": None, "why": said.get(name, "")} for name in names]
 
 
 def _planned(home: Community, night: Night, source: str) -> list[dict[str, Any]]:

@@ -41,9 +41,9 @@ percentiles AS (
 counts AS (
     SELECT
         count(*) AS questions,
-        count_if(NOT has_response) AS waiting,
-        count_if(NOT has_response AND is_by_newcomer) AS newcomers_waiting,
-        count_if(hours_between(first_response_at, as_of()) BETWEEN 0 AND 24) AS answered_yesterday
+        count(*) FILTER (NOT has_response) AS waiting,
+        count(*) FILTER (NOT has_response AND is_by_newcomer) AS newcomers_waiting,
+        count(*) FILTER (hours_between(first_response_at, as_of()) BETWEEN 0 AND 24) AS answered_yesterday
     FROM questions
 )
 
@@ -56,12 +56,11 @@ SELECT
     CASE WHEN c.questions >= 20 THEN p.p50_h END AS p50_h,
     CASE WHEN c.questions >= 20 THEN p.p90_h END AS p90_h,
     (
-        SELECT count(DISTINCT i.source, i.thread_id)
-        FROM marts.digest_items AS i
-        WHERE i.kind IN ('sour', 'toxic')
+        SELECT count(*)
+        FROM (SELECT DISTINCT i.source, i.thread_id FROM marts.digest_items AS i WHERE i.kind IN ('sour', 'toxic')) AS f
     ) AS flagged,
     (
-        SELECT count(DISTINCT s.source, s.message_id)
+        SELECT count(*)
         FROM judgement.scores AS s
         INNER JOIN marts.messages AS m ON s.source = m.source AND s.message_id = m.message_id
         WHERE s.score IS NULL AND s.label = 'uncivil' AND m.is_countable AND m.created_at >= as_of() - INTERVAL 30 DAYS
