@@ -29,7 +29,7 @@ from pipeline.sandbox.rocketchat.workspace import Workspace
 from pipeline.sandbox.rocketchat.writes import WRITES
 
 READER_ID = "hearthReader23456"
-READER_TOKEN = "a token of the sandbox; it opens nothing else"
+READER_TOKEN = "a token of the sandbox; it opens nothing else"  # noqa: S105
 BYPASS = "api-bypass-rate-limit"
 
 

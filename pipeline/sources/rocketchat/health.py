@@ -1,0 +1,75 @@
+"""What `hearth doctor` says of a workspace: version, settings, and the account's rights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.settings import RocketChatSettings
+from pipeline.sources import Finding
+from pipeline.sources.rocketchat.client import Client
+from pipeline.sources.rocketchat.rights import FOR_GROUPS, HARMFUL, NEEDED, PACE, Rights
+from pipeline.sources.rocketchat.rooms import Inventory, inventory
+
+OLDEST = (7, 1)  # cursors in chat.syncMessages
+_SETTINGS = {
+    "Message_KeepHistory": "deleted and edited messages stay as hidden copies",
+    "Message_ShowDeletedStatus": "deleted messages leave a visible stub",
+    "Message_MaxAllowedSize": "longest message, characters",
+}
+
+
+def examine(client: Client, settings: RocketChatSettings) -> list[Finding]:
+    """All findings, the account first. Raises FixAccess where it is refused."""
+    rights = Rights.ask(client)
+    rooms = inventory(client, settings.private)
+    return [
+        Finding("ok", f"signed in as {rights.me.get('username')}"),
+        *_version(client),
+        *_settings(client),
+        *_rights(rights, settings),
+        *_rooms(rooms, settings),
+    ]
+
+
+def _version(client: Client) -> Iterator[Finding]:
+    version = str(client.get("info").value.get("version", ""))
+    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if parts >= OLDEST:
+        yield Finding("ok", f"Rocket.Chat {version}")
+    else:
+        yield Finding("fail", f"Rocket.Chat {version or 'of an unknown version'}",
+                      "7.1 is the oldest version that can be read; update the server")  # fmt: skip
+
+
+def _settings(client: Client) -> Iterator[Finding]:
+    rows, _ = client.listed("settings.public", "settings")
+    values = {row["_id"]: row.get("value") for row in rows}
+    for name, meaning in _SETTINGS.items():
+        if name in values:
+            yield Finding("ok", f"{name} is {values[name]}: {meaning}")
+
+
+def _rights(rights: Rights, settings: RocketChatSettings) -> Iterator[Finding]:
+    needed = NEEDED | (
+        {FOR_GROUPS: "read the private groups you named"} if settings.private else {}
+    )
+    for permission, purpose in needed.items():
+        if permission in rights.held:
+            yield Finding("ok", f"may {purpose}")
+        else:
+            yield Finding("warn", f"may not {purpose}", f"grant {permission} to the account's role")
+    if PACE not in rights.held:
+        yield Finding("warn", "the rate limit counts our calls: some rooms a minute",
+                      f"grant {PACE} to the account's role, to read all in seconds")  # fmt: skip
+    for permission, why in HARMFUL.items():
+        if permission in rights.held:
+            yield Finding("warn", f"has {permission}: {why}", "take it from the account's role")
+
+
+def _rooms(rooms: Inventory, settings: RocketChatSettings) -> Iterator[Finding]:
+    names = {str(room.get(n)) for room in rooms.rooms.values() for n in ("_id", "name", "fname")}
+    yield Finding("ok", f"{len(rooms.rooms)} rooms may be read, {len(rooms.withheld)} are private")
+    for name in settings.private:
+        if name not in names:
+            yield Finding("warn", f"no private group {name!r} is visible to the account",
+                          "invite the account, or check the name in hearth.toml")  # fmt: skip

@@ -1,0 +1,265 @@
+"""The messages of each room: what is new, changed or gone, with one request a room and night.
+
+    nightly    chat.syncMessages?lastUpdate: everything since, deletions too, in one answer
+    whole      the same question asked from 1970, once a week and for a first fill: the answer
+               names all that exists, so it also finds what vanished without a trace
+    fill       a large room's first read: page by page in order of change, then the nightly
+               question since before the walk began
+    list       a large room's weekly check: the same walk, for its ids alone
+
+The cursor is never used for deletions: the server filters them by one time and sorts by another.
+A first fill that was cut short goes on where it stopped. Until it ends, the one number in the
+room's span is the server's time (ms) when it began, for what was deleted since.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pipeline.errors import BadAnswer
+from pipeline.records import Bookmarks, Part, Record, Span
+from pipeline.sources.http import TooLarge
+from pipeline.sources.rocketchat.client import Client, Doc, Refused, Reply, iso, rows_of, to_ms
+from pipeline.sources.rocketchat.rooms import Inventory
+
+OVERLAP_MS = 5 * 60_000  # several application servers stamp with their own clocks
+DAY_MS = 86_400_000
+WHOLE_ROOM = 5_000  # messages a room may have to be read in one answer, about 5 MB
+PAGE = 1_000
+LIST_PAGE = 5_000
+LARGEST_PAGE = 1_000_000  # that many changes in one millisecond are not believed
+WHOLE_EVERY_DAYS = 7
+LARGE_ROOM = 50_000
+LARGE_EVERY_DAYS = 28
+TRASH_DAYS = 29  # the server forgets deletions after 30
+REST_DAYS = 21  # under the limiter no room rests longer
+ROOMS_A_NIGHT = 300  # under the limiter: an hour at its default and half of it ours
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the last successful read of a room left in the mark of its `room_reads` record.
+
+    asked_ms  the server's time of that read
+    whole_ms  of the last one that named all that exists
+    state     the room's counters then: the same ones mean that nothing was posted or deleted since
+    """
+
+    asked_ms: int = 0
+    whole_ms: int = 0
+    state: str = ""
+
+    @staticmethod
+    def parse(mark: str | None) -> Memory:
+        return Memory(*json.loads(mark)) if mark else Memory()
+
+    def mark(self) -> str:
+        return json.dumps([self.asked_ms, self.whole_ms, self.state])
+
+
+@dataclass
+class RoomReader:
+    """Reads the rooms of one inventory, as the bookmarks say."""
+
+    client: Client
+    bookmarks: Bookmarks
+    inventory: Inventory
+    memories: dict[str, Memory] = field(init=False)
+
+    def __post_init__(self) -> None:
+        marks = self.bookmarks["room_reads"].marks()
+        self.memories = {rid: Memory.parse(mark) for rid, mark in marks.items()}
+
+    def read(self) -> Iterator[Part]:
+        """All that is due tonight, small rooms first, so that a night cut short has read most."""
+        for rid in sorted(self.due(), key=lambda rid: (self.size(rid), rid)):
+            try:
+                yield from self._room(rid)
+            except Refused as refusal:
+                if not refusal.denied:
+                    raise
+                yield self.access(rid, "lost")
+
+    def due(self) -> set[str]:
+        """Every room, unless our calls are counted. Then: those not read whole yet, those with new
+        or deleted messages, those that rested long; and of the others, which may hold edits and
+        reactions that no counter shows, the longest unasked as far as an hour goes."""
+        rooms = set(self.inventory.rooms)
+        if not self.inventory.limited or len(rooms) <= ROOMS_A_NIGHT:
+            return rooms
+        must = {rid for rid in rooms if self._has_news(rid)}
+        rest = sorted(rooms - must, key=lambda rid: (self._memory(rid).asked_ms, rid))
+        return must | set(rest[: max(0, ROOMS_A_NIGHT - len(must))])
+
+    def access(self, rid: str, answer: str) -> Part:
+        """That a room could not be read: "lost" (we were sent away), or "private" (it has become
+        so). Its messages stay as they were, and its memory too."""
+        memory = self._memory(rid)
+        return Part((self._read_record(rid, answer, memory, self.inventory.asked_at),))
+
+    def _has_news(self, rid: str) -> bool:
+        memory = self._memory(rid)
+        rested_ms = self.inventory.server_ms - memory.asked_ms
+        return memory.state != self._state(rid) or rested_ms >= REST_DAYS * DAY_MS
+
+    def _room(self, rid: str) -> Iterator[Part]:
+        known, since = self.is_complete(rid), self._watermark_ms(rid) - OVERLAP_MS
+        whole = not known or since <= 0 or self._whole_is_due(rid)
+        if whole and self.size(rid) <= WHOLE_ROOM:
+            try:
+                yield self._ask(rid, 0, whole=True)
+                return
+            except TooLarge:  # the room's counter is only a hint
+                pass
+        if not known:
+            yield from self._fill(rid)
+            return
+        try:
+            yield self._ask(rid, since)
+        except TooLarge:
+            yield from self._catch_up(rid, since)
+            return
+        if whole:
+            yield self._list(rid)
+
+    def _ask(self, rid: str, since_ms: int, *, whole: bool = False, filled: bool = False) -> Part:
+        """One answer with all that changed or went after `since_ms`; from 0, all there is."""
+        reply = self.client.get("chat.syncMessages", roomId=rid, lastUpdate=iso(max(0, since_ms)))
+        updated, deleted = _result(reply, "updated"), _result(reply, "deleted")
+        gone_ms = {row["_id"]: to_ms(row["_deletedAt"]) for row in deleted}
+        there = [m for m in updated if to_ms(m["_updatedAt"]) > gone_ms.get(m["_id"], -1)]
+        records = [_message(rid, message, reply) for message in there]
+        keys = dict.fromkeys(message["_id"] for message in there)
+        records += [
+            _deletion(rid, mid, at_ms, reply) for mid, at_ms in gone_ms.items() if mid not in keys
+        ]
+        memory = self._now(rid, reply, whole=whole or filled)
+        records.append(self._read_record(rid, "read", memory, reply.asked_at))
+        listed = tuple(keys) if whole else None
+        complete = Span("messages", reply.asked_at, container=rid, keys=listed)
+        return Part(tuple(records), (complete,) if whole or filled else ())
+
+    def _fill(self, rid: str) -> Iterator[Part]:
+        """A large room from its first message on, or from where an earlier fill stopped."""
+        messages = self.bookmarks["messages"]
+        begun = messages.covered(rid)
+        began_ms = begun[0][0] if begun else 0
+        reached = messages.reached(rid) if begun else None
+        for reply in self._walk(rid, (reached or 0) // 1000 - 1, PAGE):
+            spans: tuple[Span, ...] = ()
+            if not began_ms:
+                began_ms = reply.server_ms
+                spans = (Span("messages", reply.asked_at, began_ms, began_ms, rid),)
+            yield Part(tuple(_message(rid, m, reply) for m in _result(reply, "updated")), spans)
+        yield self._ask(rid, began_ms - OVERLAP_MS, filled=True)
+
+    def _catch_up(self, rid: str, since_ms: int) -> Iterator[Part]:
+        """What `_ask` would bring, where that is too much for one answer.
+
+        Deletions first, by a list, and nothing newer than the list before the last question: a
+        watermark beyond the list would hide what was deleted since, if we were cut short.
+        """
+        listed = self._list(rid)
+        yield listed
+        until_ms = listed.records[0].at or 0
+        for reply in self._walk(rid, since_ms, PAGE):
+            rows = _result(reply, "updated")
+            old = [m for m in rows if to_ms(m["_updatedAt"]) * 1000 < until_ms]
+            yield Part(tuple(_message(rid, message, reply) for message in old))
+        yield self._ask(rid, until_ms // 1000 - OVERLAP_MS)
+
+    def _list(self, rid: str) -> Part:
+        """The ids of all that exists, found by a walk, so that those not named are known gone."""
+        keys: dict[str, None] = {}
+        first: Reply | None = None
+        for reply in self._walk(rid, -1, LIST_PAGE):
+            first = first or reply
+            keys |= dict.fromkeys(message["_id"] for message in _result(reply, "updated"))
+        if first is None:
+            raise BadAnswer("a walk has at least one answer")
+        memory = self._now(rid, first, whole=True)
+        span = Span("messages", first.asked_at, container=rid, keys=tuple(keys), covers=False)
+        return Part((self._read_record(rid, "read", memory, first.asked_at),), (span,))
+
+    def _walk(self, rid: str, after_ms: int, page: int) -> Iterator[Reply]:
+        """Answers with all messages changed after `after_ms`, in order of change.
+
+        The server's cursor skips what shares a millisecond with the end of a page, so each page
+        begins one millisecond before; one that lies within a single millisecond is asked again,
+        larger. What changes meanwhile moves to the end and is met again.
+        """
+        cursor, count = max(0, after_ms), page
+        while True:
+            reply = self.client.get(
+                "chat.syncMessages", roomId=rid, type="UPDATED", next=str(cursor), count=count
+            )
+            yield reply
+            following = (reply.value["result"].get("cursor") or {}).get("next")
+            if following is None or not _result(reply, "updated"):
+                return
+            if to_ms(following) - 1 > cursor:
+                cursor, count = to_ms(following) - 1, page
+            elif count < LARGEST_PAGE:
+                count *= 2
+            else:
+                raise BadAnswer(
+                    f"{self.client.transport.source}: the cursor of a room stands still"
+                )
+
+    def is_complete(self, rid: str) -> bool:
+        """Whether all of this room has been read once."""
+        return any(low < 0 for low, _ in self.bookmarks["messages"].covered(rid))
+
+    def _watermark_ms(self, rid: str) -> int:
+        """The highest server time received of this room. Reads cut short count: within a room no
+        part brings a change and leaves an earlier one to a later part."""
+        return (self.bookmarks["messages"].reached(rid) or 0) // 1000
+
+    def _whole_is_due(self, rid: str) -> bool:
+        """Once a week on the room's own weekday, or when more time has passed; and always after a
+        pause longer than the server's memory of deletions."""
+        memory, now = self._memory(rid), self.inventory.server_ms
+        every = WHOLE_EVERY_DAYS if self.size(rid) <= LARGE_ROOM else LARGE_EVERY_DAYS
+        turn = int(hashlib.sha256(rid.encode()).hexdigest()[:8], 16) % every
+        days = (now - memory.whole_ms) / DAY_MS
+        mine = now // DAY_MS % every == turn and days >= 1
+        return mine or days >= every or now - memory.asked_ms >= TRASH_DAYS * DAY_MS
+
+    def _now(self, rid: str, reply: Reply, *, whole: bool) -> Memory:
+        whole_ms = reply.server_ms if whole else self._memory(rid).whole_ms
+        return Memory(reply.server_ms, whole_ms, self._state(rid))
+
+    def _memory(self, rid: str) -> Memory:
+        return self.memories.get(rid, Memory())
+
+    def size(self, rid: str) -> int:
+        """Messages the room has by the server's counter, which drifts."""
+        return int(self.inventory.rooms[rid].get("msgs") or 0)
+
+    def _state(self, rid: str) -> str:
+        return f"{self.size(rid)}/{self.inventory.active_ms.get(rid, 0)}"
+
+    def _read_record(self, rid: str, answer: str, memory: Memory, asked_at: int) -> Record:
+        payload = {"access": answer, "asked_at": iso(memory.asked_ms)}
+        payload["whole_at"] = iso(memory.whole_ms)
+        at = memory.asked_ms * 1000
+        return Record("room_reads", rid, payload, asked_at, at, rid, memory.mark())
+
+
+def _result(reply: Reply, name: str) -> list[Doc]:
+    result = reply.value.get("result")
+    if not isinstance(result, dict):
+        raise BadAnswer("chat.syncMessages answered without a result; is the server 7.1 or newer?")
+    return rows_of(Reply(result, reply.asked_at, reply.server_ms, reply.limited), name)
+
+
+def _message(rid: str, message: Doc, reply: Reply) -> Record:
+    at = to_ms(message["_updatedAt"]) * 1000
+    return Record("messages", message["_id"], message, reply.asked_at, at, rid)
+
+
+def _deletion(rid: str, mid: str, at_ms: int, reply: Reply) -> Record:
+    return Record("messages", mid, {}, reply.asked_at, at_ms * 1000, rid, gone=True)

@@ -1,0 +1,52 @@
+"""What the account may do, and what it should and should not be allowed to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.sources.rocketchat.client import Client, Doc, rows_of
+
+NEEDED = {
+    "view-c-room": "read public channels",
+    "view-d-room": "list users",
+    "view-room-administration": "list channels of teams and discussions nobody has invited it to",
+    "view-full-other-user-info": "see users' roles",
+    "view-moderation-console": "read reports and what became of them",
+    "view-statistics": "see the exact version",
+}
+PACE = "api-bypass-rate-limit"
+FOR_GROUPS = "view-p-room"
+HARMFUL = {
+    "view-joined-room": "it closes channels the account has not joined; a bot role brings it",
+    "force-delete-message": "reading needs no power to delete",
+    "manage-moderation-actions": "reading needs no power to dismiss reports",
+    "access-permissions": "reading needs no power over permissions",
+    "view-privileged-setting": "reading needs no view of the server's secrets",
+}
+_STREAMS = {"messages": "view-c-room", "users": "view-d-room", "reports": "view-moderation-console"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Permissions of our account, from its roles; `me` is its own user document."""
+
+    me: Doc
+    held: frozenset[str]
+
+    @staticmethod
+    def ask(client: Client) -> Rights:
+        """Two requests: who we are, and which roles grant what."""
+        me = client.get("me").value
+        roles = set(me.get("roles", ()))
+        granted = rows_of(client.get("permissions.listAll"), "update")
+        return Rights(me, frozenset(p["_id"] for p in granted if roles & set(p.get("roles", ()))))
+
+    def lack(self, stream: str) -> str | None:
+        """Null, or why a stream cannot be read, in an operator's words."""
+        permission = _STREAMS[stream]
+        if permission in self.held:
+            return None
+        return (
+            f"{stream}, because the account's roles do not grant {permission}; "
+            "add it to the account's role"
+        )

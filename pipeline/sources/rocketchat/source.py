@@ -1,0 +1,142 @@
+"""The source itself: what can be read with the account's permissions, and the reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.errors import FixSettings
+from pipeline.records import Bookmarks, Part, Record, Span, StreamPlan
+from pipeline.settings import RocketChatSettings
+from pipeline.sources import Estimate, Finding
+from pipeline.sources.http import Transport, Usage
+from pipeline.sources.rocketchat.client import Client, Refused
+from pipeline.sources.rocketchat.health import examine
+from pipeline.sources.rocketchat.messages import PAGE, WHOLE_ROOM, RoomReader
+from pipeline.sources.rocketchat.people import read_people
+from pipeline.sources.rocketchat.reports import ReportReader
+from pipeline.sources.rocketchat.rights import Rights
+from pipeline.sources.rocketchat.rooms import Inventory, inventory
+
+_BLIND_SPOTS = (
+    "Text that was edited between two nights: only the last version is seen.",
+    "Reactions carry no time and no id: a reaction taken back before the next night is not seen, "
+    "and people are known by the name they had when reacting.",
+    "A message deleted while the server keeps hidden copies leaves no trace in the feed: it is "
+    "noticed within a week, in rooms above 50,000 messages within four.",
+    "Direct messages, and private groups that are not named in hearth.toml.",
+    "The text of encrypted rooms.",
+)
+
+
+class RocketChat:
+    """One workspace. Streams: rooms, room_reads, messages; users, roles; reports.
+
+    room_reads has one record a room: when it was last read, and whether we still may
+    (`access`: "read"; "lost", we were sent away; "private", it is no public room any more).
+    """
+
+    platform = "rocketchat"
+
+    def __init__(self, settings: RocketChatSettings, name: str, transport: Transport) -> None:
+        self.name = name
+        self._settings = settings
+        self._client = Client(transport, settings.share)
+
+    @property
+    def usage(self) -> Usage:
+        """What reading has cost so far."""
+        return self._client.transport.usage
+
+    def plan(self) -> list[StreamPlan]:
+        """The units of work, two requests. What the account's roles do not grant is named."""
+        rights = Rights.ask(self._client)
+        return [
+            StreamPlan(
+                "messages",
+                "sync",
+                yields=("rooms", "room_reads", "messages"),
+                unavailable=rights.lack("messages"),
+                blind_spots=_BLIND_SPOTS,
+            ),
+            StreamPlan("users", "rest", ("users", "roles"), unavailable=rights.lack("users")),
+            StreamPlan("reports", "rest", ("reports",), unavailable=rights.lack("reports")),
+        ]
+
+    def read(self, stream: str, bookmarks: Bookmarks) -> Iterator[Part]:
+        """Everything of this unit of work that is new, changed or gone since the bookmarks."""
+        if stream == "messages":
+            yield from self._read_rooms(bookmarks)
+        elif stream == "users":
+            yield from read_people(self._client)
+        elif stream == "reports":
+            yield from ReportReader(self._client, bookmarks, self._Readable(self, bookmarks)).read()
+        else:
+            raise FixSettings(f"{self.name}: a Rocket.Chat workspace has no stream {stream!r}")
+
+    def probe(self) -> list[Finding]:
+        """What an operator should know of this workspace and account."""
+        return examine(self._client, self._settings)
+
+    def estimate(self, bookmarks: Bookmarks) -> Estimate:
+        """What the next read costs: one request a room, and pages for large rooms not read yet."""
+        rooms = self._inventory()
+        reader = RoomReader(self._client, bookmarks, rooms)
+        messages = sum(self._requests(reader, rid) for rid in reader.due())
+        by_stream = {"messages": 2 + messages, "users": 2, "reports": 2}
+        total = sum(by_stream.values())
+        calls_per_s = 10 * self._settings.share / 60 if rooms.limited else 5
+        return Estimate(total, messages / calls_per_s, by_stream)
+
+    @staticmethod
+    def _requests(reader: RoomReader, rid: str) -> int:
+        size = reader.size(rid)
+        if reader.is_complete(rid) or size <= WHOLE_ROOM:
+            return 1
+        return 1 + -(-size // PAGE)
+
+    def _inventory(self) -> Inventory:
+        return inventory(self._client, self._settings.private)
+
+    def _read_rooms(self, bookmarks: Bookmarks) -> Iterator[Part]:
+        rooms = self._inventory()
+        reader = RoomReader(self._client, bookmarks, rooms)
+        records = [Record("rooms", rid, room, rooms.asked_at) for rid, room in rooms.rooms.items()]
+        yield Part(tuple(records))
+        known = bookmarks["rooms"].marks().keys() | bookmarks["room_reads"].marks().keys()
+        for rid in sorted(known - rooms.rooms.keys()):
+            if rid in rooms.withheld:
+                yield reader.access(rid, "private")
+            elif rid in rooms.removed or self._is_deleted(rid):
+                yield _deleted_room(rid, rooms.asked_at)
+            else:
+                yield reader.access(rid, "lost")
+        yield from reader.read()
+
+    def _is_deleted(self, rid: str) -> bool:
+        """Whether a room that is in no list does not exist, as opposed to being closed to us."""
+        try:
+            self._client.get("rooms.info", roomId=rid)
+        except Refused as refusal:
+            return refusal.code == "error-room-not-found"
+        return False
+
+    class _Readable:
+        """Whether a room may be read: known from the warehouse, else from an inventory."""
+
+        def __init__(self, source: RocketChat, bookmarks: Bookmarks) -> None:
+            self._source = source
+            self._known = set(bookmarks["rooms"].marks())
+            self._asked = False
+
+        def __call__(self, rid: str) -> bool:
+            if rid not in self._known and not self._asked:
+                self._asked = True
+                self._known |= self._source._inventory().rooms.keys()
+            return rid in self._known
+
+
+def _deleted_room(rid: str, seen_at: int) -> Part:
+    """A room that was deleted takes its messages with it."""
+    records = tuple(Record(s, rid, {}, seen_at, container=c, gone=True)
+                    for s, c in (("rooms", ""), ("room_reads", rid)))  # fmt: skip
+    return Part(records, (Span("messages", seen_at, container=rid, keys=(), covers=False),))

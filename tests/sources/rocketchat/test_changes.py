@@ -1,0 +1,169 @@
+"""Night by night: after each, the store holds what the server shows."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.sources.rocketchat.conftest import START
+
+DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def filled(world):
+    """Read once: ten messages in #general, one a minute, and one in #help."""
+    for n in range(10):
+        world.workspace.post("general", "ann", f"line {n}", START - (60 - n) * MINUTE, id=f"m{n}")
+    world.workspace.post("help", "ben", "hello", START - DAY, id="h0")
+    world.night(START)
+    assert world.store.live("messages") == world.truth()
+    assert len(world.truth()) == 11
+    return world
+
+
+def test_the_first_night_holds_all_and_asks_each_room_once(world):
+    world.workspace.post("general", "ann", "hello", START - DAY)
+    asked = world.night(START)
+    assert world.store.live("messages") == world.truth()
+    assert sorted(r.values["roomId"] for r in asked if r.endpoint == "chat.syncMessages") == [
+        "general", "help",
+    ]  # fmt: skip
+    assert set(world.store.live("rooms")) == {"general", "help"}
+
+
+def test_a_night_costs_one_request_a_room_and_few_more(filled):
+    asked = filled.night(START + DAY)
+    assert sorted(call.endpoint for call in asked) == [
+        "chat.syncMessages",
+        "chat.syncMessages",
+        "moderation.reportsByUsers",
+        "roles.list",
+        "rooms.adminRooms",
+        "rooms.get",
+        "users.list",
+    ]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("show", [False, True])
+def test_changes_of_every_kind(filled, keep, show):
+    chat, at = filled.workspace, START + 3 * MINUTE
+    chat.switches.keep_history, chat.switches.show_deleted = keep, show
+    chat.post("general", "ben", "new", at, id="new")
+    chat.post("general", "ben", "an answer", at, tmid="m1", id="reply")
+    chat.edit("m2", "line 2, mended", at)
+    chat.react("m3", "ben", ":+1:", at)
+    chat.delete("m4", "ann", at)
+    chat.delete("m1", "ann", at + MINUTE)  # a thread's root
+    chat.pin("m5", at)
+    chat.rename_user("ann", "anna", at + 2 * MINUTE)
+    filled.night(START + DAY)
+    silent = {"m4"} if keep and not show else set()
+    held = filled.store.live("messages")
+    assert held.keys() - filled.truth().keys() == silent
+    assert {mid: m for mid, m in held.items() if mid not in silent} == filled.truth()
+    chat.unreact("m3", "ben", ":+1:", START + DAY + MINUTE)
+    filled.night(START + 8 * DAY)  # by now each room was read whole
+    assert filled.store.live("messages") == filled.truth()
+    assert "m4" in filled.store.gone("messages") or show
+
+
+def test_a_message_changed_and_then_deleted_is_gone_and_keeps_its_last_text(filled):
+    filled.workspace.edit("m1", "second thoughts", START + MINUTE)
+    filled.night(START + 2 * MINUTE)
+    filled.workspace.delete("m1", "ann", START + 3 * MINUTE)
+    filled.night(START + DAY)
+    row = filled.store.rows["messages", "m1"]
+    assert (row["gone"], row["payload"]["msg"]) == (True, "second thoughts")
+
+
+def test_a_change_stamped_by_a_slow_clock_is_not_missed(filled):
+    filled.workspace.post("general", "ann", "on time", START + 10 * MINUTE)
+    filled.night(START + DAY)
+    filled.workspace.post("general", "ben", "by a server 4 minutes behind", START + 6 * MINUTE)
+    filled.night(START + 2 * DAY)
+    assert filled.store.live("messages") == filled.truth()
+
+
+def test_pruned_hidden_and_expired_messages_go(filled):
+    filled.workspace.prune("general", START - 57 * MINUTE, START + MINUTE)
+    filled.workspace.hide("m7", START + MINUTE)
+    filled.workspace.expire("m8")
+    filled.night(START + DAY)
+    assert {"m0", "m1", "m2"} <= filled.store.gone("messages")
+    filled.night(START + 8 * DAY)
+    assert filled.store.live("messages") == filled.truth()
+    assert filled.store.gone("messages") == {"m0", "m1", "m2", "m7", "m8"}
+
+
+def test_a_pause_longer_than_the_servers_memory_of_deletions(filled):
+    filled.workspace.delete("m3", "ann", START + DAY)
+    filled.workspace.post("general", "ann", "meanwhile", START + 20 * DAY)
+    filled.night(START + 45 * DAY)
+    assert filled.store.live("messages") == filled.truth()
+    assert filled.store.gone("messages") == {"m3"}
+
+
+def test_a_quiet_room_is_not_read_whole_every_night(filled):
+    for n in range(1, 41):
+        filled.night(START + n * DAY, units=("messages",))
+    calls = [r for r in filled.app.state.log if r.values.get("roomId") == "general"]
+    whole = [r for r in calls if r.values["lastUpdate"].startswith("1970")]
+    assert len(calls) == 41
+    assert len(whole) == 1 + 40 // 7 + (1 if len(whole) == 7 else 0)
+
+
+def test_a_room_that_closed_to_us_is_lost_and_keeps_its_messages(filled):
+    filled.private = ("staff",)
+    filled.workspace.join("staff", "hearthReader23456", START)
+    filled.workspace.post("staff", "ann", "inside", START, id="s0")
+    filled.night(START + DAY)
+    assert "s0" in filled.store.live("messages")
+    filled.workspace.leave("staff", "hearthReader23456", START + 2 * DAY)
+    filled.night(START + 3 * DAY)
+    assert filled.store.live("room_reads")["staff"]["access"] == "lost"
+    assert "s0" in filled.store.live("messages")
+    filled.workspace.delete("s0", "ann", START + 4 * DAY)
+    filled.workspace.join("staff", "hearthReader23456", START + 50 * DAY)
+    filled.night(START + 51 * DAY)
+    assert filled.store.live("room_reads")["staff"]["access"] == "read"
+    assert "s0" in filled.store.gone("messages")
+
+
+def test_a_deleted_room_is_gone_with_its_messages(filled):
+    filled.workspace.delete_room("help", START + DAY)
+    filled.night(START + 2 * DAY)
+    assert filled.store.live("messages") == filled.truth()
+    assert filled.store.gone("rooms") == {"help"}
+    assert filled.store.gone("messages") == {"h0"}
+
+
+def test_a_room_deleted_longer_ago_than_the_server_remembers(filled):
+    filled.workspace.delete_room("help", START + DAY)
+    filled.night(START + 60 * DAY)
+    assert filled.store.gone("rooms") == {"help"}
+    assert filled.store.gone("messages") == {"h0"}
+
+
+def test_a_channel_made_private_is_not_asked_any_more(filled):
+    filled.workspace.make_private("help", START + DAY)
+    asked = filled.night(START + 2 * DAY)
+    assert "help" not in {call.values.get("roomId") for call in asked}
+    assert filled.store.live("room_reads")["help"]["access"] == "private"
+    assert "h0" in filled.store.live("messages")
+
+
+def test_a_room_opened_later(filled):
+    filled.workspace.add_room("late", START + DAY, id="late", members=["ann"])
+    filled.workspace.post("late", "ann", "welcome", START + DAY)
+    filled.night(START + 2 * DAY)
+    assert filled.store.live("messages") == filled.truth()
+
+
+def test_accounts_that_are_deleted_are_gone(filled):
+    filled.workspace.delete_user("ben", START + MINUTE)
+    filled.night(START + DAY)
+    assert filled.store.gone("users") == {"ben"}
+    assert set(filled.store.live("users")) == {"ann", "hearthReader23456"}
+    assert filled.store.live("messages") == filled.truth()
