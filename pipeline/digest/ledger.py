@@ -28,12 +28,15 @@ class Ledger:
         wanted = (audience, night.isoformat(), channel)
         return any((e["audience"], e["night"], e["channel"]) == wanted for e in self._entries())
 
-    def told(self, audience: str, night: date) -> set[ItemKey]:
-        """Keys of all items this audience was told of on nights before this one."""
+    def told(self, audience: str, night: date, channel: str = "files") -> set[ItemKey]:
+        """Keys of all items this audience was told of on this channel on nights before this one.
+
+        Channels are kept apart: what a mail server refused for a week is still news by mail."""
         return {
             _key(key)
             for entry in self._entries()
-            if entry["audience"] == audience and entry["night"] < night.isoformat()
+            if (entry["audience"], entry["channel"]) == (audience, channel)
+            and entry["night"] < night.isoformat()
             for item in entry["items"]
             for key in item["keys"]
         }

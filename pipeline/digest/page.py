@@ -185,9 +185,8 @@ def _talk(item: Item, say: Words) -> list[str]:
 
 
 def _reason(code: str, values: Mapping[str, Any], say: Words) -> str:
-    if not say.knows(f"reason.{code}"):
-        return say("strength.unknown", code=code)
-    return say(f"reason.{code}", **values)
+    key = f"reason.{code}"
+    return say(key, **values) if say.can_say(key, values) else say("strength.unknown", code=code)
 
 
 def _model(item: Item, say: Words) -> str | None:
@@ -197,7 +196,10 @@ def _model(item: Item, say: Words) -> str | None:
 
 
 def _alarms(health: Health, say: Words) -> tuple[str, ...]:
-    stale = [say("health.stale", **source) for source in health.stale_sources]
+    stale = [
+        say("health.stale" if source["since"] else "health.stale_tonight", **source)
+        for source in health.stale_sources
+    ]
     return (*stale, *(say.escape(warning) for warning in health.warnings))
 
 
@@ -217,6 +219,12 @@ def _numbers(edition: Edition, say: Words) -> tuple[tuple[str, str], ...]:
         "as_of": say.moment(edition.as_of, edition.time_zone),
     }
     return tuple((say(f"health.{name}"), value) for name, value in values.items() if value)
+
+
+def _waiting(health: Health, say: Words) -> str:
+    if not health.newcomers_waiting:
+        return f"{health.waiting:,}"
+    return say("health.waiting_value", n=health.waiting, newcomers=health.newcomers_waiting)
 
 
 def _first_reply(health: Health, say: Words) -> str:

@@ -1,16 +1,19 @@
-"""The words of a digest: one catalogue per language, `words/<language>.toml`, none elsewhere."""
+"""The words of a digest: one catalogue per language, `words/<language>.toml`, none elsewhere but
+the reasons of judgements, which stand where they are given: `classify/reasons.toml`."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 from zoneinfo import ZoneInfo
 
 _FOLDER = Path(__file__).parent / "words"
+_REASONS = Path(__file__).parents[1] / "classify" / "reasons.toml"
 LANGUAGES = tuple(sorted(file.stem for file in _FOLDER.glob("*.toml")))
 LANGUAGE_TAGS = {"en": "en", "zh": "zh-Hans"}
 
@@ -18,7 +21,15 @@ LANGUAGE_TAGS = {"en": "en", "zh": "zh-Hans"}
 @cache
 def catalogue(language: str) -> dict[str, Any]:
     """Every text of this language by its dotted key; plural forms are a table, lists stay lists."""
-    return _flat(tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8")))
+    texts = _flat(tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8")))
+    reasons = tomllib.loads(_REASONS.read_text(encoding="utf-8"))
+    return texts | {f"reason.{code}": said[language] for code, said in reasons.items()}
+
+
+def fields(text: str | dict[str, str]) -> set[str]:
+    """Names of the values a text needs, in any of its plural forms."""
+    forms = text.values() if isinstance(text, dict) else [text]
+    return {name for form in forms for _, name, _, _ in Formatter().parse(form) if name}
 
 
 class Said(str):
@@ -44,9 +55,9 @@ class Words:
         said = {name: self._value(value) for name, value in values.items()}
         return Said(text.format(**said))
 
-    def knows(self, key: str) -> bool:
-        """Whether the catalogue has a text of this key."""
-        return key in self._texts
+    def can_say(self, key: str, values: Collection[str]) -> bool:
+        """Whether the catalogue has a text of this key that these values fill."""
+        return key in self._texts and fields(self._texts[key]) <= set(values)
 
     def duration(self, hours: float) -> Said:
         """Hours in the unit a person would choose: minutes, hours, or days from two days on."""

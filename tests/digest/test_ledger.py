@@ -36,6 +36,7 @@ def test_items_count_as_told_from_the_next_night_on(ledger):
     assert ledger.told("moderators", NIGHT) == set()
     assert ledger.told("moderators", NEXT) == set(made.keys)
     assert ledger.told("helpers", NEXT) == set()
+    assert ledger.told("moderators", NEXT, "mail") == set()
 
 
 def test_a_reference_leads_to_the_keys_last_told_under_it(ledger):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import string
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -20,16 +19,11 @@ from pipeline.digest import (
 )
 from pipeline.digest.page import page
 from pipeline.digest.render import posts
-from pipeline.digest.words import LANGUAGES, Words, catalogue
+from pipeline.digest.words import LANGUAGES, Words, catalogue, fields
 from pipeline.errors import FixSettings
 from tests.digest.night import BUSY, HEALTH, edition, row
 
 DIGEST = Path(__file__).parents[2] / "pipeline" / "digest"
-
-
-def fields(text):
-    texts = text.values() if isinstance(text, dict) else [text]
-    return {name for t in texts for _, name, _, _ in string.Formatter().parse(t) if name}
 
 
 def test_every_language_has_the_same_texts_with_the_same_values():
@@ -69,6 +63,20 @@ def test_the_subject_counts_what_needs_a_person(language, subject):
     assert page(edition(BUSY, HEALTH), language, str).subject == subject
 
 
+def test_every_reason_of_a_judgement_has_words_in_every_language():
+    codes = [key for key in catalogue("en") if key.startswith("reason.")]
+    assert len(codes) > 20
+    made = edition([row("1", "toxic", reasons=[{"code": "insult", "words": "idiot, fool"}])])
+    assert "   - insulting words: i***t, f**l\n" in render_text(made, "en")
+    assert "   - 侮辱性词语:i***t, f**l\n" in render_text(made, "zh")
+
+
+@pytest.mark.parametrize("reason", [{"code": "unheard_of"}, {"code": "insult", "word": "old form"}])
+def test_a_reason_without_words_is_shown_by_its_code(reason):
+    made = edition([row("1", "toxic", reasons=[reason])])
+    assert f"   - another sign ({reason['code']})\n" in render_text(made, "en")
+
+
 def test_a_quiet_night_is_one_friendly_line():
     text = render_text(edition([], Health(waiting=2)), "en")
     assert text.startswith(
@@ -82,6 +90,12 @@ def test_an_incomplete_night_is_never_called_quiet_alone():
     words = page(edition([], HEALTH), "en", str)
     assert words.subject == "[Ember users] quiet night · incomplete — Tue 3 Mar"
     assert words.alarms == ("chat could not be read since 2026-03-01 02:04: 503 from the server",)
+
+
+def test_a_source_that_failed_tonight_for_the_first_time_is_named():
+    health = Health(stale_sources=({"source": "forum/posts", "since": None, "why": "it is down"},))
+    words = page(edition([], health), "en", str)
+    assert words.alarms == ("forum/posts could not be read tonight: it is down",)
 
 
 def test_text_tells_why_how_long_and_where():
