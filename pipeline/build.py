@@ -53,13 +53,16 @@ def make(db: duckdb.DuckDBPyConnection, contract: Contract, *, whole: bool = Tru
         _merge(db, contract, whole=whole)
     elif contract.build == "replace":
         _replace(db, contract)
+    elif contract.build == "view":
+        (file,) = files_of(contract)
+        db.execute(f"CREATE OR REPLACE VIEW {contract.table} AS {_select(file)}")
 
 
 def rebuild_after(db: duckdb.DuckDBPyConnection, changed: str) -> None:
     """Build again what reads the table `changed`, directly or not (scores feed digest items)."""
     stale = {changed}
     for contract in _in_order(contracts().values()):
-        if contract.build == "replace" and stale & sources_of(contract.table):
+        if stale & sources_of(contract.table):
             stale.add(contract.table)
             make(db, contract)
 
@@ -106,7 +109,7 @@ def _misfits(db: duckdb.DuckDBPyConnection, contract: Contract, file: Path) -> I
     yield from (f"unknown column {name}" for name in found if name not in wanted)
     for name, kind in wanted.items():
         if name not in found:
-            if contract.build == "replace":
+            if contract.build != "merge":
                 yield f"no column {name}"
         elif found[name] != kind and found[name] != '"NULL"':
             yield f"{name} is {found[name]}, the contract says {kind}"
@@ -116,7 +119,7 @@ def files_of(contract: Contract) -> list[Path]:
     """The SQL files a table is made by: one a platform for staging, one for a mart."""
     if contract.build == "merge":
         return sorted((SQL / contract.schema_name).glob(f"*/{contract.name}.sql"))
-    if contract.build == "replace":
+    if contract.build in ("replace", "view"):
         return [SQL / contract.schema_name / f"{contract.name}.sql"]
     return []
 

@@ -56,7 +56,8 @@ class Contract(_Section):
     grain    what one row is
     key      columns that no two rows share
     build    how it comes to be: "load" (written by Python), "merge" (typed from the records that
-             changed, see `pipeline/build.py`), "replace" (built whole from other tables)
+             changed, see `pipeline/build.py`), "replace" (built whole from other tables), "view"
+             (nothing stored)
     publish  the file it goes out in: "community" (no names, no text), "restricted", or null
     passport where the definition comes from and how the number could mislead
     """
@@ -65,7 +66,7 @@ class Contract(_Section):
     description: str
     grain: str
     key: tuple[str, ...]
-    build: Literal["load", "merge", "replace"]
+    build: Literal["load", "merge", "replace", "view"]
     publish: Literal["community", "restricted"] | None = None
     passport: str | None = None
     rows_from: int | None = Field(None, description="fewer rows than this break the contract")
@@ -146,7 +147,7 @@ def _section(contract: Contract) -> Iterator[str]:
 def _home(contract: Contract) -> Iterator[str]:
     if contract.build == "merge":
         yield f"- **Made by** `sql/staging/*/{contract.name}.sql`, one file a platform"
-    elif contract.build == "replace":
+    elif contract.build in ("replace", "view"):
         yield f"- **Made by** `sql/{contract.schema_name}/{contract.name}.sql`"
 
 

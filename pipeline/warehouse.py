@@ -55,7 +55,8 @@ def prepare(db: duckdb.DuckDBPyConnection) -> None:
     for schema in SCHEMAS:
         db.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     for contract in contracts().values():
-        db.execute(contract.ddl())
+        if contract.build != "view":
+            db.execute(contract.ddl())
 
 
 def _set_pseudonym_key(db: duckdb.DuckDBPyConnection, community: Community) -> None:
