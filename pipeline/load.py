@@ -109,7 +109,7 @@ def _load_files(
     try:
         db.execute(
             "CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM read_json($files,"
-            f" columns = {_LINE}, format = 'newline_delimited', maximum_object_size = 268435456)",
+            f" columns = {_LINE}, format = 'newline_delimited', maximum_object_size = 33554432)",
             {"files": [str(f) for f in files]},
         )
         _merge_records(db, source, run, number)

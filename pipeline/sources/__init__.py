@@ -10,7 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from pipeline.landing import make_folder
 from pipeline.records import Bookmarks, Part, StreamPlan
+from pipeline.settings import Community, RocketChatSettings
+from pipeline.sources.http import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,10 @@ class Source(Protocol):
     name: str
     platform: str
 
+    @property
+    def usage(self) -> Usage:
+        """What talking to the site has cost so far."""
+
     def plan(self) -> list[StreamPlan]:
         """Probe the server once: the streams to read, each with its way in, or why it is not
         available. Raises FixAccess where the credentials are refused, SourceDown where nothing
@@ -47,3 +54,23 @@ class Source(Protocol):
 
         May repeat a record; never skips one. Newest first on a first fill. Each part stands for
         itself: a kill between two parts costs nothing but the part being fetched."""
+
+    def estimate(self, bookmarks: Bookmarks) -> Estimate:
+        """What the next read of everything would cost."""
+
+    def probe(self) -> list[Finding]:
+        """What an operator should know of this site and account; raises nothing of ours."""
+
+
+def open_source(community: Community, name: str) -> Source:
+    """The named source over a polite transport. All who open it share one budget of requests."""
+    settings = community.sources[name]
+    folder = community.home / "work" / "budgets"
+    make_folder(folder)
+    if isinstance(settings, RocketChatSettings):
+        from pipeline.sources import rocketchat
+
+        return rocketchat.connect(settings, name, folder)
+    from pipeline.sources import discourse
+
+    return discourse.connect(settings, name, folder)

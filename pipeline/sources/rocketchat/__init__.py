@@ -1,5 +1,31 @@
 """A Rocket.Chat workspace, 7.1 or newer: rooms, messages, people, reports; and posting to it."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.settings import RocketChatSettings
+from pipeline.sources.http import Budget, Transport
 from pipeline.sources.rocketchat.source import RocketChat
 
-__all__ = ["RocketChat"]
+__all__ = ["RocketChat", "connect"]
+
+MOST_CALLS_A_MINUTE = 300  # our own manners; where the server limits, its headers set the pace
+
+
+def connect(settings: RocketChatSettings, name: str, folder: Path) -> RocketChat:
+    """The source of these settings; its budget is shared with all who are given this folder."""
+    headers = {
+        "X-User-Id": settings.user_id.get_secret_value(),
+        "X-Auth-Token": settings.token.get_secret_value(),
+    }
+    budget = Budget(folder / f"{name}.budget.json", MOST_CALLS_A_MINUTE, 60)
+    transport = Transport(
+        settings.url,
+        headers,
+        source=name,
+        budget=budget,
+        timeout_s=settings.timeout_s,
+        patience_s=settings.patience_s,
+    )
+    return RocketChat(settings, name, transport)
