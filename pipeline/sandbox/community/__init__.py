@@ -25,9 +25,10 @@ def play(forum: Forum, chat: Workspace, through: int, start: int = 0) -> None:
 
     `start` 0 includes the history. Playing night by night ends where playing at once ends. Both
     must be new, or as an earlier `play` left them."""
+    steps = script(through)
     for n in range(start + 1, through + 1):
-        for step in script(n):
-            if n == 1 or step.at > night(n - 1):
+        for step in steps:
+            if (n == 1 or step.at > night(n - 1)) and step.at <= night(n):
                 getattr(forum if step.site == "forum" else chat, step.do)(**step.args)
         forum.run_jobs(night(n))
         chat.empty_trash(night(n))

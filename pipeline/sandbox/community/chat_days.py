@@ -35,7 +35,7 @@ class ChatDays:
             scenes, alone = (_about(a_day[room], rng) for a_day in (_SCENES_A_DAY, _ALONE_A_DAY))
             for k, slot in enumerate(rng.sample(range(38), scenes + alone)):
                 at = begin + timedelta(minutes=30 * slot + rng.randint(0, 9))
-                people = self._cast.present(at, language, chats=True)
+                people = self._cast.present(at, language, chats=True, stays=k < scenes)
                 if k < scenes:
                     steps += self._scene(room, at, people, rng)
                 else:

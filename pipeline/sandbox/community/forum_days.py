@@ -140,11 +140,12 @@ class ForumDays:
 def _again_and_again(name: str, pool: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     order = list(range(len(pool)))
     Random(name).shuffle(order)
-    for cycle in count():
-        suffix = " ($board, $version)" if "answers" in pool[0] else f" ({cycle + 1})"
+    for k in order:
+        yield pool[k] | {"again": False}
+    for cycle in count(2):
+        details = "$board, $version, " if "answers" in pool[0] else ""
         for k in order:
-            title = pool[k]["title"] + suffix * (cycle > 0)
-            yield pool[k] | {"title": title, "again": cycle > 0}
+            yield pool[k] | {"title": f"{pool[k]['title']} ({details}{cycle})", "again": True}
 
 
 def _words(rng: Random) -> dict[str, str]:

@@ -229,7 +229,15 @@ class _Forum:
 def _chat_truth(steps: list[Step]) -> dict[str, Any]:
     """What the script knows of the chat's channels."""
     private = {chat_id("room", r["name"]) for r in texts("chat")["rooms"] if r.get("t", "c") != "c"}
-    posts = [step for step in steps if step.do == "post" and step.args["rid"] not in private]
+    # A deleted account takes its messages along, as this server is set.
+    left = {step.args["user_id"] for step in steps if step.do == "delete_user"}
+    posts = [
+        step
+        for step in steps
+        if step.do == "post"
+        and step.args["rid"] not in private
+        and step.args["user_id"] not in left
+    ]
     gone = {step.args["mid"] for step in steps if step.do in ("delete", "hide")}
     questions = {
         str(step.args["id"]): mark.removeprefix("question:")
