@@ -79,7 +79,10 @@ def rooms_get(call: Call) -> Doc:
 
 
 def rooms_info(call: Call) -> Doc:
-    room = call.workspace.rooms.get(call.values["roomId"])
+    rooms, name = call.workspace.rooms, call.values.get("roomName")
+    room = rooms.get(call.values.get("roomId", "")) or next(
+        (r for r in rooms.values() if name is not None and r.get("name") == name), None
+    )
     if room is None:
         raise _unknown_room("channel")
     if not can_access(call.workspace, room, call.user_id):
@@ -418,7 +421,7 @@ READS: dict[str, Route] = {
     "statistics": Route(statistics, "refresh", "view-statistics"),
     "rooms.adminRooms": Route(admin_rooms, f"filter types:list {PAGE}"),
     "rooms.get": Route(rooms_get, "updatedSince"),
-    "rooms.info": Route(rooms_info, "roomId*"),
+    "rooms.info": Route(rooms_info, "roomId roomName"),
     "channels.list": Route(channels_list, f"_id {PAGE} fields", "view-c-room"),
     "channels.info": Route(channels_info, "roomId*"),
     "channels.messages": Route(

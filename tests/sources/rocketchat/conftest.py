@@ -26,10 +26,11 @@ WHOLE = (-(2**62), 2**62)
 
 
 class Store:
-    """What a warehouse keeps of parts: newest seen wins, tombstones keep the payload, lists bury."""
+    """What a warehouse keeps of parts: newest wins, tombstones keep the payload, lists bury."""
 
     def __init__(self, folder):
         self.folder, self.rows, self.spans = folder, {}, {}
+        self.db = duckdb.connect()
 
     def load(self, part):
         for record in part.records:
@@ -69,11 +70,10 @@ class Store:
                     if of == stream:
                         kept = {n: row[n] for n in ("container", "at", "mark", "gone", "seen_at")}
                         out.write(json.dumps({"key": key, **kept}) + "\n")
-            with duckdb.connect() as db:
-                db.execute(
-                    f"COPY (FROM read_json(?, columns = {COLUMNS})) TO '{file}' (FORMAT parquet)",
-                    [str(lines)],
-                )
+            self.db.execute(
+                f"COPY (FROM read_json(?, columns = {COLUMNS})) TO '{file}' (FORMAT parquet)",
+                [str(lines)],
+            )
             found[stream] = Bookmark(file, self.spans.get(stream, {}), None)
         return Bookmarks(found)
 
