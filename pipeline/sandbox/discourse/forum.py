@@ -21,6 +21,17 @@ class Forum(Moderating):
     def __init__(self, switches: Switches | None = None, founded: datetime = _FOUNDED) -> None:
         self.switches = switches or Switches()
         super().__init__(self.switches.solved, founded)
+        self._memo: dict[bytes, tuple[datetime, int]] = {}
+
+    @action
+    def remember(self, request: bytes, at: datetime, post_id: int) -> None:
+        """Note which post an API request made."""
+        self._memo[request] = (at, post_id)
+
+    def recall(self, request: bytes, now: datetime, seconds: int) -> int | None:
+        """The post that the same request made within so many seconds; null if none."""
+        at, post_id = self._memo.get(request, (None, None))
+        return post_id if at is not None and (now - at).total_seconds() < seconds else None
 
     @action
     def chat_channel(self, name: str, category_id: int, at: datetime) -> int:
@@ -31,7 +42,12 @@ class Forum(Moderating):
 
     @action
     def chat(
-        self, channel_id: int, user_id: int, message: str, at: datetime, thread_id: int | None = None
+        self,
+        channel_id: int,
+        user_id: int,
+        message: str,
+        at: datetime,
+        thread_id: int | None = None,
     ) -> int:
         """The id of a new message of the chat plugin."""
         channel = self.get("chat_channels", channel_id)

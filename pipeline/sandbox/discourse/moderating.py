@@ -169,9 +169,7 @@ class Moderating(Writing):
         return int(reviewable["id"])
 
     @action
-    def enqueue(
-        self, user_id: int, category_id: int, title: str, raw: str, at: datetime
-    ) -> int:
+    def enqueue(self, user_id: int, category_id: int, title: str, raw: str, at: datetime) -> int:
         """The id of a reviewable: a post that waits for approval and is not public yet."""
         payload = json.dumps({"raw": raw, "title": title, "tags": []}, ensure_ascii=False)
         reviewable = self.add(
@@ -267,7 +265,9 @@ class Moderating(Writing):
                     latest_score=utc(at), updated_at=utc(at))  # fmt: skip
         self._add_history(reviewable["id"], 0, 0, user_id, at)
 
-    def _add_history(self, reviewable_id: int, kind: int, status: int, by: int, at: datetime) -> None:
+    def _add_history(
+        self, reviewable_id: int, kind: int, status: int, by: int, at: datetime
+    ) -> None:
         self.add("reviewable_histories", reviewable_id=reviewable_id, reviewable_history_type=kind,
                  status=status, created_by_id=by, created_at=utc(at), updated_at=utc(at))  # fmt: skip
 

@@ -94,9 +94,7 @@ class People(Tables):
     @action
     def leave(self, group_id: int, user_id: int) -> None:
         """End a membership; its row is gone."""
-        self.write(
-            "DELETE FROM group_users WHERE group_id = ? AND user_id = ?", group_id, user_id
-        )
+        self.write("DELETE FROM group_users WHERE group_id = ? AND user_id = ?", group_id, user_id)
         group = self.get("groups", group_id)
         self.change("groups", group_id, user_count=group["user_count"] - 1)
 
@@ -177,14 +175,18 @@ class People(Tables):
             self.add("user_visits", user_id=user_id, visited_at=day, posts_read=1, time_read=60)
 
     @action
-    def suspend(self, user_id: int, till: datetime, by: int, at: datetime, reason: str = "") -> None:
+    def suspend(
+        self, user_id: int, till: datetime, by: int, at: datetime, reason: str = ""
+    ) -> None:
         """Suspend an account. For ever is written as a date centuries ahead."""
         self.change("users", user_id, suspended_at=utc(at), suspended_till=utc(till),
                     updated_at=utc(at))  # fmt: skip
         self.log("suspend", by, at, target_user_id=user_id, details=reason)
 
     @action
-    def silence(self, user_id: int, till: datetime, by: int, at: datetime, reason: str = "") -> None:
+    def silence(
+        self, user_id: int, till: datetime, by: int, at: datetime, reason: str = ""
+    ) -> None:
         """Silence an account: it may read only."""
         self.change("users", user_id, silenced_till=utc(till), updated_at=utc(at))
         self.log("silence", by, at, target_user_id=user_id, details=reason)

@@ -223,6 +223,26 @@ CREATE TABLE discourse_solved_topic_answers (
 """,
 }
 
+SOLUTIONS = {  # what the three generations of the Solved plugin say, in one shape
+    1: """
+CREATE VIEW main.solutions AS
+SELECT topic_id, try_cast(value AS INTEGER) AS post_id, NULL::INTEGER AS accepter_user_id,
+    created_at
+FROM topic_custom_fields WHERE name = 'accepted_answer_post_id';
+""",
+    2: """
+CREATE VIEW main.solutions AS
+SELECT topic_id, answer_post_id AS post_id, accepter_user_id, created_at
+FROM discourse_solved_solved_topics;
+""",
+    3: """
+CREATE VIEW main.solutions AS
+SELECT s.topic_id, a.answer_post_id AS post_id, a.accepter_user_id, a.created_at
+FROM discourse_solved_solved_topics AS s
+JOIN discourse_solved_topic_answers AS a ON a.solved_topic_id = s.id;
+""",
+}
+
 VIEWS = """
 CREATE VIEW user_stats AS
 WITH written AS (
@@ -272,7 +292,7 @@ UNION
 SELECT q.quoted_post_id, child.created_at, child.created_at, child.id
 FROM quoted_posts AS q JOIN posts AS child ON child.id = q.post_id
 WHERE child.deleted_at IS NULL;
-CREATE VIEW catalogue AS
+CREATE VIEW main.catalogue AS
 SELECT table_catalog, table_schema, table_name, column_name, ordinal_position, column_default,
     is_nullable,
     CASE split_part(data_type, '(', 1)
@@ -280,5 +300,5 @@ SELECT table_catalog, table_schema, table_name, column_name, ordinal_position, c
         WHEN 'DOUBLE' THEN 'double precision' ELSE lower(data_type)
     END AS data_type
 FROM information_schema.columns
-WHERE table_schema = 'public' AND table_name <> 'catalogue';
+WHERE table_schema = 'public';
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -49,7 +50,7 @@ class Switches:
     explorer_legacy_only: bool = False  # plugin versions that know only /admin/plugins/explorer
     explorer_limit: int = 1_000  # data_explorer_query_result_limit
     explorer_max_limit: int | None = 10_000  # None: old plugin, any number or "ALL"
-    explorer_bound_params: bool = True
+    explorer_times_out: Callable[[str, int | None], bool] = lambda sql, limit: False
     solved: int | None = 3  # storage generation; None: the plugin was never installed
     reactions: bool = True
     assign: bool = True

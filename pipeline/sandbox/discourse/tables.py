@@ -11,27 +11,25 @@ import json
 import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 import duckdb
 
 from pipeline.sandbox.discourse import schema
 
 Row = dict[str, Any]
-P = ParamSpec("P")
-T = TypeVar("T")
-S = TypeVar("S", bound="Tables")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def action(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+def action(method: Method) -> Method:
     """A method that nobody sees half done."""
 
     @functools.wraps(method)
-    def alone(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def alone(self: Tables, *args: Any, **kwargs: Any) -> Any:
         with self.lock:
             return method(self, *args, **kwargs)
 
-    return alone
+    return cast(Method, alone)
 
 
 def utc(at: datetime) -> datetime:
@@ -46,7 +44,9 @@ class Tables:
         self.lock = threading.RLock()
         self.db = duckdb.connect(":memory:")
         self.db.execute("CREATE SCHEMA public; USE public; SET TimeZone = 'UTC'")
-        self.db.execute(schema.TABLES + schema.SOLVED.get(solved or 1, "") + schema.VIEWS)
+        generation = solved or 1
+        self.db.execute(schema.TABLES + schema.SOLVED[generation])
+        self.db.execute(schema.SOLUTIONS[generation] + schema.VIEWS)
         self._shapes, self._blank = self._describe()
         self._next: dict[str, int] = {}
         self._rows: dict[str, dict[int, Row]] = {}

@@ -273,7 +273,8 @@ class Writing(People):
         self.change("posts", post["id"], version=version, public_version=post["public_version"] + 1,
                     last_version_at=utc(at), updated_at=utc(at))  # fmt: skip
         yaml = "".join(
-            f"{field}:\n" + "".join(f"- {json.dumps(value, ensure_ascii=False)}\n" for value in pair)
+            f"{field}:\n"
+            + "".join(f"- {json.dumps(value, ensure_ascii=False)}\n" for value in pair)
             for field, pair in changes.items()
         )
         self.add("post_revisions", post_id=post["id"], user_id=editor, number=version,

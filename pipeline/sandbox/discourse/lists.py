@@ -1,0 +1,254 @@
+"""Endpoints that list topics. Source: `list_controller.rb`, `topic_query.rb`, `topics_filter.rb`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from pipeline.sandbox.discourse import sight
+from pipeline.sandbox.discourse.cook import excerpt
+from pipeline.sandbox.discourse.post_json import avatar
+from pipeline.sandbox.discourse.tables import Row
+from pipeline.sandbox.discourse.topic_json import tags_of
+from pipeline.sandbox.discourse.web import Routes, Visit, invalid, missing
+
+_DEFAULT_PAGE = 30
+_ORDERS = {
+    "default": "t.bumped_at", "activity": "t.bumped_at", "created": "t.created_at",
+    "views": "t.views", "posts": "t.posts_count", "likes": "t.like_count",
+    "op_likes": "t.like_count", "posters": "t.participant_count", "category": "t.category_id",
+}  # fmt: skip
+_FILTER_ORDERS = {
+    "activity": "t.bumped_at", "created": "t.created_at", "latest-post": "t.last_posted_at",
+    "likes": "t.like_count", "posts": "t.posts_count", "title": "t.title", "views": "t.views",
+    "category": "t.category_id", "posters": "t.participant_count",
+}  # fmt: skip
+_DATES = {"activity": "t.bumped_at", "created": "t.created_at", "latest-post": "t.last_posted_at"}
+_COUNTS = {"likes": "t.like_count", "posts": "t.posts_count", "views": "t.views",
+           "posters": "t.participant_count"}  # fmt: skip
+_STATUS = {
+    "open": "NOT t.closed AND NOT t.archived", "closed": "t.closed", "archived": "t.archived",
+    "listed": "t.visible", "unlisted": "NOT t.visible", "noreplies": "t.posts_count = 1",
+    "single-user": "t.participant_count = 1",
+    "public": "t.category_id IN (SELECT id FROM categories WHERE NOT read_restricted)",
+    "solved": "t.id IN (SELECT topic_id FROM main.solutions)",
+    "unsolved": "t.id NOT IN (SELECT topic_id FROM main.solutions)",
+}  # fmt: skip
+routes = Routes()
+
+
+@routes.on("GET", "/latest", "/new", "/top", "/hot")
+def latest(visit: Visit) -> Any:
+    """Topics by last activity, or as `order` says."""
+    return _listed(visit, ["t.deleted_at IS NULL"], *_order(visit))
+
+
+@routes.on("GET", "/c/{slug}/{category:int}", "/c/{slug}/{category:int}/l/latest")
+def category(visit: Visit, slug: str, category: int) -> Any:
+    """Topics of a category and of its subcategories."""
+    readable = visit.read(
+        f"SELECT id FROM categories WHERE id = ? AND {sight.categories(visit, 'id')}", category
+    )
+    if not readable:
+        raise missing()
+    return _listed(visit, ["t.deleted_at IS NULL", _in_category(category)], *_order(visit))
+
+
+@routes.on("GET", "/tag/{name}", "/tag/{name}/l/latest")
+def tag(visit: Visit, name: str) -> Any:
+    """Topics with a tag."""
+    if not visit.read("SELECT id FROM tags WHERE name = ?", name):
+        raise missing()
+    return _listed(visit, ["t.deleted_at IS NULL", _tagged([name])], *_order(visit))
+
+
+@routes.on("GET", "/filter")
+def filtered(visit: Visit) -> Any:
+    """Topics that a query such as `activity-after:2026-01-01 order:activity-asc` selects.
+
+    A token that is not understood selects nothing away.
+    """
+    conditions, order, deleted = [], "t.bumped_at DESC", False
+    for token in visit.query.get("q", "").split():
+        word, _, value = token.partition(":")
+        if word == "order":
+            order = ", ".join(filter(None, map(_filter_order, value.split(",")))) or order
+        elif word == "status" and value == "deleted":
+            deleted = visit.staff
+            conditions.append("t.deleted_at IS NOT NULL")
+        else:
+            conditions += _condition(visit, word, value)
+    if not deleted:
+        conditions.append("t.deleted_at IS NULL")
+    return _listed(visit, conditions, order, pinned_first=False)
+
+
+def _condition(visit: Visit, word: str, value: str) -> list[str]:
+    """SQL for one token of a filter query, in a list; none where it is not understood."""
+    side = re.fullmatch(r"(.+)-(after|before|min|max)", word)
+    if side and side[1] in _DATES and side[2] in ("after", "before"):
+        if day := _day(visit, value):
+            return [f"{_DATES[side[1]]} {'>=' if side[2] == 'after' else '<='} TIMESTAMP '{day}'"]
+    elif side and side[1] in _COUNTS and side[2] in ("min", "max") and value.isdigit():
+        return [f"{_COUNTS[side[1]]} {'>=' if side[2] == 'min' else '<='} {int(value)}"]
+    elif word == "status" and value in _STATUS:
+        return [_STATUS[value]]
+    elif word == "topic":
+        ids = ", ".join(str(int(one)) for one in value.split(",") if one.isdigit())
+        return [f"t.id IN ({ids or 'NULL'})"]
+    elif word == "tag":
+        return [_tagged(value.split("+"))]
+    elif word in ("category", "-category"):
+        found = visit.read("SELECT id FROM categories WHERE slug = ?", value.lstrip("="))
+        inside = _in_category(found[0]["id"]) if found else "FALSE"
+        return [inside if word == "category" else f"NOT ({inside})"]
+    elif word == "created-by":
+        found = visit.read(
+            "SELECT id FROM users WHERE username_lower = ?", value.lstrip("@").lower()
+        )
+        return [f"t.user_id = {found[0]['id']}" if found else "FALSE"]
+    return []
+
+
+def _day(visit: Visit, value: str) -> str | None:
+    """A date, or so many days ago: midnight UTC."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return value
+    if value.isdigit():
+        return (visit.now - timedelta(days=int(value))).date().isoformat()
+    return None
+
+
+def _filter_order(name: str) -> str | None:
+    column = _FILTER_ORDERS.get(name.removesuffix("-asc"))
+    return None if column is None else column + (" ASC" if name.endswith("-asc") else " DESC")
+
+
+def _in_category(category: int) -> str:
+    return (f"t.category_id IN (SELECT id FROM categories WHERE id = {category}"
+            f" OR parent_category_id = {category})")  # fmt: skip
+
+
+def _tagged(names: list[str]) -> str:
+    wanted = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+    return (f"t.id IN (SELECT topic_id FROM topic_tags JOIN tags ON tags.id = tag_id"
+            f" WHERE name IN ({wanted}))")  # fmt: skip
+
+
+def _order(visit: Visit) -> tuple[str, bool]:
+    """Order, and whether pinned topics come first on page 0."""
+    name = visit.query.get("order", "default")
+    if name not in _ORDERS:
+        name = "default"
+    rising = visit.query.get("ascending") == "true"
+    return f"{_ORDERS[name]} {'ASC' if rising else 'DESC'}", name in ("default", "activity")
+
+
+def _listed(visit: Visit, conditions: list[str], order: str, pinned_first: bool) -> Row:
+    page = visit.number("page", 0)
+    size = _DEFAULT_PAGE
+    if visit.switches.per_page:
+        size = visit.number("per_page", _DEFAULT_PAGE, low=1)
+        if size > 100:
+            raise invalid("per_page")
+    where = " AND ".join([*conditions, *_asked(visit), sight.listed_topics(visit)])
+    pins = "(t.pinned_at IS NOT NULL) DESC, " if pinned_first else ""
+    rows = visit.read(
+        f"SELECT t.* FROM topics AS t WHERE {where} ORDER BY {pins}{order}, t.id DESC"
+        f" LIMIT {size} OFFSET {page * size}"
+    )
+    listing: Row = {"can_create_topic": visit.user is not None, "per_page": size,
+                    "top_tags": [], "topics": _items(visit, rows)}  # fmt: skip
+    if len(rows) == size:
+        query = dict(visit.query) | {"page": str(page + 1)}
+        listing["more_topics_url"] = f"{visit.path}?{urlencode(query)}"
+    return {"users": _people(visit, rows), "primary_groups": [], "flair_groups": [],
+            "topic_list": listing}  # fmt: skip
+
+
+def _asked(visit: Visit) -> list[str]:
+    """Conditions of the plain query parameters."""
+    asked = []
+    if ids := visit.query.get("topic_ids"):
+        if not re.fullmatch(r"\d+(,\d+)*", ids):
+            raise invalid("topic_ids")
+        asked.append(f"t.id IN ({ids})")
+    for name, side in (("min_posts", ">="), ("max_posts", "<=")):
+        if name in visit.query:
+            asked.append(f"t.posts_count {side} {visit.number(name, 0)}")
+    for name, column in (("before", "t.created_at"), ("bumped_before", "t.bumped_at")):
+        if name in visit.query:
+            day = (visit.now - timedelta(days=visit.number(name, 0))).replace(tzinfo=None)
+            asked.append(f"{column} < TIMESTAMP '{day}'")
+    if "category" in visit.query:
+        asked.append(_in_category(visit.number("category", 0)))
+    if names := visit.query.getlist("tags[]"):
+        asked.append(_tagged(names))
+    return asked
+
+
+def _items(visit: Visit, rows: list[Row]) -> list[Row]:
+    ids = [row["id"] for row in rows]
+    tags = tags_of(visit, ids)
+    solved = {row["topic_id"] for row in visit.read(
+        "SELECT topic_id FROM main.solutions WHERE topic_id IN (SELECT unnest(?::INTEGER[]))", ids)}  # fmt: skip
+    firsts = {row["topic_id"]: row for row in visit.read(
+        "SELECT topic_id, like_count, cooked FROM posts WHERE post_number = 1 AND topic_id IN"
+        " (SELECT unnest(?::INTEGER[]))", ids)}  # fmt: skip
+    last = {row["id"]: row["username"] for row in visit.read(
+        "SELECT id, username FROM users WHERE id IN (SELECT unnest(?::INTEGER[]))",
+        [row["last_post_user_id"] for row in rows])}  # fmt: skip
+    items = []
+    for row in rows:
+        first = firsts.get(row["id"])
+        item = _item(visit, row) | {
+            "tags": tags.get(row["id"], []), "tags_descriptions": {},
+            "last_poster_username": last.get(row["last_post_user_id"]),
+            "op_like_count": first["like_count"] if first else 0,
+        }  # fmt: skip
+        if row["pinned_at"] is not None and first:
+            item["excerpt"] = excerpt(first["cooked"])
+        if visit.switches.solved is not None:
+            item |= {"has_accepted_answer": row["id"] in solved, "can_have_answer": True}
+        items.append(item)
+    return items
+
+
+def _item(visit: Visit, row: Row) -> Row:
+    highest = "highest_staff_post_number" if visit.staff else "highest_post_number"
+    copied = ("id", "title", "fancy_title", "slug", "posts_count", "reply_count", "created_at",
+              "last_posted_at", "bumped_at", "archetype", "visible", "closed", "archived", "views",
+              "like_count", "has_summary", "category_id", "pinned_globally", "featured_link")  # fmt: skip
+    return {name: row[name] for name in copied} | {
+        "highest_post_number": row[highest], "image_url": None, "bumped": True, "unseen": False,
+        "pinned": row["pinned_at"] is not None, "unpinned": None, "bookmarked": None,
+        "liked": None, "posters": _posters(row),
+    }  # fmt: skip
+
+
+def _posters(row: Row) -> list[Row]:
+    """Who opened the topic, first, and who wrote last. A deleted account is in neither place."""
+    first, last = row["user_id"], row["last_post_user_id"]
+    roles: list[tuple[int | None, str | None, str]]
+    if first == last:
+        roles = [(first, "latest single", "Original Poster, Most Recent Poster")]
+    else:
+        roles = [(first, None, "Original Poster"), (last, "latest", "Most Recent Poster")]
+    return [{"extras": extras, "description": text, "user_id": user_id, "primary_group_id": None}
+            for user_id, extras, text in roles if user_id is not None]  # fmt: skip
+
+
+def _people(visit: Visit, rows: list[Row]) -> list[Row]:
+    ids = {row[name] for row in rows for name in ("user_id", "last_post_user_id")} - {None}
+    users = visit.read(
+        "FROM users WHERE id IN (SELECT unnest(?::INTEGER[])) ORDER BY id", list(ids)
+    )
+    return [
+        {"id": user["id"], "username": user["username"], "name": user["name"],
+         "avatar_template": avatar(user["username"]), "trust_level": user["trust_level"]}
+        | ({"admin": True} if user["admin"] else {})
+        | ({"moderator": True} if user["moderator"] else {})
+        for user in users
+    ]  # fmt: skip
