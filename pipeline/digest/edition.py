@@ -183,15 +183,18 @@ def select(
     *,
     as_of: datetime,
     night: date,
+    shadow: Collection[tuple[str, str]] = (),
 ) -> Edition:
     """The edition of this audience and night.
 
     rows   marts.digest_items, one per thread and kind
     told   keys told to this audience on other nights, and keys that were judged
+    shadow (kind, evidence) that moderators found wrong too often: it counts for nothing
     """
     reader = community.digest.audiences[audience]
     sites = tuple(source.url for source in community.sources.values())
-    allowed = [row for row in rows if _allowed(row, reader)]
+    lit = (_without(row, shadow) for row in rows)
+    allowed = [row for row in lit if row is not None and _allowed(row, reader)]
     known = _Known(told)
     new = [row for row in allowed if not known.covers(_key(row))]
     items = [_item(group, known, sites) for group in _by_thread(new)]
@@ -206,6 +209,17 @@ def select(
         health=_harmless(health),
         still_open=_still_open(allowed, new),
     )
+
+
+def _without(
+    row: Mapping[str, Any], shadow: Collection[tuple[str, str]]
+) -> Mapping[str, Any] | None:
+    """The row without evidence that is in the shadow; null if it was flagged for nothing else."""
+    kept = [kind for kind in row["evidence"] or () if (row["kind"], kind) not in shadow]
+    lost = len(row["evidence"] or ()) - len(kept)
+    if not lost:
+        return row
+    return {**row, "evidence": kept, "severity": row["severity"] - lost} if kept else None
 
 
 def _allowed(row: Mapping[str, Any], reader: Audience) -> bool:

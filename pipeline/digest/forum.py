@@ -1,0 +1,88 @@
+"""A digest as messages of a forum: one thread a week and audience, one reply a night."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from pipeline.digest.edition import Edition
+from pipeline.digest.page import page
+from pipeline.digest.render import posts, render_markdown
+from pipeline.digest.safe import for_header
+from pipeline.errors import FixSettings
+from pipeline.sources.discourse.client import ForumClient, Refused
+
+_MOST = 31_900  # characters; a post may have 32,000, and our mark needs some
+
+
+def post_to_group(client: ForumClient, group: str, edition: Edition, language: str) -> str:
+    """Send the edition to a group as a private message; returns the thread's address.
+
+    May run twice, also after a kill between two posts: the week's thread is found again by its
+    `external_id`, and each post carries a mark, invisible to readers, by which it is recognised.
+    Raises FixSettings where the forum lets the account write no message to the group.
+    """
+    parts = posts(render_markdown(edition, language), _MOST)
+    marks = [_mark(edition, number) for number in range(len(parts))]
+    topic = _weeks_thread(client, edition)
+    said = _said(client, topic) if topic else ""
+    for part, mark in zip(parts, marks, strict=True):
+        if mark in said:
+            continue
+        raw = f"{part}\n\n{mark}"
+        if topic is None:
+            topic = _create(client, raw, archetype="private_message", target_recipients=group,
+                            title=_title(edition, language), external_id=_key(edition))  # fmt: skip
+        else:
+            _create(client, raw, topic_id=topic)
+    return f"{client.host}/t/{topic}"
+
+
+def _key(edition: Edition) -> str:
+    """At most 50 characters of `[\\w-]`, the same for all nights of a week."""
+    year, week, _ = edition.night.isocalendar()
+    names = f"{edition.community}/{edition.audience}".encode()
+    return f"hearth-{hashlib.blake2b(names, digest_size=8).hexdigest()}-{year}-w{week:02}"
+
+
+def _mark(edition: Edition, number: int) -> str:
+    return f"<!-- hearth {edition.night:%Y-%m-%d} {number} -->"
+
+
+def _title(edition: Edition, language: str) -> str:
+    words = page(edition, language, str)
+    year, week, _ = edition.night.isocalendar()
+    return for_header(words.say("page.week", title=words.title, year=str(year), week=week))
+
+
+def _weeks_thread(client: ForumClient, edition: Edition) -> int | None:
+    try:
+        found = client._get(f"/t/external_id/{_key(edition)}.json")
+    except Refused as refusal:
+        if refusal.status == 404:
+            return None
+        raise
+    return int(found["id"])
+
+
+def _said(client: ForumClient, topic: int) -> str:
+    """All that was written into the thread, as Markdown; a week's posts fit into one answer."""
+    found = client._get(f"/t/{topic}.json", include_raw="true", print="true")
+    return "\n".join(post.get("raw", "") for post in found["post_stream"]["posts"])
+
+
+def _create(client: ForumClient, raw: str, **where: Any) -> int:
+    """Write one post; returns the id of its thread."""
+    try:
+        post = client.create_post(raw, json=True, **where)
+    except Refused as refusal:
+        raise FixSettings(
+            f"{refusal}; the account needs the right to write there, and a group must take "
+            "messages from it (the group's setting “Who can message this group?”)"
+        ) from refusal
+    if "topic_id" not in post:
+        raise FixSettings(
+            f"{client.transport.source}: the digest waits in the forum's review queue; let the "
+            "account post without approval"
+        )
+    return int(post["topic_id"])

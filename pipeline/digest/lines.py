@@ -1,0 +1,46 @@
+"""A file of JSON lines that only grows, and survives a crash in the middle of a line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import FixSettings
+
+
+class Lines:
+    """Entries of a JSON-lines file in the order they were added. An absent file has none."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Add one entry; it is on disk when this returns. Raises FixSettings if it cannot be."""
+        line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with self.file.open("ab+") as out:
+                end = out.seek(0, os.SEEK_END)
+                if end:
+                    out.seek(end - 1)
+                    line = line if out.read(1) == b"\n" else b"\n" + line
+                out.write(line)
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            raise FixSettings(f"{self.file} cannot be written: {error.strerror}") from error
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """All whole entries; one that a crash cut short is skipped."""
+        try:
+            lines = self.file.read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines:
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                continue

@@ -1,0 +1,163 @@
+"""Bring every audience its edition, on every channel it has, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline.digest.edition import Edition, Health, select
+from pipeline.digest.files import deliver_files
+from pipeline.digest.ledger import Ledger
+from pipeline.digest.render import render_chat
+from pipeline.digest.verdicts import Precision, Verdict, closed, precision, woken
+from pipeline.errors import FixSettings, HearthError
+from pipeline.settings import Audience, Community
+
+
+class Chat(Protocol):
+    """A workspace that can be written to."""
+
+    def post(self, room: str, text: str, *, key: str, thread: str | None = None) -> list[str]:
+        """Write a text, or find what was written under this key before; returns message ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one channel of one audience.
+
+    items    keys told; 0 on a quiet night
+    where    the file, the address or how many readers; null if nothing was sent now
+    trouble  null, or what went wrong and what to do; the channel gets its items another night
+    """
+
+    audience: str
+    channel: str
+    items: int = 0
+    where: str | None = None
+    trouble: str | None = None
+
+
+_Sent = tuple[str, dict[str, str]]  # where it went, and chat messages by reference of their item
+
+
+class Teller:
+    """Sends a community's editions.
+
+    folder       where the files go
+    open_client  the name of a source -> its ForumClient, or its Poster
+    """
+
+    def __init__(
+        self,
+        community: Community,
+        ledger: Ledger,
+        folder: Path,
+        sent_at: datetime,
+        open_client: Callable[[str], Any],
+    ) -> None:
+        self._community = community
+        self._ledger = ledger
+        self._folder = folder
+        self._sent_at = sent_at
+        self._open_client = open_client
+
+    def tell(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        health: Health,
+        verdicts: Collection[Verdict] = (),
+        *,
+        as_of: datetime,
+        night: date,
+    ) -> Iterator[Told]:
+        """Send what has not been sent; a channel in trouble does not keep the others waiting.
+
+        Files are written again by a rerun; nothing else is sent twice. Each channel has its own
+        memory, so one that failed, or that rests on this weekday, catches up in one digest. Rules
+        that moderators found wrong too often are left out, and named.
+        """
+        rules = precision(verdicts, as_of)
+        shadow = {rule.rule for rule in rules if rule.is_shadow}
+        health = replace(health, precision=tuple(_row(rule) for rule in rules))
+        done = closed(verdicts, night)
+        rows = list(rows)
+        for audience, reader in self._community.digest.audiences.items():
+            for channel in _channels(reader, night):
+                if channel != "files" and self._ledger.was_sent(audience, night, channel):
+                    continue
+                told = self._ledger.told(audience, night, channel)
+                known = (told.keys() - woken(told, verdicts, night)) | done
+                edition = select(
+                    rows, health, known, self._community, audience,
+                    as_of=as_of, night=night, shadow=shadow,
+                )  # fmt: skip
+                yield self._sent(edition, channel)
+
+    def _sent(self, edition: Edition, channel: str) -> Told:
+        reader = self._community.digest.audiences[edition.audience]
+        language = reader.language or self._community.digest.languages[0]
+        send = {
+            "files": self._to_files,
+            "mail": self._to_mail,
+            "discourse": self._to_forum,
+            "rocketchat": self._to_chat,
+        }[channel]
+        try:
+            where, messages = send(edition, reader, language)
+        except HearthError as error:
+            return Told(edition.audience, channel, trouble=str(error))
+        self._ledger.record(edition, channel, self._sent_at, messages)
+        return Told(edition.audience, channel, len(edition.keys), where)
+
+    def _to_files(self, edition: Edition, _reader: Audience, language: str) -> _Sent:
+        languages = dict.fromkeys((language, *self._community.digest.languages))
+        return str(deliver_files(edition, self._folder, tuple(languages))[0]), {}
+
+    def _to_mail(self, edition: Edition, reader: Audience, language: str) -> _Sent:
+        from pipeline.digest.mail import build_mail, send_mail
+
+        mail = self._community.mail
+        if mail is None:
+            raise FixSettings(f"{self._community.name}: `mail_to` needs a table `mail`")
+        message = build_mail(edition, language, mail, self._sent_at)
+        refused = send_mail(message, mail, reader.mail_to)
+        told = len(reader.mail_to) - len(refused)
+        said = f"{told} of {len(reader.mail_to)} readers"
+        return f"{said}; refused: {', '.join(refused)}" if refused else said, {}
+
+    def _to_forum(self, edition: Edition, reader: Audience, language: str) -> _Sent:
+        from pipeline.digest.forum import post_to_group
+
+        source, _, group = str(reader.discourse).partition("/")
+        return post_to_group(self._open_client(source), group, edition, language), {}
+
+    def _to_chat(self, edition: Edition, reader: Audience, language: str) -> _Sent:
+        """The head of the night in the room, and each item in its thread."""
+        source, _, room = str(reader.rocketchat).partition("/")
+        chat: Chat = self._open_client(source)
+        night = f"{edition.community}/{edition.audience}/{edition.night:%Y-%m-%d}"
+        head, items = render_chat(edition, language)
+        thread = chat.post(room, head, key=f"{night}/head")[0]
+        messages = {
+            ref: chat.post(room, text, key=f"{night}/{ref}", thread=thread)[0]
+            for ref, text in items
+        }
+        return f"{room}, 1 + {len(items)} messages", messages
+
+
+def _row(rule: Precision) -> dict[str, Any]:
+    return asdict(rule) | {"rule": ": ".join(rule.rule)}
+
+
+def _channels(reader: Audience, night: date) -> list[str]:
+    """The channels of a night: files always, the others on the days readers chose."""
+    pushed = {
+        "mail": reader.mail_to,
+        "discourse": reader.discourse,
+        "rocketchat": reader.rocketchat,
+    }
+    due = night.isoweekday() in reader.days
+    return ["files", *(channel for channel, readers in pushed.items() if readers and due)]

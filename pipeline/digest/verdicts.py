@@ -1,0 +1,183 @@
+"""What moderators said of items, and what follows from it. Everything but the book is pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from math import sqrt
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pipeline.digest.edition import ItemKey
+from pipeline.digest.ledger import read_key
+from pipeline.digest.lines import Lines
+from pipeline.sources.rocketchat.posting import fold
+
+Choice = Literal["agree", "disagree", "unsure", "handled", "snooze", "claim"]
+CHOICES: tuple[Choice, ...] = get_args(Choice)
+REACTIONS: Mapping[str, Choice] = {  # Rocket.Chat's names of the emoji under each item
+    "white_check_mark": "agree",
+    "x": "disagree",
+    "thinking": "unsure",
+    "wrench": "handled",
+    "zzz": "snooze",
+    "raising_hand": "claim",
+}
+SNOOZE_DAYS = 3
+_CLOSING = ("agree", "disagree", "handled")
+_TRAILING = timedelta(days=30)
+_ENOUGH = 20  # judged items, below which a rule is not demoted
+_FLOOR = 0.5
+_Z = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One person's choice on one item, as it stood when it was made.
+
+    until  the first night on which a snoozed item may come back; null for other choices
+    model  name and version of what had flagged the item; empty for a rule
+    """
+
+    keys: tuple[ItemKey, ...]
+    who: str
+    choice: Choice
+    at: datetime
+    until: date | None = None
+    model: str = ""
+
+    @property
+    def item(self) -> tuple[str, ...]:
+        """The item judged, whatever evidence it had."""
+        return self.keys[0][:4]
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """How often moderators agreed with a rule in the last 30 days.
+
+    rule       (kind of item, kind of evidence)
+    low, high  Wilson's 95 % interval of agreed / judged
+    is_shadow  judged often enough and wrong too often: it goes on watching, and tells nobody
+    """
+
+    rule: tuple[str, str]
+    agreed: int
+    judged: int
+    low: float
+    high: float
+    is_shadow: bool
+
+
+class Verdicts:
+    """The book of verdicts: a file that only grows. Conflicts are kept, not resolved."""
+
+    def __init__(self, file: Path) -> None:
+        self._lines = Lines(file)
+
+    def add(self, verdict: Verdict) -> None:
+        """Write a verdict down. A person's later choice on an item counts instead of an earlier."""
+        entry = asdict(verdict) | {"at": verdict.at.astimezone(UTC).isoformat()}
+        self._lines.add(entry | {"until": verdict.until and verdict.until.isoformat()})
+
+    def read(self) -> list[Verdict]:
+        """All verdicts, oldest first."""
+        return sorted((_read(entry) for entry in self._lines), key=lambda verdict: verdict.at)
+
+
+def from_reactions(
+    posted: Mapping[str, tuple[tuple[ItemKey, ...], date]],
+    reactions: Iterable[tuple[str, str, str]],
+) -> list[Verdict]:
+    """Verdicts given by emoji under the items of a chat digest, as the reactions stand now.
+
+    They carry no time, so each counts from the night its item was told. Other emoji say nothing.
+
+    posted     see Ledger.posted
+    reactions  (message id, emoji, account)
+    """
+    found = []
+    for message, emoji, account in reactions:
+        choice = REACTIONS.get(fold(emoji).strip(":"))
+        if choice is None or message not in posted:
+            continue
+        keys, night = posted[message]
+        at = datetime.combine(night, time(), UTC)
+        verdict = Verdict(keys, account, choice, at)
+        found.append(snoozed(verdict, night) if choice == "snooze" else verdict)
+    return found
+
+
+def snoozed(verdict: Verdict, night: date, days: int = SNOOZE_DAYS) -> Verdict:
+    """The verdict as a snooze from this night on."""
+    return replace(verdict, choice="snooze", until=night + timedelta(days=days))
+
+
+def closed(verdicts: Iterable[Verdict], night: date) -> set[ItemKey]:
+    """Keys that readers need not see tonight: judged, handled, or asleep until later."""
+    return {
+        key
+        for verdict in _latest(verdicts)
+        if verdict.choice in _CLOSING or (verdict.until is not None and night < verdict.until)
+        for key in verdict.keys
+    }
+
+
+def woken(told: Mapping[ItemKey, date], verdicts: Iterable[Verdict], night: date) -> set[ItemKey]:
+    """Keys told before a snooze that has ended since: they are news once more."""
+    ends = {v.item: v.until for v in _latest(verdicts) if v.until is not None and v.until <= night}
+    return {key for key, last in told.items() if key[:4] in ends and last < ends[key[:4]]}
+
+
+def precision(verdicts: Iterable[Verdict], now: datetime) -> list[Precision]:
+    """Precision of every rule that was judged, by name. One item is one vote: what most moderators
+    said of it; a draw, and any other choice, is no vote."""
+    votes: defaultdict[tuple[str, ...], int] = defaultdict(int)
+    keys: dict[tuple[str, ...], tuple[ItemKey, ...]] = {}
+    for verdict in _latest(verdicts):
+        if now - verdict.at <= _TRAILING and verdict.choice in ("agree", "disagree"):
+            votes[verdict.item] += 1 if verdict.choice == "agree" else -1
+            keys[verdict.item] = verdict.keys
+    tally: defaultdict[tuple[str, str], list[bool]] = defaultdict(list)
+    for item, vote in votes.items():
+        for rule in {(key.kind, kind) for key in keys[item][:1] for kind in key.evidence}:
+            tally[rule] += [vote > 0] if vote else []
+    return [_precision(rule, said) for rule, said in sorted(tally.items()) if said]
+
+
+def wilson(agreed: int, judged: int) -> tuple[float, float]:
+    """Wilson's (1927) 95 % interval of a proportion."""
+    share, square = agreed / judged, _Z**2 / judged
+    middle = share + square / 2
+    reach = _Z * sqrt(share * (1 - share) / judged + square / (4 * judged))
+    return max(0.0, (middle - reach) / (1 + square)), min(1.0, (middle + reach) / (1 + square))
+
+
+def _precision(rule: tuple[str, str], said: list[bool]) -> Precision:
+    agreed, judged = sum(said), len(said)
+    is_shadow = judged >= _ENOUGH and agreed / judged < _FLOOR
+    return Precision(rule, agreed, judged, *wilson(agreed, judged), is_shadow)
+
+
+def _latest(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Each person's last choice on each item. A claim says nothing of the item, so it replaces
+    no choice."""
+    last: dict[tuple[str, ...], Verdict] = {}
+    for verdict in sorted(verdicts, key=lambda verdict: verdict.at):
+        if verdict.choice != "claim":
+            last[*verdict.item, verdict.who] = verdict
+    return list(last.values())
+
+
+def _read(entry: Mapping[str, Any]) -> Verdict:
+    until = entry["until"]
+    return Verdict(
+        keys=tuple(read_key(key) for key in entry["keys"]),
+        who=entry["who"],
+        choice=entry["choice"],
+        at=datetime.fromisoformat(entry["at"]),
+        until=date.fromisoformat(until) if until else None,
+        model=entry["model"],
+    )
