@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain, count
 from random import Random
 from typing import Any
 
@@ -100,12 +101,12 @@ class Cast:
         book: list[dict[str, Any]] = [
             e for e in texts("people")["newcomers"] if e["language"] == language
         ]
-        for round_number in range(1, len(taken) + 2):
-            suffix = "" if round_number == 1 else str(round_number)
-            for entry in book:
-                if entry["username"] + suffix not in taken:
-                    return entry | {"username": entry["username"] + suffix}
-        raise AssertionError("more rounds than people")
+        return next(
+            entry | {"username": entry["username"] + suffix}
+            for suffix in chain([""], map(str, count(2)))
+            for entry in book
+            if entry["username"] + suffix not in taken
+        )
 
     def _enrol(self, entry: dict[str, Any], joined: datetime, role: str) -> None:
         who = {"username": entry["username"], "name": entry["name"]}

@@ -40,8 +40,8 @@ class ChatDays:
                     steps += self._scene(room, at, people, rng)
                 else:
                     steps += self._alone(room, at, people, rng)
-        for _ in range(rng.randint(1, 4)):
-            at = begin + timedelta(minutes=rng.randint(0, 1100))
+        for minutes in sorted(rng.sample(range(1100), rng.randint(1, 4))):
+            at = begin + timedelta(minutes=minutes)
             self._builds += 1
             words = {"serial": str(self._builds), "count": str(rng.randint(2, 59))}
             text = fill(rng.choice(texts("chat")["bot"]), words)

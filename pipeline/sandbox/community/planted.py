@@ -75,7 +75,8 @@ def _forum_case(case: dict[str, Any]) -> Iterator[Step]:
     yield from thread(name, case["place"], case["title"], case["kind"], lines)
     for act in case.get("acts", ()):
         subject = f"{name}#{act['post']}" if act["do"] == "flag" else ""
-        yield Step(hours(n, act["h"]), "forum", *_forum_act(name, act), makes=subject)
+        do, args = _forum_act(name, act)
+        yield Step(hours(n, act["h"]), "forum", do, args, subject, tuple(act.get("marks", ())))
 
 
 def _marks(case: dict[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -101,7 +102,9 @@ def _forum_act(name: str, act: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         args["user_id" if do in ("like", "unlike", "flag") else "by"] = Ref("user", act["by"])
     if do == "recategorise":
         args["category_id"] = Ref("category", act["to"])
-    return do, args | {word: act[word] for word in ("kind", "status", "title") if word in act}
+    return do, args | {
+        word: act[word] for word in ("kind", "raw", "status", "title") if word in act
+    }
 
 
 def _people_act(act: dict[str, Any]) -> Iterator[Step]:

@@ -145,9 +145,9 @@ class _Forum:
             case "move_posts":
                 self._move(args["post_ids"], self.topics[args["to_topic_id"]])
             case _:
-                self._change(step.do, args)
+                self._change(step.do, args, marks)
 
-    def _change(self, do: str, args: Mapping[str, Any]) -> None:
+    def _change(self, do: str, args: Mapping[str, Any], marks: tuple[str, ...]) -> None:
         topic, post = self.posts.get(args.get("post_id", 0), (None, None))
         if do in ("delete_topic", "recover_topic"):
             self.topics[args["topic_id"]].deleted = do == "delete_topic"
@@ -162,6 +162,8 @@ class _Forum:
                 topic.accepted.discard(post.id)
             elif do == "hide_post":
                 self.hidden.add(post.id)
+            elif do == "edit":
+                post.marks += marks
 
     def _move(self, ids: list[int], target: _Topic) -> None:
         for post_id in ids:
