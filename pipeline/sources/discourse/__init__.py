@@ -6,15 +6,22 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pipeline.errors import FixAccess
+from pipeline.errors import FixAccess, HearthError
 from pipeline.records import Bookmarks, Part, StreamPlan
 from pipeline.settings import DiscourseSettings
+from pipeline.sources import Estimate, Finding
 from pipeline.sources.discourse.client import EXPLORER, ForumClient, Refused, headers, signed_in
 from pipeline.sources.discourse.differences import Differences
 from pipeline.sources.discourse.explorer import Explorer
+from pipeline.sources.discourse.rest import BLIND_SPOTS, UNAVAILABLE, Site
+from pipeline.sources.discourse.rest_units import REST_UNITS, expected_requests
 from pipeline.sources.http import Budget, Transport, Usage
 
 FORUM = "forum"  # the one unit of work by Data Explorer: all streams share each question
+EXPLORER_BLIND_SPOTS = (
+    "What was deleted for good before the first night.",
+    "Who visited: visits are sums of a day.",
+)
 
 
 def connect(settings: DiscourseSettings, name: str, folder: Path) -> Discourse:
@@ -63,31 +70,89 @@ class Discourse:
         return self._transport.usage
 
     def plan(self) -> list[StreamPlan]:
-        """The streams to read, each with its way in, or why it is not available."""
+        """The units of work, each with its way in and the streams it yields, and the streams that
+        are not available with the reason.
+
+        Raises FixAccess where the key is refused or a plugin the settings insist on is off.
+        """
         explorer = self._explorer()
         if explorer is None:
-            raise NotImplementedError
+            self._client.get_site_info()
+            return _rest_plan(self._settings.way_in == "auto")
         missing = [
-            StreamPlan(
-                stream,
-                "data_explorer",
-                unavailable=f"{stream}: not available, because the forum has no table "
-                f"{' and '.join(tables)} (a plugin that was never installed)",
-            )
+            StreamPlan(stream, "data_explorer", unavailable=f"the forum has no table "
+                       f"{' and '.join(tables)}: its plugin was never installed")
             for stream, tables in explorer.absent.items()
-        ]
-        blind = (
-            "What was deleted for good before the first night.",
-            "Who visited: visits are sums of a day.",
-        )
-        return [StreamPlan(FORUM, "data_explorer", tuple(explorer.tables), None, blind), *missing]
+        ]  # fmt: skip
+        yields = tuple(explorer.tables)
+        return [StreamPlan(FORUM, "data_explorer", yields, None, EXPLORER_BLIND_SPOTS), *missing]
 
     def read(self, stream: str, bookmarks: Bookmarks) -> Iterator[Part]:
         """Everything of this unit of work that is new, changed or gone since the bookmarks."""
+        if stream != FORUM:
+            yield from REST_UNITS[stream].read(self._site(), bookmarks)
+            return
         explorer = self._explorer()
         if explorer is None:
-            raise NotImplementedError
+            raise FixAccess(f"{self.name}: Data Explorer was switched off since the plan was made")
         yield from Differences(explorer, self.name, self._now).read(bookmarks)
+
+    def estimate(self, bookmarks: Bookmarks) -> Estimate:
+        """What the next read would cost; asks a few questions itself to know."""
+        explorer = self._explorer()
+        if explorer is None:
+            by_stream = expected_requests(self._site(), bookmarks)
+            pace = 60 / max(1, int(self._settings.requests_per_minute * self._settings.share))
+        else:
+            differences = Differences(explorer, self.name, self._now)
+            by_stream = {
+                "find, compare": 3,
+                **differences.estimate(differences.find(bookmarks)),
+            }
+            pace = 10 / max(1, int(self._settings.explorer_runs_per_10_s * self._settings.share))
+        requests = sum(by_stream.values())
+        return Estimate(requests, requests * pace, by_stream)
+
+    def probe(self) -> list[Finding]:
+        """What an operator should know of this forum and key."""
+        found: list[Finding] = []
+        for look in (self._probe_site, self._probe_staff, self._probe_explorer):
+            try:
+                found.append(look())
+            except HearthError as error:
+                found.append(Finding("fail", str(error)))
+                if look == self._probe_site:
+                    break
+        return found
+
+    def _probe_site(self) -> Finding:
+        about = self._client.about()["about"]
+        user = self._settings.username
+        return Finding("ok", f"Discourse {about.get('version', '?')}; the key acts as {user}")
+
+    def _probe_staff(self) -> Finding:
+        try:
+            self._client.list_users("active", page=1)
+        except Refused:
+            return Finding(
+                "fail",
+                f"{self._settings.username} may not read the admin's lists",
+                "use an admin's key, or one with the scopes global:read and Data Explorer",
+            )
+        return Finding("ok", f"{self._settings.username} may read the admin's lists")
+
+    def _probe_explorer(self) -> Finding:
+        explorer = self._explorer()
+        if explorer is None:
+            return Finding(
+                "warn",
+                "plain REST is the way in: slower, and blind to some changes",
+                "switch the Data Explorer plugin on (site setting data_explorer_enabled)",
+            )
+        return Finding("ok", f"Data Explorer answers; it gives {len(explorer.tables)} streams")
+
+    def _site(self) -> Site:
+        return Site(self._client, self.name, self._settings, self._now)
 
     def _explorer(self) -> Explorer | None:
         """The opened Data Explorer; null where plain REST is the way in.
@@ -111,3 +176,16 @@ class Discourse:
                 return None
             self._opened = explorer
         return self._opened
+
+
+def _rest_plan(wished_for_more: bool) -> list[StreamPlan]:
+    why = " (Data Explorer, which gives it, is off)" if wished_for_more else ""
+    units = [
+        StreamPlan(name, "rest", unit.yields, None, BLIND_SPOTS if name == "topics" else ())
+        for name, unit in REST_UNITS.items()
+    ]
+    missing = [
+        StreamPlan(stream, "rest", unavailable=reason + why)
+        for stream, reason in UNAVAILABLE.items()
+    ]
+    return units + missing

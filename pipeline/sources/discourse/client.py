@@ -18,12 +18,12 @@ _DENIALS = (401, 403, 404, 410)
 
 
 class Refused(BadAnswer):
-    """The forum answered 4xx to one call, and the answer was meant for our key."""
+    """The forum answered 4xx to one call, though it accepts our key."""
 
-    def __init__(self, where: str, answer: Answer) -> None:
-        self.status = answer.status
-        self.said = _errors(answer)
-        super().__init__(f"{where} was refused ({answer.status}): {self.said}")
+    def __init__(self, where: str, status: int, said: str) -> None:
+        self.status = status
+        self.said = said
+        super().__init__(f"{where} was refused ({status}): {said}")
 
 
 def headers(settings: DiscourseSettings) -> dict[str, str]:
@@ -88,7 +88,7 @@ class ForumClient(DiscourseClient):  # type: ignore[misc]
                 f"{where} was refused ({answer.status}): {_errors(answer)} Check the key, the "
                 f"user name {self.api_username!r}, the key's scopes and its IP restrictions"
             )
-        raise Refused(where, answer)
+        raise Refused(where, answer.status, _errors(answer))
 
 
 def _errors(answer: Answer) -> str:

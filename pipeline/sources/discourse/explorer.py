@@ -19,7 +19,7 @@ LIMIT = 10_000  # rows in an answer; Discourse refuses a higher limit (400)
 HASTY_S = 20.0  # a big question is rather made smaller than repeated for long
 
 
-class TooMuch(Exception):  # noqa: N818 - an instruction rather than an error
+class TooMuch(Exception):
     """The forum could not answer this much at once: ask for less."""
 
 

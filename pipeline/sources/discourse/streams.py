@@ -152,7 +152,7 @@ def _posts(private: _Private) -> Table:
         " hidden_reason_id user_deleted deleted_by_id wiki edit_reason last_editor_id self_edits"
         " action_code via_email locale",
         times="created_at updated_at deleted_at hidden_at last_version_at",
-        mark="topic_id updated_us deleted_us post_number user_id like_count version hidden"
+        mark="topic_id post_number like_count updated_us deleted_us user_id version hidden"
         " user_deleted reply_to_post_number post_type reply_count md5(x.raw)",
         where=private.post("x"),
         needs=("posts", "topics", "categories"),
@@ -294,10 +294,12 @@ def _groups(private: _Private) -> Iterator[Table]:
         source="group_users x JOIN groups g ON g.id = x.group_id",
         columns="group_id user_id owner",
         times="created_at",
-        mark="group_id user_id owner",
+        mark="owner",
         where=f"{private.group()} AND g.members_visibility_level <= 1"
         " AND g.id NOT BETWEEN 10 AND 14",
         needs=("group_users", "groups"),
+        id=f"x.group_id * {PAIR} + x.user_id",
+        width=WIDTH * PAIR,
     )
     yield Table(
         "badges",

@@ -1,0 +1,125 @@
+"""Plain REST: what a forum shows to anybody's client, where Data Explorer is off.
+
+An admin key sees everything, so what is private is dropped here before it becomes a record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipeline.records import Bookmark, Record
+from pipeline.settings import DiscourseSettings
+from pipeline.sources.discourse.client import ForumClient
+
+WHOLE_SWEEP = 20  # pages: a longer list is walked in a week's nights, a slice each
+NIGHTS = 7
+DAY_US = 86_400_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+BLIND_SPOTS = (
+    "Edits of a post that is not its topic's last one, until something else in that topic changes.",
+    "Unlike and like of one topic that cancel out; a like on a topic of a large forum shows within "
+    "a week.",
+    "Former texts of edited posts, and what was deleted before the first night.",
+    "Who gave reactions other than likes, and when a like was given where only its giver is told.",
+)
+UNAVAILABLE = {
+    "revisions": "each one takes a request and comes as a coloured HTML comparison",
+    "replies": "only a post's number of replies and what it replies to are told",
+    "quotes": "they stand only in a post's text",
+    "reactions": "only their numbers are told, in the posts",
+    "tags": "the forum's list mixes in tags used only in private; topics carry their own",
+    "assignments": "topics carry the present one only",
+    "chat_channels": "an admin key sees only the channels it has joined",
+    "chat_messages": "an admin key sees only the channels it has joined",
+    "solutions": "the accepted post says so itself, without when and by whom",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all REST readers share. `now` gives µs since 1970 UTC."""
+
+    client: ForumClient
+    name: str
+    settings: DiscourseSettings
+    now: Callable[[], int]
+
+    def categories(self) -> list[dict[str, Any]]:
+        """Categories that may be read. An unknown one counts as private."""
+        listed = self.client.get_site_info().get("categories") or self._lazy_categories()
+        named = {name.lower() for name in self.settings.private}
+        return [
+            category
+            for category in listed
+            if not category.get("read_restricted")
+            or {str(category.get("slug")).lower(), str(category.get("name")).lower()} & named
+        ]
+
+    def _lazy_categories(self) -> list[dict[str, Any]]:
+        """Page by page, as large sites do (lazy_load_categories)."""
+        found: dict[int, dict[str, Any]] = {}
+        page = 1
+        while True:
+            listed = self.client.categories(include_subcategories="true", page=page)
+            every = [c for top in listed for c in (top, *top.get("subcategory_list", ()))]
+            new = [category for category in every if category["id"] not in found]
+            if not new:
+                return list(found.values())
+            found.update((category["id"], category) for category in new)
+            page += 1
+
+    def slice(self, pages: int) -> range:
+        """Numbers of the pages of a long list to read tonight; each night another slice."""
+        if pages <= WHOLE_SWEEP:
+            return range(pages)
+        each = -(-pages // NIGHTS)
+        first = each * (self.now() // DAY_US % NIGHTS)
+        return range(min(first, pages), min(first + each, pages))
+
+
+def state(*parts: object) -> str:
+    """A mark of these parts; null is empty."""
+    return "|".join("" if part is None else str(part) for part in parts)
+
+
+def text_state(text: object) -> str:
+    """A short stand-in for a text in a mark."""
+    return hashlib.md5(str(text).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+
+
+def micros(written: str | None) -> int | None:
+    """A time of the API as µs since 1970 UTC."""
+    if not written:
+        return None
+    return (datetime.fromisoformat(written) - EPOCH) // timedelta(microseconds=1)
+
+
+def only(payload: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """These fields, of those there are: the others are private or change at every look."""
+    return {name: payload[name] for name in names if name in payload}
+
+
+def differing(records: Iterable[Record], bookmark: Bookmark) -> tuple[Record, ...]:
+    """Those whose state is not the one held."""
+    listed = list(records)
+    keys = [int(record.key) for record in listed]
+    held = bookmark.marks(min(keys), max(keys)) if keys else {}
+    return tuple(record for record in listed if held.get(record.key) != record.mark)
+
+
+def pages(ask: Callable[[int], list[dict[str, Any]]], first: int = 0) -> Iterator[list[Any]]:
+    """Pages of a list until one brings nothing new; `ask` is given a page's number."""
+    seen: set[int] = set()
+    number = first
+    while True:
+        new = [item for item in ask(number) if item["id"] not in seen]
+        if not new:
+            return
+        yield new
+        seen.update(item["id"] for item in new)
+        number += 1

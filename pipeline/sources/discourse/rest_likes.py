@@ -1,0 +1,125 @@
+"""Who liked what, by REST: asked only where a post's number of likes is not what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.records import Bookmarks, Part, Record, Span
+from pipeline.sources.discourse.client import Refused
+from pipeline.sources.discourse.rest import Site, micros, pages, state
+from pipeline.sources.discourse.tables import PAIR
+
+LIKES_GIVEN = 1  # user_actions.action_type
+ACTIONS_PAGE = 30
+LIKERS_PAGE = 200
+LIKE = 2  # post_action_type_id
+
+
+class Likes:
+    """Reads the likes of posts; `seen` is post -> number of likes, of posts read tonight."""
+
+    def __init__(self, site: Site, bookmarks: Bookmarks, seen: Mapping[int, int]) -> None:
+        self._site = site
+        self._client = site.client
+        self._likes = bookmarks["likes"]
+        self._posts = bookmarks["posts"]
+        self._seen = seen
+
+    def read(self) -> Iterator[Part]:
+        """First by giver where that is cheaper, which also tells when; then post by post."""
+        expected = self._expected()
+        held = dict(
+            self._likes.ask(
+                f"SELECT CAST(floor(CAST(key AS BIGINT) / {PAIR}.0) AS BIGINT), count(*)"
+                " WHERE NOT gone GROUP BY 1"
+            )
+        )
+        wanted = {post: likes for post, likes in expected.items() if likes != held.get(post, 0)}
+        if len(wanted) > LIKERS_PAGE and not held:
+            for part in self._by_giver(len(wanted), sum(wanted.values())):
+                for record in part.records:
+                    post = record.payload["post_id"]
+                    held[post] = held.get(post, 0) + 1
+                yield part
+        for post, likes in sorted(wanted.items(), reverse=True):
+            if likes != held.get(post, 0):
+                yield from self._of_post(post)
+
+    def _expected(self) -> dict[int, int]:
+        """Post -> its number of likes, of posts that have or had some."""
+        known = dict(
+            self._posts.ask(
+                "SELECT CAST(key AS BIGINT), CAST(split_part(mark, '|', 3) AS BIGINT) AS likes"
+                " WHERE NOT gone AND regexp_matches(split_part(mark, '|', 3), '^[0-9]+$')"
+                " AND likes > 0"
+            )
+        )
+        return {**known, **self._seen}
+
+    def _by_giver(self, posts: int, likes: int) -> Iterator[Part]:
+        """Likes given, person by person, if that takes fewer requests than post by post."""
+        givers = dict(self._givers())
+        requests = sum(1 + given // ACTIONS_PAGE for given in givers.values())
+        if not givers or requests + likes // ACTIONS_PAGE > posts:
+            return
+        for (user, name), given in givers.items():
+            found = 0
+            while found < given:
+                asked_at = self._site.now()
+                page = self._client.user_actions(name, LIKES_GIVEN, offset=found)
+                if not page:
+                    break
+                yield Part(tuple(self._given(user, like, asked_at) for like in page))
+                found += len(page)
+
+    def _givers(self) -> Iterator[tuple[tuple[int, str], int]]:
+        """(id, name) of people -> likes given, from the directory; none where that is off."""
+        try:
+            for page in pages(self._directory_page):
+                for person in page:
+                    if person.get("likes_given"):
+                        yield (person["id"], person["user"]["username"]), person["likes_given"]
+        except Refused:
+            return
+
+    def _directory_page(self, page: int) -> list[dict[str, Any]]:
+        answer = self._client._get(
+            "/directory_items.json", period="all", order="likes_given", page=page
+        )
+        items: list[dict[str, Any]] = answer["directory_items"]
+        return items
+
+    def _given(self, user: int, like: dict[str, Any], asked_at: int) -> Record:
+        payload = {"post_id": like["post_id"], "user_id": user, "created_at": like["created_at"]}
+        key = like["post_id"] * PAIR + user
+        at = micros(like["created_at"])
+        return Record("likes", str(key), payload, asked_at, at=at, mark=state("liked"))
+
+    def _of_post(self, post: int) -> Iterator[Part]:
+        """All who like one post now; who is no longer among them took the like back."""
+        asked_at = self._site.now()
+        people: list[dict[str, Any]] = []
+        try:
+            for page in pages(lambda number: self._likers_page(post, number)):
+                people += page
+                if len(page) < LIKERS_PAGE:
+                    break
+        except Refused:  # hidden or private by now; the likes stay as they are held
+            return
+        keys = [post * PAIR + person["id"] for person in people]
+        low, high = post * PAIR - PAIR // 2, post * PAIR + PAIR // 2 - 1
+        held = self._likes.marks(low, high)
+        yield Part(
+            tuple(
+                Record("likes", str(key), {"post_id": post, "user_id": key - post * PAIR},
+                       asked_at, mark=state("liked"))
+                for key in keys if str(key) not in held
+            ),
+            (Span("likes", asked_at, low, high, keys=tuple(map(str, keys))),),
+        )  # fmt: skip
+
+    def _likers_page(self, post: int, page: int) -> list[dict[str, Any]]:
+        answer = self._client.post_action_users(post, LIKE, page=page, limit=LIKERS_PAGE)
+        people: list[dict[str, Any]] = answer["post_action_users"]
+        return people

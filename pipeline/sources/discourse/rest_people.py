@@ -1,0 +1,217 @@
+"""Accounts, groups and badges by REST, and the site's own small lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pipeline.records import Bookmark, Bookmarks, Part, Record, Span
+from pipeline.sources.discourse.client import Refused
+from pipeline.sources.discourse.rest import (
+    EPOCH,
+    Site,
+    differing,
+    micros,
+    only,
+    pages,
+    state,
+    text_state,
+)
+from pipeline.sources.discourse.tables import PAIR
+
+USERS_PAGE = 100
+MEMBERS_PAGE = 1000
+OVERLAP_US = 600_000_000
+STAFF_GROUPS = (1, 2, 3)
+TRUST_LEVEL_GROUPS = range(10, 15)  # repeat users.trust_level
+SYSTEM = -1  # never in a list
+MOST_MISSING = 100  # accounts a night to look for one by one
+
+_USER_FIELDS = (
+    "id", "username", "name", "active", "admin", "moderator", "last_seen_at", "created_at",
+    "trust_level", "title", "time_read", "staged", "days_visited", "posts_read_count",
+    "topics_entered", "post_count", "approved", "suspended_at", "suspended_till", "silenced",
+    "silenced_till",
+)  # fmt: skip
+
+
+def users(site: Site, bookmark: Bookmark) -> Iterator[Part]:
+    """Accounts: the whole list where it is short; else who was seen lately and tonight's slice.
+
+    Accounts that the whole list misses are asked for one by one: it holds active ones alone.
+    """
+    held = bookmark.marks()
+    since = bookmark.at()
+    seen: set[int] = set()
+    number_of_pages = -(-len(held) // USERS_PAGE)
+    tonight = site.slice(number_of_pages)
+    whole = since is None or len(tonight) == number_of_pages
+    if whole:
+        listed = pages(lambda page: _users_page(site, page, order="created", asc="true"), first=1)
+    else:
+        listed = _part_of_users(site, since or 0, tonight)
+    for page in listed:
+        asked_at = site.now()
+        yield Part(differing((_user_record(user, asked_at) for user in page), bookmark))
+        seen.update(user["id"] for user in page)
+    if not whole:
+        return
+    unlisted = [int(key) for key, mark in held.items() if int(key) not in seen]
+    for user in sorted({SYSTEM, *unlisted} if str(SYSTEM) not in held else unlisted)[:MOST_MISSING]:
+        yield from _user(site, user, bookmark)
+
+
+def _part_of_users(site: Site, since: int, tonight: range) -> Iterator[list[dict[str, Any]]]:
+    """The newest accounts, those seen since, and one slice of all."""
+    yield _users_page(site, 1, order="created")
+    for page in pages(lambda number: _users_page(site, number, order="seen"), first=1):
+        yield page
+        if (micros(page[-1].get("last_seen_at")) or 0) < since - OVERLAP_US:
+            break
+    for number in tonight:
+        yield _users_page(site, number + 1, order="created", asc="true")
+
+
+def _users_page(site: Site, page: int, **order: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = site.client.list_users("active", page=page, **order)
+    return listed
+
+
+def _user(site: Site, user: int, bookmark: Bookmark) -> Iterator[Part]:
+    asked_at = site.now()
+    try:
+        answer = site.client.user_all(user)
+    except Refused as refused:
+        if refused.status == 404 and bookmark.marks(user, user):
+            yield Part((Record("users", str(user), {}, asked_at, gone=True),))
+        return
+    yield Part(differing([_user_record(answer, asked_at)], bookmark))
+
+
+def _user_record(user: dict[str, Any], asked_at: int) -> Record:
+    payload = only(user, *_USER_FIELDS)
+    mark = state(*(payload.get(name) for name in _USER_FIELDS if name != "last_seen_at"))
+    at = micros(user.get("last_seen_at") or user.get("created_at"))
+    return Record("users", str(user["id"]), payload, asked_at, at=at, mark=text_state(mark))
+
+
+def categories(site: Site, bookmark: Bookmark) -> Iterator[Part]:
+    """Categories that may be read; one that is private from now on is gone."""
+    asked_at = site.now()
+    records = [
+        _record("categories", category, asked_at, "name", "slug", "parent_category_id",
+                "read_restricted", "description")
+        for category in site.categories()
+    ]  # fmt: skip
+    yield _whole("categories", records, bookmark, asked_at)
+
+
+def groups(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
+    """Groups everybody may know of and the staff's three; members where their number changed."""
+    asked_at = site.now()
+    named = {name.lower() for name in site.settings.private}
+    listed = pages(lambda page: site.client._get("/groups.json", page=page)["groups"])
+    records = [
+        _record("groups", group, asked_at, "name", "full_name", "user_count", "visibility_level")
+        for page in listed
+        for group in page
+        if group.get("visibility_level", 0) <= 1
+        or group["id"] in STAFF_GROUPS
+        or str(group["name"]).lower() in named
+    ]
+    for record in records:
+        group = record.payload
+        if group["id"] not in TRUST_LEVEL_GROUPS and group.get("members_visibility_level", 0) <= 1:
+            yield from _members(site, group["id"], group["name"], bookmarks["group_members"])
+    yield _whole("groups", records, bookmarks["groups"], asked_at)
+
+
+def _members(site: Site, group: int, name: str, bookmark: Bookmark) -> Iterator[Part]:
+    asked_at = site.now()
+    members: dict[int, dict[str, Any]] = {}
+    owners: set[int] = set()
+    while True:
+        answer = site.client._get(
+            f"/groups/{name}/members.json", limit=MEMBERS_PAGE, offset=len(members)
+        )
+        new = [member for member in answer["members"] if member["id"] not in members]
+        members.update((member["id"], member) for member in new)
+        owners.update(owner["id"] for owner in answer.get("owners", ()))
+        if not new or len(answer["members"]) < MEMBERS_PAGE:
+            break
+    records = [
+        Record(
+            "group_members", str(group * PAIR + user),
+            {"group_id": group, "user_id": user, "owner": user in owners,
+             "created_at": member.get("added_at")},
+            asked_at, at=micros(member.get("added_at")), mark=state(user in owners),
+        )
+        for user, member in members.items()
+    ]  # fmt: skip
+    low, high = group * PAIR - PAIR // 2, group * PAIR + PAIR // 2 - 1
+    keys = tuple(record.key for record in records)
+    yield Part(
+        differing(records, bookmark), (Span("group_members", asked_at, low, high, keys=keys),)
+    )
+
+
+def badges(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
+    """Badges, and whom each was granted to where the number of grants changed."""
+    asked_at = site.now()
+    listed = site.client.badges()["badges"]
+    records = [_record("badges", badge, asked_at, "name", "grant_count") for badge in listed]
+    for record in differing(records, bookmarks["badges"]):
+        if record.payload.get("grant_count"):
+            yield from _grants(site, record.payload["id"], bookmarks["user_badges"])
+    yield _whole("badges", records, bookmarks["badges"], asked_at)
+
+
+def _grants(site: Site, badge: int, bookmark: Bookmark) -> Iterator[Part]:
+    """Grants of one badge, newest first, until a page brings none that is new."""
+    offset = 0
+    while True:
+        asked_at = site.now()
+        answer = site.client._get("/user_badges.json", badge_id=badge, offset=offset)
+        page = answer["user_badge_info"]["user_badges"]
+        records = [
+            _record("user_badges", grant, asked_at, "granted_at", "user_id", "badge_id")
+            for grant in page
+        ]
+        new = differing(records, bookmark)
+        if not new:
+            return
+        yield Part(new)
+        offset += len(page)
+
+
+def visits(site: Site, bookmark: Bookmark) -> Iterator[Part]:
+    """People who visited, by day: all days at first, the last fortnight later."""
+    asked_at = site.now()
+    today = datetime.fromtimestamp(asked_at / 1_000_000, UTC).date()
+    first = date.fromordinal(today.toordinal() - 14) if bookmark.marks() else date(2010, 1, 1)
+    answer = site.client._get(
+        "/admin/reports/visits.json", start_date=first.isoformat(), end_date=today.isoformat()
+    )
+    records = [
+        Record("visits", str(_day(point["x"])), {"visited_on": point["x"], "visits": point["y"]},
+               asked_at, mark=state(point["y"]))
+        for point in answer["report"]["data"]
+    ]  # fmt: skip
+    yield Part(differing(records, bookmark))
+
+
+def _day(written: str) -> int:
+    return date.fromisoformat(written[:10]).toordinal() - EPOCH.date().toordinal()
+
+
+def _record(stream: str, item: dict[str, Any], asked_at: int, *mark: str) -> Record:
+    text = text_state(state(*(item.get(name) for name in mark)))
+    return Record(stream, str(item["id"]), item, asked_at, mark=text)
+
+
+def _whole(stream: str, records: Iterable[Record], bookmark: Bookmark, asked_at: int) -> Part:
+    """What differs of a complete list; what it does not name is gone."""
+    listed = list(records)
+    keys = tuple(record.key for record in listed)
+    return Part(differing(listed, bookmark), (Span(stream, asked_at, keys=keys),))

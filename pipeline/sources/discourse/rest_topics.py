@@ -1,0 +1,364 @@
+"""Topics and their posts by REST, with as few topic reads as their lists allow.
+
+New posts come fifty at a time from `/posts.json`. The topic lists then say how many posts and likes
+each topic has; a topic is read only where that is not what is held. A topic's own record lands
+together with its posts, so that a kill between the two is made good the next night.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.errors import FixAccess
+from pipeline.records import Bookmarks, Part, Record, Span, merge_ranges, uncovered
+from pipeline.sources.discourse.client import Refused
+from pipeline.sources.discourse.rest import (
+    Site,
+    micros,
+    pages,
+    state,
+    text_state,
+)
+
+PAGE = 50  # posts in an answer of /posts.json
+PRINT_PAGE = 1000  # posts of a topic in an answer with print=true
+LIST_PAGE = 100
+OVERLAP_US = 600_000_000
+MOST_MISSING = 100  # topics a night to look for one by one, and posts likewise
+BULKY = (
+    "post_stream", "timeline_lookup", "suggested_topics", "related_topics", "thumbnails",
+    "actions_summary", "bookmarks", "draft", "draft_key", "draft_sequence",
+)  # fmt: skip
+
+LIKE = 2
+WHISPER = 4
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is held of a topic: readable posts, their likes, the highest number, accepted ones."""
+
+    posts: int = 0
+    likes: int = 0
+    highest: int = 0
+    accepted: int = 0
+
+
+@dataclass(slots=True)
+class Found:
+    """What a read of the topics has learnt so far.
+
+    likes    post -> its number of likes, of posts seen tonight
+    unread   topic -> its list item, for topics whose posts are to be read
+    missing  topics held that no list names any more
+    strays   posts held of a topic that its read did not bring
+    """
+
+    tallies: dict[int, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    likes: dict[int, int] = field(default_factory=dict)
+    posts: set[int] = field(default_factory=set)
+    unread: dict[int, dict[str, Any]] = field(default_factory=dict)
+    listed: set[int] = field(default_factory=set)
+    missing: list[int] = field(default_factory=list)
+    strays: set[int] = field(default_factory=set)
+
+
+class Topics:
+    """Reads topics and posts; what it learns of likes is in `found` afterwards."""
+
+    def __init__(self, site: Site, bookmarks: Bookmarks) -> None:
+        self._site = site
+        self._client = site.client
+        self._topics = bookmarks["topics"]
+        self._posts = bookmarks["posts"]
+        self._whispers = "whispers" in site.settings.private
+        self._open: set[int] = set()
+        self._list_page = LIST_PAGE  # servers before 2026 know no per_page and give 30
+        self.found = Found()
+
+    def read(self) -> Iterator[Part]:
+        """Every new and changed topic and post that lists and counts give away."""
+        self._open = {category["id"] for category in self._site.categories()}
+        for topic, *tally in self._posts.ask(
+            "SELECT CAST(split_part(mark, '|', 1) AS BIGINT) AS topic, count(*),"
+            " sum(CAST(split_part(mark, '|', 3) AS BIGINT)),"
+            " max(CAST(split_part(mark, '|', 2) AS BIGINT)),"
+            " count(*) FILTER (split_part(mark, '|', 4) = '1')"
+            " WHERE NOT gone AND regexp_matches(mark, '^[0-9]+\\|[0-9]+\\|[0-9]+\\|')"
+            " GROUP BY topic"
+        ):
+            self.found.tallies[topic] = Tally(*(int(number) for number in tally))
+        yield from self._new_posts()
+        for page in self._lists():
+            yield from self._listed(page)
+        for topic in sorted(self.found.unread, reverse=True):
+            yield from self._read(topic, self.found.unread[topic])
+        for topic in self._unnamed():
+            yield from self._read(topic, None)
+        for topic in self.found.missing[:MOST_MISSING]:
+            yield from self._read(topic, None)
+        yield from self._strays()
+
+    def _new_posts(self) -> Iterator[Part]:
+        """`/posts.json` from the newest downwards, over what is not covered yet."""
+        covered = self._posts.covered()
+        before: int | None = None
+        by_rank = False
+        while True:
+            asked_at = self._site.now()
+            page = self._client.latest_posts(before)["latest_posts"]
+            ids = [post["id"] for post in page]
+            # Servers before 2024 give a window of 50 ids, which may be empty half-way
+            by_rank = by_rank or (len(ids) == PAGE and max(ids) - min(ids) >= PAGE)
+            if not ids and (before is None or by_rank):
+                low = 1
+            else:
+                low = min(ids) if ids else max(1, (before or 1) - PAGE)
+            high = max(ids, default=0) if before is None else before - 1
+            if high >= low:
+                yield Part(self._records(page, asked_at), (Span("posts", asked_at, low, high),))
+                covered = merge_ranges([*covered, (low, high)])
+            gap = next(uncovered(covered, 1, low), None)
+            if gap is None or high < low:
+                return
+            before = gap[1] + 1
+
+    def _records(self, posts: Iterable[dict[str, Any]], asked_at: int) -> tuple[Record, ...]:
+        """Posts that may be read and differ from what is held; all of them are counted."""
+        records = [_post_record(post, asked_at) for post in posts if self._is_open(post)]
+        ids = [int(record.key) for record in records]
+        held = self._posts.marks(min(ids), max(ids)) if ids else {}
+        for record in records:
+            self._count(record, held.get(record.key))
+        return tuple(record for record in records if held.get(record.key) != record.mark)
+
+    def _count(self, record: Record, held: str | None) -> None:
+        post = int(record.key)
+        for mark, sign in ((held, -1), (record.mark, 1)):
+            topic, number, likes, accepted, *_ = (mark or "|||").split("|")
+            if topic.isdigit() and not (sign < 0 and post in self.found.posts):
+                tally = self.found.tallies[int(topic)]
+                tally.posts += sign
+                tally.likes += sign * int(likes)
+                tally.highest = max(tally.highest, int(number))
+                tally.accepted += sign * int(accepted)
+            if sign > 0:
+                self.found.likes[post] = int(likes or 0)
+        self.found.posts.add(post)
+
+    def _lists(self) -> Iterator[list[dict[str, Any]]]:
+        """Pages of topic lists: all of them on a first fill; later what was bumped, and a slice of
+        all, so that likes and deletions are seen, too."""
+        held = len(self._topics.marks())
+        since = self._topics.at()
+        if not held or since is None:
+            yield from pages(lambda page: self._page(page, order="created"))
+            return
+        if held > 20 * LIST_PAGE:
+            for page in pages(self._page):
+                yield page
+                unpinned = [item for item in page if not item.get("pinned")]
+                if unpinned and (micros(unpinned[-1]["bumped_at"]) or 0) < since - OVERLAP_US:
+                    break
+        yield from self._sweep(held)
+
+    def _sweep(self, held: int) -> Iterator[list[dict[str, Any]]]:
+        """Tonight's slice of all topics, oldest first; afterwards `missing` is known."""
+        number_of_pages = -(-held // self._list_page)
+        tonight = self._site.slice(number_of_pages)
+        whole = len(tonight) == number_of_pages
+        to_the_end = whole or tonight.stop == number_of_pages
+        listed: set[int] = set()
+        number = tonight.start
+        while to_the_end or number < tonight.stop:
+            page = self._page(number, order="created", ascending="true")
+            if not page:
+                break
+            yield page
+            listed.update(item["id"] for item in page)
+            number += 1
+        low, high = (0, 2**62) if whole else (min(listed, default=1), max(listed, default=0))
+        self.found.missing += [
+            int(key)
+            for key, mark in self._topics.marks(low, high).items()
+            if int(key) not in listed and not (mark or "").startswith("deleted|")
+        ]
+
+    def _page(self, page: int, **order: str) -> list[dict[str, Any]]:
+        answer = self._client.latest_topics(page=page, per_page=LIST_PAGE, **order)
+        self._list_page = answer["topic_list"].get("per_page") or LIST_PAGE
+        topics: list[dict[str, Any]] = answer["topic_list"]["topics"]
+        return topics
+
+    def _listed(self, page: Iterable[dict[str, Any]]) -> Iterator[Part]:
+        """Records of topics whose posts are all held; the others are noted as unread."""
+        asked_at = self._site.now()
+        items = {item["id"]: item for item in page if item["id"] not in self.found.listed}
+        self.found.listed.update(items)
+        marks = self._topics.marks(min(items), max(items)) if items else {}
+        known = []
+        for topic, item in items.items():
+            record = _topic_record(item, asked_at)
+            held = marks.get(record.key)
+            if item.get("category_id") not in self._open:
+                if held is not None:
+                    yield self._gone(topic, asked_at)
+            elif held != record.mark:
+                if self._is_explained(item, held):
+                    known.append(record)
+                else:
+                    self.found.unread[topic] = item
+        if known:
+            yield Part(tuple(known))
+
+    def _unnamed(self) -> list[int]:
+        """Topics of posts seen tonight that no list has named: a category's own description."""
+        held = self._topics.marks()
+        return [
+            topic
+            for topic, tally in sorted(self.found.tallies.items(), reverse=True)
+            if tally.posts and topic not in self.found.listed and str(topic) not in held
+        ][:MOST_MISSING]
+
+    def _is_explained(self, item: dict[str, Any], held: str | None) -> bool:
+        """Whether the posts held account for all the list says of this topic."""
+        tally = self.found.tallies[item["id"]]
+        counts = (item["posts_count"], item["like_count"], item["highest_post_number"])
+        if counts != (tally.posts, tally.likes, tally.highest):
+            return False
+        if bool(item.get("has_accepted_answer")) != (tally.accepted > 0):
+            return False
+        before = (held or "").split("|")
+        was_bumped = before[1:2] != [str(item["bumped_at"])]
+        return held is None or not was_bumped or before[2:3] != [str(item["posts_count"])]
+
+    def _read(self, topic: int, item: dict[str, Any] | None) -> Iterator[Part]:
+        """All posts of a topic, and its own record with the last of them.
+
+        A topic that is refused is left as it is held: that is no proof of a deletion. Without a
+        list item the record is made of the topic's own answer.
+        """
+        seen: set[int] = set()
+        number = 1
+        while True:
+            asked_at = self._site.now()
+            try:
+                answer = self._topic_page(topic, number)
+            except Refused as refused:
+                if item is None and refused.status in {404, 410}:  # and no list names it
+                    yield self._gone(topic, asked_at)
+                return
+            own = item or {name: answer[name] for name in answer if name not in BULKY}
+            if own.get("category_id") not in self._open:
+                yield self._gone(topic, asked_at)
+                return
+            stream = answer["post_stream"]
+            new = [post for post in stream["posts"] if post["id"] not in seen]
+            seen.update(post["id"] for post in new)
+            records = self._records(new, asked_at)
+            number += 1
+            if not new or ("stream" in stream and seen.issuperset(stream["stream"])):
+                self.found.strays |= self._of_topic(topic) - seen
+                yield Part((*records, _topic_record(own, asked_at)))
+                return
+            yield Part(records)
+
+    def _topic_page(self, topic: int, number: int) -> dict[str, Any]:
+        """A page of a topic, deleted posts included. Raises Refused where it may not be read."""
+        wish = {"print": "true", "include_raw": "true", "show_deleted": "true"}
+        if number > 1:
+            wish["page"] = str(number)
+        try:
+            answer: dict[str, Any] = self._client._get(f"/t/{topic}.json", **wish)
+        except FixAccess as error:
+            self._client.get_site_info()  # raises again where it is the key that is not accepted
+            raise Refused(f"{self._site.name}/topics {topic}", 403, str(error)) from None
+        return answer
+
+    def _of_topic(self, topic: int) -> set[int]:
+        """Posts held as readable posts of this topic."""
+        rows = self._posts.ask("SELECT key WHERE NOT gone AND starts_with(mark, ?)", f"{topic}|")
+        return {int(key) for (key,) in rows}
+
+    def _gone(self, topic: int, asked_at: int) -> Part:
+        """Tombstones of a topic that is deleted for good, or private from now on."""
+        posts = (("posts", post) for post in sorted(self._of_topic(topic)))
+        return Part(
+            tuple(
+                Record(stream, str(key), {}, asked_at, gone=True)
+                for stream, key in (("topics", topic), *posts)
+            )
+        )
+
+    def _strays(self) -> Iterator[Part]:
+        """Posts that left a topic: moved, deleted for good, or private now."""
+        for post in sorted(self.found.strays - self.found.posts, reverse=True)[:MOST_MISSING]:
+            asked_at = self._site.now()
+            gone = Record("posts", str(post), {}, asked_at, gone=True)
+            try:
+                moved = self._client.post_by_id(post)
+            except Refused as refused:
+                if refused.status in {404, 410}:
+                    yield Part((gone,))
+                continue
+            yield Part(self._records([moved], asked_at) if self._is_open(moved) else (gone,))
+
+    def _is_open(self, post: dict[str, Any]) -> bool:
+        """Whether a post may be read: of an open category, and no whisper unless they are named."""
+        if post["post_type"] == WHISPER and not self._whispers:
+            return False
+        return "category_id" not in post or post["category_id"] in self._open
+
+
+def likes_of(post: dict[str, Any]) -> int:
+    """How many likes a post has."""
+    return sum(a.get("count", 0) for a in post.get("actions_summary", ()) if a["id"] == LIKE)
+
+
+def _post_record(post: dict[str, Any], asked_at: int) -> Record:
+    """Its mark begins with topic, number, likes and accepted; deleted posts count for no topic."""
+    counts = not post.get("deleted_at") and post["post_type"] != WHISPER
+    mark = state(
+        post["topic_id"] if counts else "",
+        post["post_number"],
+        likes_of(post),
+        int(bool(post.get("accepted_answer"))),
+        post["updated_at"],
+        post.get("deleted_at"),
+        post.get("user_id"),
+        post.get("username"),
+        post.get("version"),
+        post.get("hidden"),
+        post.get("user_deleted"),
+        post.get("reply_to_post_number"),
+        post["post_type"],
+        text_state(post.get("raw")),
+    )
+    times = (micros(post.get(name)) for name in ("created_at", "updated_at", "deleted_at"))
+    at = max(time for time in times if time is not None)
+    return Record("posts", str(post["id"]), post, asked_at, at=at, mark=mark)
+
+
+def _topic_record(topic: dict[str, Any], asked_at: int) -> Record:
+    """Its mark begins with deleted, bumped and posts."""
+    mark = state(
+        "deleted" if topic.get("deleted_at") else "",
+        topic.get("bumped_at"),
+        topic["posts_count"],
+        topic["like_count"],
+        topic["highest_post_number"],
+        topic.get("has_accepted_answer"),
+        topic["category_id"],
+        text_state(topic["title"]),
+        topic.get("closed"),
+        topic.get("archived"),
+        topic.get("visible"),
+        topic.get("pinned_globally"),
+        topic["views"],
+        text_state(topic.get("tags")),
+    )
+    at = micros(topic.get("bumped_at") or topic["created_at"])
+    return Record("topics", str(topic["id"]), topic, asked_at, at=at, mark=mark)
