@@ -172,7 +172,8 @@ def _merge(db: duckdb.DuckDBPyConnection, contract: Contract, *, whole: bool) ->
 def _replace(db: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     columns = ", ".join(f'"{name}"' for name in contract.columns)
     (file,) = files_of(contract)
-    db.execute(f"CREATE OR REPLACE TABLE {contract.table} AS SELECT {columns} FROM ({_select(file)})")
+    select = f"SELECT {columns} FROM ({_select(file)})"
+    db.execute(f"CREATE OR REPLACE TABLE {contract.table} AS {select}")
 
 
 def _select(file: Path) -> str:

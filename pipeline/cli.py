@@ -234,7 +234,7 @@ def sandbox(
     chat_port: Annotated[int, typer.Option(help="Port of the Rocket.Chat sandbox.")] = 8766,
     night: Annotated[int, typer.Option(help="How many nights the made-up community has had.")] = 1,
     topics: Annotated[
-        Path | None, typer.Option(help="Recorded topics (JSON lines, zstd) instead of made-up ones.")
+        Path | None, typer.Option(help="Recorded topics (JSON lines) instead of made-up ones.")
     ] = None,
     chat: Annotated[
         Path | None, typer.Option(help="Recorded chat messages (Parquet) instead of made-up ones.")

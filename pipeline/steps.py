@@ -206,13 +206,14 @@ def build(night: Night) -> dict[str, Any]:
 
 def score(night: Night) -> dict[str, Any]:
     """Judge messages whose text or whose judge changed, and build what reads the judgements."""
-    from pipeline import judgement, warehouse
     from pipeline import build as building
+    from pipeline import warehouse
+    from pipeline.classify import night as judging
 
     home = _home(night)
     with warehouse.opened(home) as db:
         building.set_scene(db, home, _moment(night["as_of"]))
-        counts = judgement.judge(db)
+        counts = judging.judge(db, home.languages)
         building.rebuild_after(db, "judgement.scores")
         building.rebuild_after(db, "judgement.threads")
     _journal(night).done(

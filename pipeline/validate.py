@@ -55,19 +55,21 @@ class Promise:
 def promises(contract: Contract) -> Iterator[Promise]:
     """Every expectation a contract makes, in a fixed order."""
     columns = list(contract.columns)
-    yield Promise("columns", f"The columns are {', '.join(columns)}.", "critical",
-                  "ExpectTableColumnsToMatchSet", {"column_set": columns})  # fmt: skip
-    yield Promise("key", f"No two rows share {', '.join(contract.key)}.", "critical",
-                  "UnexpectedRowsExpectation", {"unexpected_rows_query": _repeated(contract)})  # fmt: skip
+    says = f"The columns are {', '.join(columns)}."
+    yield Promise(
+        "columns", says, "critical", "ExpectTableColumnsToMatchSet", {"column_set": columns}
+    )
+    says = f"No two rows share {', '.join(contract.key)}."
+    yield _no_rows("key", says, "critical", _repeated(contract))
     if contract.rows_from is not None:
-        yield Promise("rows", f"There are at least {contract.rows_from} rows.", "warning",
-                      "ExpectTableRowCountToBeBetween", {"min_value": contract.rows_from})  # fmt: skip
+        says = f"There are at least {contract.rows_from} rows."
+        least = {"min_value": contract.rows_from}
+        yield Promise("rows", says, "warning", "ExpectTableRowCountToBeBetween", least)
     for name, column in contract.columns.items():
         yield from _column_promises(name, column)
     for name, rule in contract.rules.items():
         query = f"SELECT * FROM {{batch}} WHERE NOT ({rule.sql})"
-        yield Promise(name, rule.says, rule.severity,
-                      "UnexpectedRowsExpectation", {"unexpected_rows_query": query})  # fmt: skip
+        yield _no_rows(name, rule.says, rule.severity, query)
 
 
 def validate(file: Path, docs: Path) -> Validation:
@@ -119,7 +121,7 @@ def _data_source(context: Any, file: Path) -> Any:
     )
 
 
-def _buffer_result(
+def _buffer_result(  # noqa: PLR0917 - SQLAlchemy's own signature
     connection: Any, cursor: Any, statement: Any, parameters: Any, context: Any, many: Any
 ) -> None:
     """Great Expectations reads results after it has closed their connection, which DuckDB does
@@ -172,17 +174,23 @@ def _broken(result: Any) -> Iterator[Broken]:
 
 
 def _column_promises(name: str, column: Column) -> Iterator[Promise]:
+    asked: dict[str, Any] = {"column": name}
     if column.required:
-        yield Promise(f"{name}_required", f"{name} is never null.", "critical",
-                      "ExpectColumnValuesToNotBeNull", {"column": name})  # fmt: skip
+        kind = "ExpectColumnValuesToNotBeNull"
+        yield Promise(f"{name}_required", f"{name} is never null.", "critical", kind, asked)
     if column.values:
-        yield Promise(f"{name}_values", f"{name} is one of {', '.join(column.values)}.", "critical",
-                      "ExpectColumnValuesToBeInSet",
-                      {"column": name, "value_set": list(column.values)})  # fmt: skip
+        says = f"{name} is one of {', '.join(column.values)}."
+        listed = {**asked, "value_set": list(column.values)}
+        yield Promise(f"{name}_values", says, "critical", "ExpectColumnValuesToBeInSet", listed)
     if column.low is not None or column.high is not None:
-        yield Promise(f"{name}_range", f"{name} lies in its range.", "critical",
-                      "ExpectColumnValuesToBeBetween",
-                      {"column": name, "min_value": column.low, "max_value": column.high})  # fmt: skip
+        says = f"{name} lies in its range."
+        range_ = {**asked, "min_value": column.low, "max_value": column.high}
+        yield Promise(f"{name}_range", says, "critical", "ExpectColumnValuesToBeBetween", range_)
+
+
+def _no_rows(rule: str, says: str, severity: Severity, query: str) -> Promise:
+    asked = {"unexpected_rows_query": query}
+    return Promise(rule, says, severity, "UnexpectedRowsExpectation", asked)
 
 
 def _repeated(contract: Contract) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.contracts import contracts
 from pipeline.errors import FixSettings, WarehouseBusy
@@ -57,6 +59,23 @@ def prepare(db: duckdb.DuckDBPyConnection) -> None:
     for contract in contracts().values():
         if contract.build != "view":
             db.execute(contract.ddl())
+
+
+def insert(
+    db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Add rows to a table, by column name; values are what JSON can say. By way of a file: DuckDB
+    takes rows one by one a hundred times slower."""
+    described = db.execute(f"DESCRIBE {table}").fetchall()
+    columns = {name: kind for name, kind, *_ in described}
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="replace") as out:
+        out.writelines(f"{json.dumps(dict(row), ensure_ascii=False)}\n" for row in rows)
+        out.flush()
+        db.execute(
+            f"INSERT INTO {table} BY NAME FROM read_json(?, columns = {columns},"
+            " format = 'newline_delimited')",
+            [out.name],
+        )
 
 
 def _set_pseudonym_key(db: duckdb.DuckDBPyConnection, community: Community) -> None:
