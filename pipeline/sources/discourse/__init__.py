@@ -77,8 +77,7 @@ class Discourse:
         """
         explorer = self._explorer()
         if explorer is None:
-            self._client.get_site_info()
-            return _rest_plan(self._settings.way_in == "auto")
+            return _rest_plan(self._site())
         missing = [
             StreamPlan(stream, "data_explorer", unavailable=f"the forum has no table "
                        f"{' and '.join(tables)}: its plugin was never installed")
@@ -178,14 +177,14 @@ class Discourse:
         return self._opened
 
 
-def _rest_plan(wished_for_more: bool) -> list[StreamPlan]:
-    why = " (Data Explorer, which gives it, is off)" if wished_for_more else ""
-    units = [
-        StreamPlan(name, "rest", unit.yields, None, BLIND_SPOTS if name == "topics" else ())
+def _rest_plan(site: Site) -> list[StreamPlan]:
+    plans = [
+        StreamPlan(name, "rest", unit.yields, unit.missing(site),
+                   BLIND_SPOTS if name == "topics" else ())
         for name, unit in REST_UNITS.items()
-    ]
-    missing = [
+    ]  # fmt: skip
+    why = " (Data Explorer, which gives it, is off)" if site.settings.way_in == "auto" else ""
+    return plans + [
         StreamPlan(stream, "rest", unavailable=reason + why)
         for stream, reason in UNAVAILABLE.items()
     ]
-    return units + missing

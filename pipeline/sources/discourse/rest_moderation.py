@@ -109,8 +109,9 @@ def _with_scores(
     return Part((*new, *differing(scores, bookmark)))
 
 
-def staff_actions(site: Site, bookmark: Bookmark) -> Iterator[Part]:
+def staff_actions(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     """The staff's log, newest first, until a page brings nothing new."""
+    bookmark = bookmarks["staff_actions"]
     top = bookmark.top()
     page = 0
     while True:

@@ -36,11 +36,12 @@ _USER_FIELDS = (
 )  # fmt: skip
 
 
-def users(site: Site, bookmark: Bookmark) -> Iterator[Part]:
+def users(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     """Accounts: the whole list where it is short; else who was seen lately and tonight's slice.
 
     Accounts that the whole list misses are asked for one by one: it holds active ones alone.
     """
+    bookmark = bookmarks["users"]
     held = bookmark.marks()
     since = bookmark.at()
     seen: set[int] = set()
@@ -96,7 +97,7 @@ def _user_record(user: dict[str, Any], asked_at: int) -> Record:
     return Record("users", str(user["id"]), payload, asked_at, at=at, mark=text_state(mark))
 
 
-def categories(site: Site, bookmark: Bookmark) -> Iterator[Part]:
+def categories(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     """Categories that may be read; one that is private from now on is gone."""
     asked_at = site.now()
     records = [
@@ -104,7 +105,7 @@ def categories(site: Site, bookmark: Bookmark) -> Iterator[Part]:
                 "read_restricted", "description")
         for category in site.categories()
     ]  # fmt: skip
-    yield _whole("categories", records, bookmark, asked_at)
+    yield _whole("categories", records, bookmarks["categories"], asked_at)
 
 
 def groups(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
@@ -185,9 +186,10 @@ def _grants(site: Site, badge: int, bookmark: Bookmark) -> Iterator[Part]:
         offset += len(page)
 
 
-def visits(site: Site, bookmark: Bookmark) -> Iterator[Part]:
+def visits(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     """People who visited, by day: all days at first, the last fortnight later."""
     asked_at = site.now()
+    bookmark = bookmarks["visits"]
     today = datetime.fromtimestamp(asked_at / 1_000_000, UTC).date()
     first = date.fromordinal(today.toordinal() - 14) if bookmark.marks() else date(2010, 1, 1)
     answer = site.client._get(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.records import Bookmarks, Part
 from pipeline.sources.discourse import rest_moderation, rest_people
+from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import NIGHTS, WHOLE_SWEEP, Site
 from pipeline.sources.discourse.rest_likes import Likes
 from pipeline.sources.discourse.rest_topics import LIST_PAGE, PAGE, Topics
@@ -14,10 +15,20 @@ from pipeline.sources.discourse.rest_topics import LIST_PAGE, PAGE, Topics
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Streams that share their requests."""
+    """Streams that share their requests. `probe`: what an admin's key can ask where they exist."""
 
     yields: tuple[str, ...]
     read: Callable[[Site, Bookmarks], Iterator[Part]]
+    probe: str = ""
+
+    def missing(self, site: Site) -> str | None:
+        """Why this forum does not give these streams; null where it does."""
+        if self.probe:
+            try:
+                site.client._get(self.probe)
+            except Refused as refused:
+                return f"{self.probe} is refused ({refused.status}): {refused.said}"
+        return None
 
 
 def _topics(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
@@ -27,29 +38,17 @@ def _topics(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
         yield from Likes(site, bookmarks, topics.found.likes).read()
 
 
-def _places(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    yield from rest_people.categories(site, bookmarks["categories"])
-    yield from rest_people.groups(site, bookmarks)
-    yield from rest_people.badges(site, bookmarks)
-    yield from rest_people.visits(site, bookmarks["visits"])
-
-
-def _users(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    yield from rest_people.users(site, bookmarks["users"])
-
-
-def _moderation(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    yield from rest_moderation.reports(site, bookmarks)
-    yield from rest_moderation.staff_actions(site, bookmarks["staff_actions"])
-
-
 REST_UNITS = {
-    "places": Unit(
-        ("categories", "groups", "group_members", "badges", "user_badges", "visits"), _places
-    ),
-    "users": Unit(("users",), _users),
+    "categories": Unit(("categories",), rest_people.categories),
+    "users": Unit(("users",), rest_people.users, "/admin/users/list/active.json"),
     "topics": Unit(("topics", "posts", "likes"), _topics),
-    "moderation": Unit(("reports", "report_scores", "staff_actions"), _moderation),
+    "groups": Unit(("groups", "group_members"), rest_people.groups),
+    "badges": Unit(("badges", "user_badges"), rest_people.badges, "/badges.json"),
+    "reports": Unit(("reports", "report_scores"), rest_moderation.reports, "/review.json"),
+    "staff_actions": Unit(
+        ("staff_actions",), rest_moderation.staff_actions, "/admin/logs/staff_action_logs.json"
+    ),
+    "visits": Unit(("visits",), rest_people.visits, "/admin/reports/visits.json"),
 }
 
 
@@ -66,12 +65,14 @@ def expected_requests(site: Site, bookmarks: Bookmarks) -> dict[str, int]:
     if bookmarks["posts"].rows is not None and bookmarks["topics"].at() is not None:
         lists = topics // LIST_PAGE + 1
         swept = lists if lists <= WHOLE_SWEEP else lists // NIGHTS + 2
-        return {"places": 15, "users": users // 100 // NIGHTS + 3, "topics": swept + 5,
-                "moderation": 3}  # fmt: skip
+        return {
+            "users": users // 100 // NIGHTS + 3,
+            "topics": swept + 5,
+            "all others": 20,
+        }
     likes = min(posts // 7, users + posts // 30) if site.settings.who_liked else 0
     return {
-        "places": 60,
         "users": users // 100 + 2,
         "topics": posts // PAGE + topics // LIST_PAGE + topics // 30 + likes + 3,
-        "moderation": 10,
+        "all others": 70,
     }

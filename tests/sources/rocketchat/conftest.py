@@ -98,11 +98,13 @@ class World:
         self.workspace, self.clock, self.url = workspace, clock, url
         self.app, self.faults, self.store = app, faults, Store(folder)
         self.waits = []
+        self.max_body = 2**26
         self.private = ()
 
     def settings(self, **more):
         given = {"platform": "rocketchat", "url": self.url, "user_id": READER_ID, "share": 1.0}
-        return RocketChatSettings(**given, token=READER_TOKEN, private=self.private, **more)
+        given |= {"token": READER_TOKEN, "private": self.private}
+        return RocketChatSettings(**given | more)
 
     def transport(self, settings, patience_s=60.0, timeout_s=5.0):
         headers = {
@@ -113,7 +115,7 @@ class World:
         budget = Budget(None, 100_000, 60, now=now, sleep=self.sleep)
         return Transport(
             self.url, headers, source="chat", budget=budget, timeout_s=timeout_s,
-            patience_s=patience_s, now=now, sleep=self.sleep,
+            patience_s=patience_s, max_body=self.max_body, now=now, sleep=self.sleep,
         )  # fmt: skip
 
     def sleep(self, seconds):
