@@ -111,7 +111,7 @@ class Moderating(Writing):
         """Delete a topic and its posts for good."""
         for row in self.read("SELECT id FROM posts WHERE topic_id = ?", topic_id):
             self.destroy_post(row["id"])
-        self._clear_solution("topic_id", topic_id)
+        self._clear_solution(topic_id)
         self._forget("topics", "id = ?", topic_id)
         for table in ("topic_tags", "topic_allowed_users", "topic_custom_fields", "topic_links"):
             self._forget(table, "topic_id = ?", topic_id)

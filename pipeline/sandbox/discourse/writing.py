@@ -222,11 +222,14 @@ class Writing(People):
                     reaction_users_count=reaction["reaction_users_count"] + 1)  # fmt: skip
 
     @action
-    def accept(self, post_id: int, by: int, at: datetime) -> None:
-        """Accept a post as its topic's solution, in this site's storage generation. A topic has
-        one solution: an older one gives way."""
+    def accept(
+        self, post_id: int, by: int | None, at: datetime, *, beside_others: bool = False
+    ) -> None:
+        """Accept a post as its topic's solution, in this site's storage generation. An older one
+        gives way, unless this one stands `beside_others`."""
         topic_id = self.get("posts", post_id)["topic_id"]
-        self._clear_solution("topic_id", topic_id)
+        if not beside_others:
+            self._clear_solution(topic_id)
         stamp = {"created_at": utc(at), "updated_at": utc(at)}
         if self._solved == 1:
             self.add("topic_custom_fields", topic_id=topic_id, name="accepted_answer_post_id",
@@ -244,20 +247,20 @@ class Writing(People):
     @action
     def unaccept(self, post_id: int, at: datetime) -> None:
         """Take an acceptance back: its rows are gone."""
-        self._clear_solution("topic_id", self.get("posts", post_id)["topic_id"])
+        self._clear_solution(self.get("posts", post_id)["topic_id"])
 
-    def _clear_solution(self, column: str, topic_id: int) -> None:
+    def _clear_solution(self, topic_id: int) -> None:
         if self._solved == 1:
             self.write("DELETE FROM post_custom_fields WHERE name = 'is_accepted_answer' AND"
                        " post_id IN (SELECT id FROM posts WHERE topic_id = ?)", topic_id)  # fmt: skip
             self.write("DELETE FROM topic_custom_fields WHERE name = 'accepted_answer_post_id'"
                        " AND topic_id = ?", topic_id)  # fmt: skip
         elif self._solved is not None:
-            solved = f"SELECT id FROM discourse_solved_solved_topics WHERE {column} = ?"
+            solved = "SELECT id FROM discourse_solved_solved_topics WHERE topic_id = ?"
             if self._solved == 3:
                 self.write("DELETE FROM discourse_solved_topic_answers"
                            f" WHERE solved_topic_id IN ({solved})", topic_id)  # fmt: skip
-            self.write(f"DELETE FROM discourse_solved_solved_topics WHERE {column} = ?", topic_id)
+            self.write("DELETE FROM discourse_solved_solved_topics WHERE topic_id = ?", topic_id)
 
     def _is_ninja(self, post: Row, editor: int | None, raw: str, at: datetime) -> bool:
         if editor != post["user_id"] or utc(at) - post["last_version_at"] > _GRACE:
