@@ -1,8 +1,11 @@
 """The digest: select (pure), render (pure), deliver (once).
 
-marts.digest_items ──select──> Edition ──render_*──> text of one form ──deliver──> readers
-                        ▲                                                  │
-                        └────────────── Ledger: what was told <────────────┘
+    marts.digest_items ──select──> Edition ──render_*──> text of one form ──deliver──> readers
+                            ▲                                                  │
+                            └── Ledger: what was told ── Verdicts: what was said of it <──┘
+
+`Teller` does all of it for every audience and channel; `select` and `deliver_files` alone make a
+preview that is noted nowhere.
 """
 
 from pipeline.digest.edition import Edition, Health, Item, ItemKey, Section, select
@@ -16,15 +19,23 @@ from pipeline.digest.render import (
     render_rss,
     render_text,
 )
+from pipeline.digest.tell import Teller, Told
+from pipeline.digest.verdicts import CHOICES, Verdict, Verdicts, from_reactions, snoozed
 
 __all__ = [
+    "CHOICES",
     "Edition",
     "Health",
     "Item",
     "ItemKey",
     "Ledger",
     "Section",
+    "Teller",
+    "Told",
+    "Verdict",
+    "Verdicts",
     "deliver_files",
+    "from_reactions",
     "render_chat",
     "render_html",
     "render_json",
@@ -32,4 +43,5 @@ __all__ = [
     "render_rss",
     "render_text",
     "select",
+    "snoozed",
 ]

@@ -46,7 +46,7 @@ def row(thread_id: str, kind: str = "unanswered", **changes: Any) -> dict[str, A
     return {**_PLAIN, "thread_id": thread_id, "kind": kind, "url": url, **changes}
 
 
-def community(**digest: Any) -> Community:
+def community(mail: dict[str, Any] | None = None, **digest: Any) -> Community:
     """A community with a forum and a chat."""
     sources = {
         "forum": {"platform": "discourse", "url": SITE, "key": "k"},
@@ -66,6 +66,7 @@ def community(**digest: Any) -> Community:
             "pseudonym_key": "p",
             "sources": sources,
             "digest": digest,
+            "mail": mail,
         }
     )
 

@@ -1,0 +1,159 @@
+"""What moderators said, and what follows: what rests, what wakes, which rule is demoted."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.digest import ItemKey
+from pipeline.digest.verdicts import (
+    CHOICES,
+    REACTIONS,
+    Precision,
+    Verdict,
+    Verdicts,
+    closed,
+    from_reactions,
+    precision,
+    snoozed,
+    wilson,
+    woken,
+)
+from tests.digest.night import edition, row
+
+AT = datetime(2026, 3, 3, 8, tzinfo=UTC)
+DAY = date(2026, 3, 3)
+
+
+def key(thread="1", evidence=("model",)):
+    return ItemKey("forum", thread, "toxic", "aa", evidence)
+
+
+def said(choice, thread="1", who="ada", at=AT, **more):
+    return Verdict((key(thread),), who, choice, at, **more)
+
+
+def days(number):
+    return timedelta(days=number)
+
+
+def test_the_book_gives_back_what_was_written(tmp_path):
+    book = Verdicts(tmp_path / "verdicts.jsonl")
+    asleep = snoozed(said("agree", at=AT + days(1)), DAY)
+    book.add(asleep)
+    book.add(said("disagree", model="uncivil-en 1.2"))
+    assert book.read() == [said("disagree", model="uncivil-en 1.2"), asleep]
+
+
+def test_an_absent_book_is_empty(tmp_path):
+    assert Verdicts(tmp_path / "verdicts.jsonl").read() == []
+
+
+@pytest.mark.parametrize(
+    ("choice", "rests"),
+    [("agree", True), ("disagree", True), ("handled", True), ("unsure", False), ("claim", False)],
+)
+def test_what_was_decided_rests(choice, rests):
+    assert closed([said(choice)], DAY) == ({key()} if rests else set())
+
+
+def test_a_judged_item_returns_only_with_other_words_or_another_kind_of_evidence():
+    item = row("1", "toxic", evidence=["model"])
+    rests = closed([Verdict(edition([item]).keys, "ada", "agree", AT)], DAY)
+    changes = [{}, {"score": 0.99}, {"text_hash": "new"}, {"evidence": ["model", "report"]}]
+    shown = [bool(edition([{**item, **change}], told=rests).sections) for change in changes]
+    assert shown == [False, False, True, True]
+
+
+def test_a_person_may_change_their_mind():
+    both = [said("unsure", at=AT + days(1)), said("agree")]
+    assert closed(both, DAY) == set()
+    assert precision(both, AT + days(1)) == []
+
+
+def test_a_claim_takes_nothing_back():
+    assert closed([said("agree"), said("claim", at=AT + days(1))], DAY) == {key()}
+
+
+def test_a_snoozed_item_sleeps_then_wakes_once():
+    verdict = snoozed(said("snooze"), DAY)
+    nights = [DAY + days(n) for n in range(6)]
+    told = {key(): DAY}
+    asleep, awake = [], []
+    for night in nights[1:]:
+        asleep += [night] if key() in closed([verdict], night) else []
+        if woken(told, [verdict], night):
+            awake.append(night)
+            told[key()] = night
+    assert asleep == nights[1:3]
+    assert awake == [nights[3]]
+
+
+def test_a_later_verdict_ends_a_snooze():
+    verdicts = [snoozed(said("snooze"), DAY), said("handled", at=AT + days(1))]
+    assert woken({key(): DAY}, verdicts, DAY + days(9)) == set()
+    assert closed(verdicts, DAY + days(9)) == {key()}
+
+
+def test_precision_counts_items_not_voices():
+    verdicts = [
+        said("agree", "1"), said("agree", "1", who="bob"), said("disagree", "1", who="cleo"),
+        said("disagree", "2"), said("agree", "3"), said("disagree", "3", who="bob"),
+        said("unsure", "4"), said("agree", "5", at=AT - days(31)),
+    ]  # fmt: skip
+    low, high = wilson(1, 2)
+    assert precision(verdicts, AT) == [Precision(("toxic", "model"), 1, 2, low, high, False)]
+
+
+def test_each_kind_of_evidence_is_a_rule():
+    verdict = replace(said("agree"), keys=(key(evidence=("model", "report")),))
+    assert [rule.rule for rule in precision([verdict], AT)] == [
+        ("toxic", "model"),
+        ("toxic", "report"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("agreed", "judged", "is_shadow"),
+    [(0, 19, False), (9, 20, True), (10, 20, False), (19, 40, True)],
+)
+def test_a_rule_below_half_over_twenty_verdicts_goes_into_the_shadow(agreed, judged, is_shadow):
+    verdicts = [said("agree" if n < agreed else "disagree", str(n)) for n in range(judged)]
+    (rule,) = precision(verdicts, AT)
+    assert (rule.agreed, rule.judged, rule.is_shadow) == (agreed, judged, is_shadow)
+
+
+def test_wilson_as_published():
+    low, high = wilson(81, 263)  # Newcombe (1998), table I, method 3
+    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
+    low, high = wilson(0, 20)
+    assert (round(low, 4), round(high, 4)) == (0.0, 0.1611)
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_holds_the_proportion(counts):
+    agreed, judged = counts
+    low, high = wilson(agreed, judged)
+    assert 0 <= low <= agreed / judged + 1e-9
+    assert agreed / judged - 1e-9 <= high <= 1
+
+
+def test_reactions_are_verdicts_of_those_who_gave_them():
+    posted = {"m1": ((key("1"),), DAY), "m2": ((key("2"),), DAY)}
+    reactions = [
+        ("m1", ":white_check_mark:", "ada"), ("m1", ":x:", "bob"), ("m2", ":zzz:", "ada"),
+        ("m2", ":raising_hand_tone3:", "bob"), ("m2", ":heart:", "cleo"), ("other", ":x:", "ada"),
+    ]  # fmt: skip
+    at = datetime(2026, 3, 3, tzinfo=UTC)
+    assert from_reactions(posted, reactions) == [
+        said("agree", "1", at=at),
+        said("disagree", "1", who="bob", at=at),
+        said("snooze", "2", at=at, until=date(2026, 3, 6)),
+        said("claim", "2", who="bob", at=at),
+    ]
+
+
+def test_every_choice_has_an_emoji():
+    assert set(REACTIONS.values()) == set(CHOICES)
