@@ -74,7 +74,7 @@ def _said(client: ForumClient, topic: int) -> str:
 def _create(client: ForumClient, raw: str, **where: Any) -> int:
     """Write one post; returns the id of its thread."""
     try:
-        post = client.create_post(raw, json=True, **where)
+        post = client.create_post(raw, **where)
     except Refused as refusal:
         raise FixSettings(
             f"{refusal}; the account needs the right to write there, and a group must take "

@@ -13,7 +13,6 @@ from typing import Any, Literal, get_args
 from pipeline.digest.edition import ItemKey
 from pipeline.digest.ledger import read_key
 from pipeline.digest.lines import Lines
-from pipeline.sources.rocketchat.posting import fold
 
 Choice = Literal["agree", "disagree", "unsure", "handled", "snooze", "claim"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
@@ -98,6 +97,8 @@ def from_reactions(
     posted     see Ledger.posted
     reactions  (message id, emoji, account)
     """
+    from pipeline.sources.rocketchat.posting import fold
+
     found = []
     for message, emoji, account in reactions:
         choice = REACTIONS.get(fold(emoji).strip(":"))
