@@ -27,7 +27,8 @@ FROM range(1, $posts + 1) AS r(i)
 _TOPICS = """
 INSERT INTO topics BY NAME
 SELECT topic_id AS id, 'Topic number ' || topic_id AS title, 'topic-number-' || topic_id AS slug,
-    'Topic number ' || topic_id AS fancy_title, min(created_at) AS created_at, max(created_at) AS updated_at,
+    'Topic number ' || topic_id AS fancy_title, min(created_at) AS created_at,
+    max(created_at) AS updated_at,
     max(created_at) AS bumped_at, max(created_at) AS last_posted_at, count(*) AS posts_count,
     max(post_number) AS highest_post_number, max(post_number) AS highest_staff_post_number,
     min_by(user_id, post_number) AS user_id, max_by(user_id, post_number) AS last_post_user_id,
@@ -58,13 +59,19 @@ def big_forum(
     category = forum.add_category("General", "general", start)
     forum.flush()
     numbers = {
-        "start": utc(start), "users": users, "posts": posts, "each": posts_per_topic,
-        "step": 365 * 86_400_000_000 // posts, "category": category,
-    }  # fmt: skip
+        "start": utc(start),
+        "users": users,
+        "posts": posts,
+        "each": posts_per_topic,
+        "step": 365 * 86_400_000_000 // posts,
+        "category": category,
+    }
     for sql in (_USERS, _POSTS, _TOPICS, _LIKES):
         forum.db.execute(sql, {name: value for name, value in numbers.items() if f"${name}" in sql})
-    forum.write("UPDATE categories SET topic_count = (SELECT count(*) FROM topics),"
-                " post_count = (SELECT count(*) FROM posts)")  # fmt: skip
+    forum.write(
+        "UPDATE categories SET topic_count = (SELECT count(*) FROM topics),"
+        " post_count = (SELECT count(*) FROM posts)"
+    )
     forum.filled_by_sql = True
     forum.renumber()
     return forum

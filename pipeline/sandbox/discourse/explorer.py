@@ -63,10 +63,14 @@ def create(visit: Visit) -> Any:
     _open(visit)
     given = _given(visit)
     row = visit.forum.add(
-        "data_explorer_queries", name=given.get("name"), description=given.get("description"),
-        sql=given.get("sql", "SELECT 1"), user_id=visit.user_id, created_at=utc(visit.now),
+        "data_explorer_queries",
+        name=given.get("name"),
+        description=given.get("description"),
+        sql=given.get("sql", "SELECT 1"),
+        user_id=visit.user_id,
+        created_at=utc(visit.now),
         updated_at=utc(visit.now),
-    )  # fmt: skip
+    )
     _set_groups(visit, row["id"], given)
     return {"query": _shown(visit, row)}
 
@@ -78,8 +82,9 @@ def update(visit: Visit, query: int) -> Any:
     _stored(visit, query, hidden=True)
     given = _given(visit)
     values = {name: given[name] for name in ("name", "description", "sql") if name in given}
-    row = visit.forum.change("data_explorer_queries", query, **values, hidden=False,
-                             updated_at=utc(visit.now))  # fmt: skip
+    row = visit.forum.change(
+        "data_explorer_queries", query, **values, hidden=False, updated_at=utc(visit.now)
+    )
     _set_groups(visit, query, given)
     return {"query": _shown(visit, row)}
 
@@ -131,9 +136,12 @@ def public_run(visit: Visit, query: int) -> Answer:
     if not visit.switches.explorer or visit.switches.explorer_legacy_only:
         raise missing()
     row = _stored(visit, query)
-    member = visit.read("SELECT 1 FROM data_explorer_query_groups AS q JOIN group_users AS g"
-                        " USING (group_id) WHERE query_id = ? AND g.user_id = ?",
-                        query, visit.user_id)  # fmt: skip
+    member = visit.read(
+        "SELECT 1 FROM data_explorer_query_groups AS q JOIN group_users AS g"
+        " USING (group_id) WHERE query_id = ? AND g.user_id = ?",
+        query,
+        visit.user_id,
+    )
     if not (visit.admin or member):
         raise missing()
     return _run(visit, row, dict(visit.query), as_csv=False)
@@ -179,16 +187,23 @@ def _set_groups(visit: Visit, query: int, given: Mapping[str, Any]) -> None:
 
 
 def _shown(visit: Visit, row: Row) -> Row:
-    groups = visit.read("SELECT group_id FROM data_explorer_query_groups WHERE query_id = ?",
-                        row["id"])  # fmt: skip
+    groups = visit.read(
+        "SELECT group_id FROM data_explorer_query_groups WHERE query_id = ?", row["id"]
+    )
     author = visit.read("SELECT username FROM users WHERE id = ?", row["user_id"])
     return {
-        "id": row["id"], "sql": row["sql"], "name": row["name"], "description": row["description"],
+        "id": row["id"],
+        "sql": row["sql"],
+        "name": row["name"],
+        "description": row["description"],
         "param_info": [param.info() for param in declared(row["sql"])],
-        "created_at": row["created_at"], "username": author[0]["username"] if author else "",
-        "group_ids": [group["group_id"] for group in groups], "last_run_at": row["last_run_at"],
-        "hidden": row["hidden"], "user_id": row["user_id"],
-    }  # fmt: skip
+        "created_at": row["created_at"],
+        "username": author[0]["username"] if author else "",
+        "group_ids": [group["group_id"] for group in groups],
+        "last_run_at": row["last_run_at"],
+        "hidden": row["hidden"],
+        "user_id": row["user_id"],
+    }
 
 
 def _run(visit: Visit, query: Row, sent: Mapping[str, Any], *, as_csv: bool) -> Answer:
@@ -213,10 +228,14 @@ def _run(visit: Visit, query: Row, sent: Mapping[str, Any], *, as_csv: bool) -> 
     if as_csv:
         return Answer(_csv(columns, rows), kind="text/csv; charset=utf-8")
     body = {
-        "success": True, "errors": [], "duration": round((time.monotonic() - begun) * 1000, 1),
-        "result_count": len(rows), "params": given, "columns": columns,
+        "success": True,
+        "errors": [],
+        "duration": round((time.monotonic() - begun) * 1000, 1),
+        "result_count": len(rows),
+        "params": given,
+        "columns": columns,
         "default_limit": visit.switches.explorer_limit,
-    }  # fmt: skip
+    }
     headers = {}
     if str(sent.get("download", "")).lower() in ("true", "1"):
         headers = {

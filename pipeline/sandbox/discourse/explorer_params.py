@@ -11,11 +11,21 @@ from typing import Any
 _LINE = re.compile(r"^\s*--\s*(null\s+)?(\w+)\s+:([a-z_][a-z0-9_]*)\s*(?:=\s*(.*?))?\s*$", re.I)
 _ALIASES = {"integer": "int", "text": "string", "timestamp": "datetime"}
 _SQL_TYPES = {
-    "int": "INTEGER", "bigint": "BIGINT", "boolean": "BOOLEAN", "string": "VARCHAR",
-    "date": "DATE", "time": "TIME", "datetime": "TIMESTAMP", "double": "DOUBLE",
-    "user_id": "INTEGER", "post_id": "INTEGER", "topic_id": "INTEGER", "category_id": "INTEGER",
-    "group_id": "INTEGER", "badge_id": "INTEGER",
-}  # fmt: skip
+    "int": "INTEGER",
+    "bigint": "BIGINT",
+    "boolean": "BOOLEAN",
+    "string": "VARCHAR",
+    "date": "DATE",
+    "time": "TIME",
+    "datetime": "TIMESTAMP",
+    "double": "DOUBLE",
+    "user_id": "INTEGER",
+    "post_id": "INTEGER",
+    "topic_id": "INTEGER",
+    "category_id": "INTEGER",
+    "group_id": "INTEGER",
+    "badge_id": "INTEGER",
+}
 _LISTS = {"int_list": int, "string_list": str, "user_list": str, "group_list": str}
 _BITS = {"bigint": 63}
 
@@ -35,8 +45,12 @@ class Param:
 
     def info(self) -> dict[str, Any]:
         """The parameter as the plugin describes it."""
-        return {"identifier": self.name, "type": self.kind, "default": self.default,
-                "nullable": self.nullable}  # fmt: skip
+        return {
+            "identifier": self.name,
+            "type": self.kind,
+            "default": self.default,
+            "nullable": self.nullable,
+        }
 
     def cast(self, given: Any) -> Any:
         """The value for SQL; null for `#null` and for nothing where that is allowed."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from pipeline.sandbox.discourse.moderating import Moderating
 from pipeline.sandbox.discourse.switches import Switches
-from pipeline.sandbox.discourse.tables import action, utc
+from pipeline.sandbox.discourse.tables import action, made, utc
 
 _FOUNDED = datetime(2014, 1, 1, tzinfo=UTC)
 
@@ -36,8 +36,9 @@ class Forum(Moderating):
     @action
     def chat_channel(self, name: str, category_id: int, at: datetime) -> int:
         """The id of a new channel of the chat plugin."""
-        row = self.add("chat_channels", name=name, slug=name.lower(), chatable_id=category_id,
-                       created_at=utc(at), updated_at=utc(at))  # fmt: skip
+        row = self.add(
+            "chat_channels", name=name, slug=name.lower(), chatable_id=category_id, **made(at)
+        )
         return int(row["id"])
 
     @action
@@ -51,9 +52,16 @@ class Forum(Moderating):
     ) -> int:
         """The id of a new message of the chat plugin."""
         channel = self.get("chat_channels", channel_id)
-        row = self.add("chat_messages", chat_channel_id=channel_id, user_id=user_id,
-                       message=message, cooked=f"<p>{message}</p>", last_editor_id=user_id,
-                       thread_id=thread_id, created_at=utc(at), updated_at=utc(at))  # fmt: skip
+        row = self.add(
+            "chat_messages",
+            chat_channel_id=channel_id,
+            user_id=user_id,
+            message=message,
+            cooked=f"<p>{message}</p>",
+            last_editor_id=user_id,
+            thread_id=thread_id,
+            **made(at),
+        )
         self.change("chat_channels", channel_id, messages_count=channel["messages_count"] + 1)
         return int(row["id"])
 

@@ -119,9 +119,12 @@ def too_many(wait: int, code: str) -> Refused:
     left = "a few seconds" if wait <= 3 else f"{wait} seconds"
     text = f"You’ve performed this action too many times. Please wait {left} before trying again."
     return Refused(
-        429, text, "rate_limit", headers=_headers(wait, code),
+        429,
+        text,
+        "rate_limit",
+        headers=_headers(wait, code),
         extras={"wait_seconds": wait, "time_left": left},
-    )  # fmt: skip
+    )
 
 
 def _headers(wait: int, code: str) -> dict[str, str]:
@@ -129,6 +132,8 @@ def _headers(wait: int, code: str) -> dict[str, str]:
 
 
 def _ip_limits(limits: Limits) -> list[tuple[str, int, int]]:
-    rules = [("ip_10_secs_limit", limits.ip_per_10_seconds, 10),
-             ("ip_60_secs_limit", limits.ip_per_minute, 60)]  # fmt: skip
+    rules = [
+        ("ip_10_secs_limit", limits.ip_per_10_seconds, 10),
+        ("ip_60_secs_limit", limits.ip_per_minute, 60),
+    ]
     return [(code, most, seconds) for code, most, seconds in rules if most is not None]

@@ -1,8 +1,12 @@
-"""Endpoints that list topics. Source: `list_controller.rb`, `topic_query.rb`, `topics_filter.rb`."""
+"""Endpoints that list topics.
+
+Source: `list_controller.rb`, `topic_query.rb`, `topics_filter.rb`.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -16,26 +20,46 @@ from pipeline.sandbox.discourse.web import Routes, Visit, invalid, missing
 
 _DEFAULT_PAGE = 30
 _ORDERS = {
-    "default": "t.bumped_at", "activity": "t.bumped_at", "created": "t.created_at",
-    "views": "t.views", "posts": "t.posts_count", "likes": "t.like_count",
-    "op_likes": "t.like_count", "posters": "t.participant_count", "category": "t.category_id",
-}  # fmt: skip
+    "default": "t.bumped_at",
+    "activity": "t.bumped_at",
+    "created": "t.created_at",
+    "views": "t.views",
+    "posts": "t.posts_count",
+    "likes": "t.like_count",
+    "op_likes": "t.like_count",
+    "posters": "t.participant_count",
+    "category": "t.category_id",
+}
 _FILTER_ORDERS = {
-    "activity": "t.bumped_at", "created": "t.created_at", "latest-post": "t.last_posted_at",
-    "likes": "t.like_count", "posts": "t.posts_count", "title": "t.title", "views": "t.views",
-    "category": "t.category_id", "posters": "t.participant_count",
-}  # fmt: skip
+    "activity": "t.bumped_at",
+    "created": "t.created_at",
+    "latest-post": "t.last_posted_at",
+    "likes": "t.like_count",
+    "posts": "t.posts_count",
+    "title": "t.title",
+    "views": "t.views",
+    "category": "t.category_id",
+    "posters": "t.participant_count",
+}
 _DATES = {"activity": "t.bumped_at", "created": "t.created_at", "latest-post": "t.last_posted_at"}
-_COUNTS = {"likes": "t.like_count", "posts": "t.posts_count", "views": "t.views",
-           "posters": "t.participant_count"}  # fmt: skip
+_COUNTS = {
+    "likes": "t.like_count",
+    "posts": "t.posts_count",
+    "views": "t.views",
+    "posters": "t.participant_count",
+}
 _STATUS = {
-    "open": "NOT t.closed AND NOT t.archived", "closed": "t.closed", "archived": "t.archived",
-    "listed": "t.visible", "unlisted": "NOT t.visible", "noreplies": "t.posts_count = 1",
+    "open": "NOT t.closed AND NOT t.archived",
+    "closed": "t.closed",
+    "archived": "t.archived",
+    "listed": "t.visible",
+    "unlisted": "NOT t.visible",
+    "noreplies": "t.posts_count = 1",
     "single-user": "t.participant_count = 1",
     "public": "t.category_id IN (SELECT id FROM categories WHERE NOT read_restricted)",
     "solved": "t.id IN (SELECT topic_id FROM main.solutions)",
     "unsolved": "t.id NOT IN (SELECT topic_id FROM main.solutions)",
-}  # fmt: skip
+}
 routes = Routes()
 
 
@@ -88,28 +112,46 @@ def filtered(visit: Visit) -> Any:
 def _condition(visit: Visit, word: str, value: str) -> list[str]:
     """SQL for one token of a filter query, in a list; none where it is not understood."""
     side = re.fullmatch(r"(.+)-(after|before|min|max)", word)
-    if side and side[1] in _DATES and side[2] in ("after", "before"):
-        if day := _day(visit, value):
-            return [f"{_DATES[side[1]]} {'>=' if side[2] == 'after' else '<='} TIMESTAMP '{day}'"]
-    elif side and side[1] in _COUNTS and side[2] in ("min", "max") and value.isdigit():
-        return [f"{_COUNTS[side[1]]} {'>=' if side[2] == 'min' else '<='} {int(value)}"]
-    elif word == "status" and value in _STATUS:
-        return [_STATUS[value]]
-    elif word == "topic":
-        ids = ", ".join(str(int(one)) for one in value.split(",") if one.isdigit())
-        return [f"t.id IN ({ids or 'NULL'})"]
-    elif word == "tag":
-        return [_tagged(value.split("+"))]
-    elif word in ("category", "-category"):
-        found = visit.read("SELECT id FROM categories WHERE slug = ?", value.lstrip("="))
-        inside = _in_category(found[0]["id"]) if found else "FALSE"
-        return [inside if word == "category" else f"NOT ({inside})"]
-    elif word == "created-by":
-        found = visit.read(
-            "SELECT id FROM users WHERE username_lower = ?", value.lstrip("@").lower()
-        )
-        return [f"t.user_id = {found[0]['id']}" if found else "FALSE"]
+    if side is not None:
+        return _range(visit, side[1], side[2], value)
+    make = _TOKENS.get(word)
+    return [make(visit, value)] if make else []
+
+
+def _range(visit: Visit, what: str, side: str, value: str) -> list[str]:
+    sign = ">=" if side in ("after", "min") else "<="
+    day = _day(visit, value)
+    if side in ("after", "before") and what in _DATES and day:
+        return [f"{_DATES[what]} {sign} TIMESTAMP '{day}'"]
+    if side in ("min", "max") and what in _COUNTS and value.isdigit():
+        return [f"{_COUNTS[what]} {sign} {int(value)}"]
     return []
+
+
+def _with_ids(visit: Visit, value: str) -> str:
+    ids = ", ".join(str(int(one)) for one in value.split(",") if one.isdigit())
+    return f"t.id IN ({ids or 'NULL'})"
+
+
+def _inside(visit: Visit, value: str) -> str:
+    found = visit.read("SELECT id FROM categories WHERE slug = ?", value.lstrip("="))
+    return _in_category(found[0]["id"]) if found else "FALSE"
+
+
+def _created_by(visit: Visit, value: str) -> str:
+    name = value.lstrip("@").lower()
+    found = visit.read("SELECT id FROM users WHERE username_lower = ?", name)
+    return f"t.user_id = {found[0]['id']}" if found else "FALSE"
+
+
+_TOKENS: dict[str, Callable[[Visit, str], str]] = {
+    "status": lambda visit, value: _STATUS.get(value, "TRUE"),
+    "topic": _with_ids,
+    "tag": lambda visit, value: _tagged(value.split("+")),
+    "category": _inside,
+    "-category": lambda visit, value: f"NOT ({_inside(visit, value)})",
+    "created-by": _created_by,
+}
 
 
 def _day(visit: Visit, value: str) -> str | None:
@@ -127,14 +169,18 @@ def _filter_order(name: str) -> str | None:
 
 
 def _in_category(category: int) -> str:
-    return (f"t.category_id IN (SELECT id FROM categories WHERE id = {category}"
-            f" OR parent_category_id = {category})")  # fmt: skip
+    return (
+        f"t.category_id IN (SELECT id FROM categories WHERE id = {category}"
+        f" OR parent_category_id = {category})"
+    )
 
 
 def _tagged(names: list[str]) -> str:
     wanted = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
-    return (f"t.id IN (SELECT topic_id FROM topic_tags JOIN tags ON tags.id = tag_id"
-            f" WHERE name IN ({wanted}))")  # fmt: skip
+    return (
+        f"t.id IN (SELECT topic_id FROM topic_tags JOIN tags ON tags.id = tag_id"
+        f" WHERE name IN ({wanted}))"
+    )
 
 
 def _order(visit: Visit) -> tuple[str, bool]:
@@ -159,13 +205,21 @@ def _listed(visit: Visit, conditions: list[str], order: str, pinned_first: bool)
         f"SELECT t.* FROM topics AS t WHERE {where} ORDER BY {pins}{order}, t.id DESC"
         f" LIMIT {size} OFFSET {page * size}"
     )
-    listing: Row = {"can_create_topic": visit.user is not None, "per_page": size,
-                    "top_tags": [], "topics": _items(visit, rows)}  # fmt: skip
+    listing: Row = {
+        "can_create_topic": visit.user is not None,
+        "per_page": size,
+        "top_tags": [],
+        "topics": _items(visit, rows),
+    }
     if len(rows) == size:
         query = dict(visit.query) | {"page": str(page + 1)}
         listing["more_topics_url"] = f"{visit.path}?{urlencode(query)}"
-    return {"users": _people(visit, rows), "primary_groups": [], "flair_groups": [],
-            "topic_list": listing}  # fmt: skip
+    return {
+        "users": _people(visit, rows),
+        "primary_groups": [],
+        "flair_groups": [],
+        "topic_list": listing,
+    }
 
 
 def _asked(visit: Visit) -> list[str]:
@@ -192,22 +246,37 @@ def _asked(visit: Visit) -> list[str]:
 def _items(visit: Visit, rows: list[Row]) -> list[Row]:
     ids = [row["id"] for row in rows]
     tags = tags_of(visit, ids)
-    solved = {row["topic_id"] for row in visit.read(
-        "SELECT topic_id FROM main.solutions WHERE topic_id IN (SELECT unnest(?::INTEGER[]))", ids)}  # fmt: skip
-    firsts = {row["topic_id"]: row for row in visit.read(
-        "SELECT topic_id, like_count, cooked FROM posts WHERE post_number = 1 AND topic_id IN"
-        " (SELECT unnest(?::INTEGER[]))", ids)}  # fmt: skip
-    last = {row["id"]: row["username"] for row in visit.read(
-        "SELECT id, username FROM users WHERE id IN (SELECT unnest(?::INTEGER[]))",
-        [row["last_post_user_id"] for row in rows])}  # fmt: skip
+    solved = {
+        row["topic_id"]
+        for row in visit.read(
+            "SELECT topic_id FROM main.solutions WHERE topic_id IN (SELECT unnest(?::INTEGER[]))",
+            ids,
+        )
+    }
+    firsts = {
+        row["topic_id"]: row
+        for row in visit.read(
+            "SELECT topic_id, like_count, cooked FROM posts WHERE post_number = 1 AND topic_id IN"
+            " (SELECT unnest(?::INTEGER[]))",
+            ids,
+        )
+    }
+    last = {
+        row["id"]: row["username"]
+        for row in visit.read(
+            "SELECT id, username FROM users WHERE id IN (SELECT unnest(?::INTEGER[]))",
+            [row["last_post_user_id"] for row in rows],
+        )
+    }
     items = []
     for row in rows:
         first = firsts.get(row["id"])
         item = _item(visit, row) | {
-            "tags": tags.get(row["id"], []), "tags_descriptions": {},
+            "tags": tags.get(row["id"], []),
+            "tags_descriptions": {},
             "last_poster_username": last.get(row["last_post_user_id"]),
             "op_like_count": first["like_count"] if first else 0,
-        }  # fmt: skip
+        }
         if row["pinned_at"] is not None and first:
             item["excerpt"] = excerpt(first["cooked"])
         if visit.switches.solved is not None:
@@ -218,14 +287,38 @@ def _items(visit: Visit, rows: list[Row]) -> list[Row]:
 
 def _item(visit: Visit, row: Row) -> Row:
     highest = "highest_staff_post_number" if visit.staff else "highest_post_number"
-    copied = ("id", "title", "fancy_title", "slug", "posts_count", "reply_count", "created_at",
-              "last_posted_at", "bumped_at", "archetype", "visible", "closed", "archived", "views",
-              "like_count", "has_summary", "category_id", "pinned_globally", "featured_link")  # fmt: skip
+    copied = (
+        "id",
+        "title",
+        "fancy_title",
+        "slug",
+        "posts_count",
+        "reply_count",
+        "created_at",
+        "last_posted_at",
+        "bumped_at",
+        "archetype",
+        "visible",
+        "closed",
+        "archived",
+        "views",
+        "like_count",
+        "has_summary",
+        "category_id",
+        "pinned_globally",
+        "featured_link",
+    )
     return {name: row[name] for name in copied} | {
-        "highest_post_number": row[highest], "image_url": None, "bumped": True, "unseen": False,
-        "pinned": row["pinned_at"] is not None, "unpinned": None, "bookmarked": None,
-        "liked": None, "posters": _posters(row),
-    }  # fmt: skip
+        "highest_post_number": row[highest],
+        "image_url": None,
+        "bumped": True,
+        "unseen": False,
+        "pinned": row["pinned_at"] is not None,
+        "unpinned": None,
+        "bookmarked": None,
+        "liked": None,
+        "posters": _posters(row),
+    }
 
 
 def _posters(row: Row) -> list[Row]:
@@ -236,8 +329,11 @@ def _posters(row: Row) -> list[Row]:
         roles = [(first, "latest single", "Original Poster, Most Recent Poster")]
     else:
         roles = [(first, None, "Original Poster"), (last, "latest", "Most Recent Poster")]
-    return [{"extras": extras, "description": text, "user_id": user_id, "primary_group_id": None}
-            for user_id, extras, text in roles if user_id is not None]  # fmt: skip
+    return [
+        {"extras": extras, "description": text, "user_id": user_id, "primary_group_id": None}
+        for user_id, extras, text in roles
+        if user_id is not None
+    ]
 
 
 def _people(visit: Visit, rows: list[Row]) -> list[Row]:
@@ -246,9 +342,14 @@ def _people(visit: Visit, rows: list[Row]) -> list[Row]:
         "FROM users WHERE id IN (SELECT unnest(?::INTEGER[])) ORDER BY id", list(ids)
     )
     return [
-        {"id": user["id"], "username": user["username"], "name": user["name"],
-         "avatar_template": avatar(user["username"]), "trust_level": user["trust_level"]}
+        {
+            "id": user["id"],
+            "username": user["username"],
+            "name": user["name"],
+            "avatar_template": avatar(user["username"]),
+            "trust_level": user["trust_level"],
+        }
         | ({"admin": True} if user["admin"] else {})
         | ({"moderator": True} if user["moderator"] else {})
         for user in users
-    ]  # fmt: skip
+    ]

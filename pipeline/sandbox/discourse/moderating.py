@@ -8,15 +8,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 from pipeline.sandbox.discourse.cook import cook
 from pipeline.sandbox.discourse.people import SYSTEM
-from pipeline.sandbox.discourse.tables import Row, action, utc
-from pipeline.sandbox.discourse.writing import WHISPER, Writing
+from pipeline.sandbox.discourse.responding import Responding
+from pipeline.sandbox.discourse.tables import Row, action, made, utc
+from pipeline.sandbox.discourse.writing import WHISPER
 
-FLAGS = {"off_topic": 3, "inappropriate": 4, "notify_user": 6, "notify_moderators": 7, "spam": 8,
-         "illegal": 10}  # fmt: skip
+FLAGS = {
+    "off_topic": 3,
+    "inappropriate": 4,
+    "notify_user": 6,
+    "notify_moderators": 7,
+    "spam": 8,
+    "illegal": 10,
+}
 STATUS = {"pending": 0, "approved": 1, "rejected": 2, "ignored": 3, "deleted": 4}
 _SCORE_STATUS = {0: 0, 1: 1, 2: 2, 3: 3, 4: 1}  # pending, agreed, disagreed, ignored
 _DECISION = {1: "agreed", 2: "disagreed", 3: "deferred", 4: "agreed"}
@@ -24,7 +30,7 @@ _SELF_DELETED = "(post deleted by author)"
 _STUB_LIFE = timedelta(hours=24)  # delete_removed_posts_after
 
 
-class Moderating(Writing):
+class Moderating(Responding):
     """Staff's part. All times are aware."""
 
     def __init__(self, solved: int | None, at: datetime) -> None:
@@ -45,8 +51,15 @@ class Moderating(Writing):
         else:
             self._trash(post, by, at)
             if self.is_staff(by) and by != post["user_id"]:
-                self.log("delete_post", by, at, topic_id=post["topic_id"], post_id=post_id,
-                         target_user_id=post["user_id"], details=post["raw"][:200])  # fmt: skip
+                self.log(
+                    "delete_post",
+                    by,
+                    at,
+                    topic_id=post["topic_id"],
+                    post_id=post_id,
+                    target_user_id=post["user_id"],
+                    details=post["raw"][:200],
+                )
 
     @action
     def recover_post(self, post_id: int, at: datetime) -> None:
@@ -56,8 +69,9 @@ class Moderating(Writing):
         if post["user_deleted"] and post["deleted_at"] is None:
             (last,) = self.read(
                 "SELECT modifications FROM post_revisions WHERE post_id = ?"
-                " ORDER BY number DESC LIMIT 1", post_id,
-            )  # fmt: skip
+                " ORDER BY number DESC LIMIT 1",
+                post_id,
+            )
             self.edit_by_force(post, _first_value(last["modifications"]), at)
             self.change("posts", post_id, user_deleted=False)
             self._stubs.pop(post_id, None)
@@ -65,8 +79,10 @@ class Moderating(Writing):
         self.change("posts", post_id, deleted_at=None, deleted_by_id=None, user_deleted=False)
         trashed = self.read(
             "SELECT id FROM post_actions WHERE post_id = ? AND post_action_type_id = 2"
-            " AND deleted_at = ?", post_id, post["deleted_at"],
-        )  # fmt: skip
+            " AND deleted_at = ?",
+            post_id,
+            post["deleted_at"],
+        )
         for row in trashed:
             self.change("post_actions", row["id"], deleted_at=None, deleted_by_id=None)
         self._recount(post["topic_id"], at)
@@ -87,8 +103,9 @@ class Moderating(Writing):
         first = self.post_of(topic_id, 1)
         if first is not None and first["deleted_at"] is None:
             self._trash(first, by, at)
-        topic = self.change("topics", topic_id, deleted_at=utc(at), deleted_by_id=by,
-                            updated_at=utc(at))  # fmt: skip
+        topic = self.change(
+            "topics", topic_id, deleted_at=utc(at), deleted_by_id=by, updated_at=utc(at)
+        )
         if topic["category_id"] is not None:
             self._count_in_category(topic["category_id"], topics=-1, posts=-topic["posts_count"])
         self.log("delete_topic", by, at, topic_id=topic_id, target_user_id=topic["user_id"])
@@ -96,8 +113,9 @@ class Moderating(Writing):
     @action
     def recover_topic(self, topic_id: int, at: datetime, *, by: int = SYSTEM) -> None:
         """Undo the deletion of a topic and of its first post."""
-        topic = self.change("topics", topic_id, deleted_at=None, deleted_by_id=None,
-                            updated_at=utc(at))  # fmt: skip
+        topic = self.change(
+            "topics", topic_id, deleted_at=None, deleted_by_id=None, updated_at=utc(at)
+        )
         first = self.post_of(topic_id, 1)
         if first is not None:
             self.recover_post(first["id"], at)
@@ -130,11 +148,25 @@ class Moderating(Writing):
             target = self.get("topics", to_topic_id)["highest_staff_post_number"] + 1
             if number == 1:
                 post = self.add("posts", **{**post, "id": None})
-            self.change("posts", post["id"], topic_id=to_topic_id, post_number=target,
-                        sort_order=target, reply_to_post_number=None)  # fmt: skip
-            self.add("moved_posts", old_topic_id=source, old_post_id=post_id, old_post_number=number,
-                     new_topic_id=to_topic_id, new_post_id=post["id"], new_post_number=target,
-                     user_id=by, created_at=utc(at), updated_at=utc(at))  # fmt: skip
+            self.change(
+                "posts",
+                post["id"],
+                topic_id=to_topic_id,
+                post_number=target,
+                sort_order=target,
+                reply_to_post_number=None,
+            )
+            self.add(
+                "moved_posts",
+                old_topic_id=source,
+                old_post_id=post_id,
+                old_post_number=number,
+                new_topic_id=to_topic_id,
+                new_post_id=post["id"],
+                new_post_number=target,
+                user_id=by,
+                **made(at),
+            )
             self._numbers[to_topic_id, target] = post["id"]
             self._recount(to_topic_id, at)
             ids.append(post["id"])
@@ -146,8 +178,14 @@ class Moderating(Writing):
     @action
     def hide_post(self, post_id: int, at: datetime, *, reason: int = 1) -> None:
         """Hide a post from all but staff and its author, as enough flags do."""
-        self.change("posts", post_id, hidden=True, hidden_at=utc(at), hidden_reason_id=reason,
-                    updated_at=utc(at))  # fmt: skip
+        self.change(
+            "posts",
+            post_id,
+            hidden=True,
+            hidden_at=utc(at),
+            hidden_reason_id=reason,
+            updated_at=utc(at),
+        )
 
     @action
     def flag(self, post_id: int, user_id: int, kind: str, at: datetime) -> int:
@@ -157,14 +195,27 @@ class Moderating(Writing):
         counter = f"{kind}_count"
         if counter in post:
             self.change("posts", post_id, **{counter: post[counter] + 1})
-        known = self.read("SELECT id FROM reviewables WHERE target_id = ? AND target_type = 'Post'"
-                          " AND type = 'ReviewableFlaggedPost'", post_id)  # fmt: skip
-        reviewable = self.get("reviewables", known[0]["id"]) if known else self.add(
-            "reviewables", type="ReviewableFlaggedPost", created_by_id=user_id,
-            topic_id=post["topic_id"], target_id=post_id, target_type="Post",
-            category_id=self.get("topics", post["topic_id"])["category_id"],
-            target_created_by_id=post["user_id"], payload="{}", created_at=utc(at),
-        )  # fmt: skip
+        known = self.read(
+            "SELECT id FROM reviewables WHERE target_id = ? AND target_type = 'Post'"
+            " AND type = 'ReviewableFlaggedPost'",
+            post_id,
+        )
+        reviewable = (
+            self.get("reviewables", known[0]["id"])
+            if known
+            else self.add(
+                "reviewables",
+                type="ReviewableFlaggedPost",
+                created_by_id=user_id,
+                topic_id=post["topic_id"],
+                target_id=post_id,
+                target_type="Post",
+                category_id=self.get("topics", post["topic_id"])["category_id"],
+                target_created_by_id=post["user_id"],
+                payload="{}",
+                created_at=utc(at),
+            )
+        )
         self._add_score(reviewable, user_id, FLAGS[kind], at)
         return int(reviewable["id"])
 
@@ -173,10 +224,14 @@ class Moderating(Writing):
         """The id of a reviewable: a post that waits for approval and is not public yet."""
         payload = json.dumps({"raw": raw, "title": title, "tags": []}, ensure_ascii=False)
         reviewable = self.add(
-            "reviewables", type="ReviewableQueuedPost", created_by_id=SYSTEM,
-            target_created_by_id=user_id, category_id=category_id, payload=payload,
+            "reviewables",
+            type="ReviewableQueuedPost",
+            created_by_id=SYSTEM,
+            target_created_by_id=user_id,
+            category_id=category_id,
+            payload=payload,
             created_at=utc(at),
-        )  # fmt: skip
+        )
         self._add_score(reviewable, SYSTEM, 9, at)
         return int(reviewable["id"])
 
@@ -185,21 +240,39 @@ class Moderating(Writing):
         """Decide a reviewable: `approved`, `rejected`, `ignored` or `deleted` (the post too)."""
         code = STATUS[status]
         reviewable = self.get("reviewables", reviewable_id)
-        self.change("reviewables", reviewable_id, status=code, updated_at=utc(at),
-                    version=reviewable["version"] + 1)  # fmt: skip
-        for score in self.read("SELECT id FROM reviewable_scores WHERE reviewable_id = ?"
-                               " AND status = 0", reviewable_id):  # fmt: skip
-            self.change("reviewable_scores", score["id"], status=_SCORE_STATUS[code],
-                        reviewed_by_id=by, reviewed_at=utc(at), updated_at=utc(at))  # fmt: skip
+        self.change(
+            "reviewables",
+            reviewable_id,
+            status=code,
+            updated_at=utc(at),
+            version=reviewable["version"] + 1,
+        )
+        for score in self.read(
+            "SELECT id FROM reviewable_scores WHERE reviewable_id = ? AND status = 0", reviewable_id
+        ):
+            self.change(
+                "reviewable_scores",
+                score["id"],
+                status=_SCORE_STATUS[code],
+                reviewed_by_id=by,
+                reviewed_at=utc(at),
+                updated_at=utc(at),
+            )
         self._add_history(reviewable_id, 1, code, by, at)
         if reviewable["target_type"] != "Post":
             return
         decision = _DECISION[code]
-        for row in self.read("SELECT id FROM post_actions WHERE post_id = ? AND deleted_at IS NULL"
-                             " AND post_action_type_id IN (3, 4, 6, 7, 8, 10)",
-                             reviewable["target_id"]):  # fmt: skip
-            self.change("post_actions", row["id"], updated_at=utc(at),
-                        **{f"{decision}_at": utc(at), f"{decision}_by_id": by})  # fmt: skip
+        for row in self.read(
+            "SELECT id FROM post_actions WHERE post_id = ? AND deleted_at IS NULL"
+            " AND post_action_type_id IN (3, 4, 6, 7, 8, 10)",
+            reviewable["target_id"],
+        ):
+            self.change(
+                "post_actions",
+                row["id"],
+                updated_at=utc(at),
+                **{f"{decision}_at": utc(at), f"{decision}_by_id": by},
+            )
         if status == "deleted":
             self.delete_post(reviewable["target_id"], by, at)
 
@@ -207,9 +280,16 @@ class Moderating(Writing):
     def assign(self, topic_id: int, to_user_id: int, by: int, at: datetime, note: str = "") -> int:
         """The id of an assignment of a topic to somebody."""
         self.small_action(topic_id, by, "assigned", at)
-        row = self.add("assignments", topic_id=topic_id, target_id=topic_id, target_type="Topic",
-                       assigned_to_id=to_user_id, assigned_by_user_id=by, note=note,
-                       created_at=utc(at), updated_at=utc(at))  # fmt: skip
+        row = self.add(
+            "assignments",
+            topic_id=topic_id,
+            target_id=topic_id,
+            target_type="Topic",
+            assigned_to_id=to_user_id,
+            assigned_by_user_id=by,
+            note=note,
+            **made(at),
+        )
         return int(row["id"])
 
     @action
@@ -228,8 +308,11 @@ class Moderating(Writing):
 
     def _trash(self, post: Row, by: int, at: datetime) -> None:
         self.change("posts", post["id"], deleted_at=utc(at), deleted_by_id=by, like_count=0)
-        for row in self.read("SELECT id FROM post_actions WHERE post_id = ? AND deleted_at IS NULL"
-                             " AND post_action_type_id = 2", post["id"]):  # fmt: skip
+        for row in self.read(
+            "SELECT id FROM post_actions WHERE post_id = ? AND deleted_at IS NULL"
+            " AND post_action_type_id = 2",
+            post["id"],
+        ):
             self.change("post_actions", row["id"], deleted_at=utc(at), deleted_by_id=by)
         if post["reply_to_post_number"] is not None:
             parent = self.post_of(post["topic_id"], post["reply_to_post_number"])
@@ -242,7 +325,8 @@ class Moderating(Writing):
         counts = self.read(
             f"""
             SELECT count(*) FILTER (post_type <> {WHISPER}) AS posts_count,
-                coalesce(max(post_number) FILTER (post_type <> {WHISPER}), 0) AS highest_post_number,
+                coalesce(max(post_number) FILTER (post_type <> {WHISPER}), 0)
+                    AS highest_post_number,
                 coalesce(max(post_number), 0) AS highest_staff_post_number,
                 max(created_at) FILTER (post_type IN (1, 2)) AS last_posted_at,
                 max_by(user_id, post_number) FILTER (post_type IN (1, 2)) AS last_post_user_id,
@@ -259,17 +343,35 @@ class Moderating(Writing):
         self.write(f"DELETE FROM {table} WHERE {where}", value)
 
     def _add_score(self, reviewable: Row, user_id: int, kind: int, at: datetime) -> None:
-        self.add("reviewable_scores", reviewable_id=reviewable["id"], user_id=user_id, score=1.0,
-                 reviewable_score_type=kind, created_at=utc(at), updated_at=utc(at))  # fmt: skip
-        self.change("reviewables", reviewable["id"], score=reviewable["score"] + 1.0, status=0,
-                    latest_score=utc(at), updated_at=utc(at))  # fmt: skip
+        self.add(
+            "reviewable_scores",
+            reviewable_id=reviewable["id"],
+            user_id=user_id,
+            score=1.0,
+            reviewable_score_type=kind,
+            **made(at),
+        )
+        self.change(
+            "reviewables",
+            reviewable["id"],
+            score=reviewable["score"] + 1.0,
+            status=0,
+            latest_score=utc(at),
+            updated_at=utc(at),
+        )
         self._add_history(reviewable["id"], 0, 0, user_id, at)
 
     def _add_history(
         self, reviewable_id: int, kind: int, status: int, by: int, at: datetime
     ) -> None:
-        self.add("reviewable_histories", reviewable_id=reviewable_id, reviewable_history_type=kind,
-                 status=status, created_by_id=by, created_at=utc(at), updated_at=utc(at))  # fmt: skip
+        self.add(
+            "reviewable_histories",
+            reviewable_id=reviewable_id,
+            reviewable_history_type=kind,
+            status=status,
+            created_by_id=by,
+            **made(at),
+        )
 
 
 def _first_value(modifications: str) -> str:

@@ -7,14 +7,22 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from pipeline.sandbox.discourse.tables import Row, Tables, action, utc
+from pipeline.sandbox.discourse.tables import Row, Tables, action, made, utc
 
 SYSTEM, DISCOBOT = -1, -2
 EVERYONE, ADMINS, MODERATORS, STAFF = 0, 1, 2, 3
 HISTORY = {  # user_histories.action
-    "delete_user": 1, "suspend": 10, "delete_post": 17, "delete_topic": 18, "change_username": 21,
-    "anonymize": 24, "silence": 30, "post_edit": 53, "recover_topic": 55, "merge_user": 65,
-}  # fmt: skip
+    "delete_user": 1,
+    "suspend": 10,
+    "delete_post": 17,
+    "delete_topic": 18,
+    "change_username": 21,
+    "anonymize": 24,
+    "silence": 30,
+    "post_edit": 53,
+    "recover_topic": 55,
+    "merge_user": 65,
+}
 FULL, CREATE_POST, READ_ONLY = 1, 2, 3  # category_groups.permission_type
 
 
@@ -26,18 +34,27 @@ class People(Tables):
         self._visited: set[tuple[int, str]] = set()
         self.filled_by_sql = False  # then in-memory indexes do not know every row
         for group_id, name in (
-            (EVERYONE, "everyone"), (ADMINS, "admins"), (MODERATORS, "moderators"),
-            (STAFF, "staff"), *((10 + level, f"trust_level_{level}") for level in range(5)),
-        ):  # fmt: skip
+            (EVERYONE, "everyone"),
+            (ADMINS, "admins"),
+            (MODERATORS, "moderators"),
+            (STAFF, "staff"),
+            *((10 + level, f"trust_level_{level}") for level in range(5)),
+        ):
             reachable = 99 if group_id == MODERATORS else 0
             self.add(
-                "groups", id=group_id, name=name, automatic=True, created_at=utc(at),
-                updated_at=utc(at), messageable_level=reachable, mentionable_level=reachable,
+                "groups",
+                id=group_id,
+                name=name,
+                automatic=True,
+                **made(at),
+                messageable_level=reachable,
+                mentionable_level=reachable,
                 visibility_level=3 if group_id in (ADMINS, STAFF) else 0,
-            )  # fmt: skip
+            )
         self.add_user("system", "system", at, admin=True, moderator=True, trust_level=4, id=SYSTEM)
-        self.add_user("discobot", "discobot", at, admin=True, moderator=True, trust_level=4,
-                      id=DISCOBOT)  # fmt: skip
+        self.add_user(
+            "discobot", "discobot", at, admin=True, moderator=True, trust_level=4, id=DISCOBOT
+        )
 
     @action
     def add_user(
@@ -54,16 +71,26 @@ class People(Tables):
     ) -> int:
         """A new account's id. `columns` are further columns of `users`."""
         row = self.add(
-            "users", id=id, username=username, username_lower=username.lower(), name=name,
-            admin=admin, moderator=moderator, trust_level=trust_level, created_at=utc(at),
-            updated_at=utc(at), **columns,
-        )  # fmt: skip
+            "users",
+            id=id,
+            username=username,
+            username_lower=username.lower(),
+            name=name,
+            admin=admin,
+            moderator=moderator,
+            trust_level=trust_level,
+            **made(at),
+            **columns,
+        )
         user_id: int = row["id"]
         domain = "example.invalid"
         self.add(
-            "user_emails", user_id=user_id, email=f"{username.lower()}@{domain}",
-            normalized_email=f"{username.lower()}@{domain}", created_at=utc(at), updated_at=utc(at),
-        )  # fmt: skip
+            "user_emails",
+            user_id=user_id,
+            email=f"{username.lower()}@{domain}",
+            normalized_email=f"{username.lower()}@{domain}",
+            **made(at),
+        )
         groups = [10 + level for level in range(trust_level + 1)]
         groups += [ADMINS] * admin + [MODERATORS] * moderator + [STAFF] * (admin or moderator)
         if user_id > 0:
@@ -76,7 +103,7 @@ class People(Tables):
         self, name: str, at: datetime, *, members: Iterable[int] = (), **columns: Any
     ) -> int:
         """A new custom group's id."""
-        row = self.add("groups", name=name, created_at=utc(at), updated_at=utc(at), **columns)
+        row = self.add("groups", name=name, **made(at), **columns)
         for user_id in members:
             self.join(row["id"], user_id, at)
         return int(row["id"])
@@ -85,9 +112,12 @@ class People(Tables):
     def join(self, group_id: int, user_id: int, at: datetime, *, owner: bool = False) -> None:
         """Make an account a member of a group."""
         self.add(
-            "group_users", group_id=group_id, user_id=user_id, owner=owner, created_at=utc(at),
-            updated_at=utc(at),
-        )  # fmt: skip
+            "group_users",
+            group_id=group_id,
+            user_id=user_id,
+            owner=owner,
+            **made(at),
+        )
         group = self.get("groups", group_id)
         self.change("groups", group_id, user_count=group["user_count"] + 1)
 
@@ -113,16 +143,25 @@ class People(Tables):
     ) -> int:
         """A new category's id; `groups` may read it where it is restricted."""
         row = self.add(
-            "categories", id=id, name=name, name_lower=name.lower(), slug=slug,
-            read_restricted=read_restricted, parent_category_id=parent_id, created_at=utc(at),
-            updated_at=utc(at), **columns,
-        )  # fmt: skip
+            "categories",
+            id=id,
+            name=name,
+            name_lower=name.lower(),
+            slug=slug,
+            read_restricted=read_restricted,
+            parent_category_id=parent_id,
+            **made(at),
+            **columns,
+        )
         if read_restricted:
             for group_id in groups:
                 self.add(
-                    "category_groups", category_id=row["id"], group_id=group_id,
-                    permission_type=FULL, created_at=utc(at), updated_at=utc(at),
-                )  # fmt: skip
+                    "category_groups",
+                    category_id=row["id"],
+                    group_id=group_id,
+                    permission_type=FULL,
+                    **made(at),
+                )
         return int(row["id"])
 
     @action
@@ -131,9 +170,12 @@ class People(Tables):
         self.change("categories", category_id, read_restricted=True, updated_at=utc(at))
         for group_id in groups:
             self.add(
-                "category_groups", category_id=category_id, group_id=group_id,
-                permission_type=FULL, created_at=utc(at), updated_at=utc(at),
-            )  # fmt: skip
+                "category_groups",
+                category_id=category_id,
+                group_id=group_id,
+                permission_type=FULL,
+                **made(at),
+            )
 
     @action
     def add_tag(self, name: str, at: datetime) -> int:
@@ -141,15 +183,13 @@ class People(Tables):
         known = self.read("SELECT id FROM tags WHERE name = ?", name)
         if known:
             return int(known[0]["id"])
-        row = self.add("tags", name=name, slug=name, created_at=utc(at), updated_at=utc(at))
+        row = self.add("tags", name=name, slug=name, **made(at))
         return int(row["id"])
 
     @action
     def add_badge(self, name: str, at: datetime, *, badge_type_id: int = 3) -> int:
         """A new badge's id; type 1 is gold, 2 silver, 3 bronze."""
-        row = self.add(
-            "badges", name=name, badge_type_id=badge_type_id, created_at=utc(at), updated_at=utc(at)
-        )
+        row = self.add("badges", name=name, badge_type_id=badge_type_id, **made(at))
         return int(row["id"])
 
     @action
@@ -158,9 +198,14 @@ class People(Tables):
     ) -> int:
         """The id of the grant."""
         row = self.add(
-            "user_badges", badge_id=badge_id, user_id=user_id, granted_at=utc(at),
-            created_at=utc(at), granted_by_id=SYSTEM, post_id=post_id,
-        )  # fmt: skip
+            "user_badges",
+            badge_id=badge_id,
+            user_id=user_id,
+            granted_at=utc(at),
+            created_at=utc(at),
+            granted_by_id=SYSTEM,
+            post_id=post_id,
+        )
         badge = self.get("badges", badge_id)
         self.change("badges", badge_id, grant_count=badge["grant_count"] + 1)
         return int(row["id"])
@@ -179,8 +224,9 @@ class People(Tables):
         self, user_id: int, till: datetime, by: int, at: datetime, reason: str = ""
     ) -> None:
         """Suspend an account. For ever is written as a date centuries ahead."""
-        self.change("users", user_id, suspended_at=utc(at), suspended_till=utc(till),
-                    updated_at=utc(at))  # fmt: skip
+        self.change(
+            "users", user_id, suspended_at=utc(at), suspended_till=utc(till), updated_at=utc(at)
+        )
         self.log("suspend", by, at, target_user_id=user_id, details=reason)
 
     @action
@@ -195,21 +241,41 @@ class People(Tables):
     def rename_user(self, user_id: int, username: str, at: datetime) -> None:
         """Rename an account. Mentions and quotes in posts follow without `updated_at` moving."""
         old = self.get("users", user_id)["username"]
-        self.change("users", user_id, username=username, username_lower=username.lower(),
-                    updated_at=utc(at))  # fmt: skip
-        self.log("change_username", user_id, at, target_user_id=user_id, previous_value=old,
-                 new_value=username)  # fmt: skip
+        self.change(
+            "users", user_id, username=username, username_lower=username.lower(), updated_at=utc(at)
+        )
+        self.log(
+            "change_username",
+            user_id,
+            at,
+            target_user_id=user_id,
+            previous_value=old,
+            new_value=username,
+        )
         self._rewrite_mentions(old, username)
 
     @action
     def anonymise(self, user_id: int, at: datetime) -> None:
         """Take name, e-mail and user name from an account; its posts stay its own."""
         old, new = self.get("users", user_id)["username"], f"anon{user_id:06d}"
-        self.change("users", user_id, username=new, username_lower=new, name=None, title=None,
-                    updated_at=utc(at))  # fmt: skip
+        self.change(
+            "users",
+            user_id,
+            username=new,
+            username_lower=new,
+            name=None,
+            title=None,
+            updated_at=utc(at),
+        )
         email = f"{new}@anonymized.invalid"
-        self.write("UPDATE user_emails SET email = ?, normalized_email = ?, updated_at = ?"
-                   " WHERE user_id = ?", email, email, utc(at), user_id)  # fmt: skip
+        self.write(
+            "UPDATE user_emails SET email = ?, normalized_email = ?, updated_at = ?"
+            " WHERE user_id = ?",
+            email,
+            email,
+            utc(at),
+            user_id,
+        )
         self.log("anonymize", SYSTEM, at, target_user_id=user_id, details=f"username: {old}")
         self._rewrite_mentions(old, new)
 
@@ -220,11 +286,16 @@ class People(Tables):
         gone = self.get("users", from_id)["username"]
         self.write("UPDATE posts SET user_id = ? WHERE user_id = ?", into_id, from_id)
         self.write("UPDATE topics SET user_id = ? WHERE user_id = ?", into_id, from_id)
-        self.write("UPDATE topics SET last_post_user_id = ? WHERE last_post_user_id = ?",
-                   into_id, from_id)  # fmt: skip
-        self.write("DELETE FROM post_actions WHERE user_id = ? AND EXISTS (FROM post_actions AS o"
-                   " WHERE o.post_id = post_actions.post_id AND o.user_id = ? AND"
-                   " o.post_action_type_id = post_actions.post_action_type_id)", from_id, into_id)  # fmt: skip
+        self.write(
+            "UPDATE topics SET last_post_user_id = ? WHERE last_post_user_id = ?", into_id, from_id
+        )
+        self.write(
+            "DELETE FROM post_actions WHERE user_id = ? AND EXISTS (FROM post_actions AS o"
+            " WHERE o.post_id = post_actions.post_id AND o.user_id = ? AND"
+            " o.post_action_type_id = post_actions.post_action_type_id)",
+            from_id,
+            into_id,
+        )
         self.write("UPDATE post_actions SET user_id = ? WHERE user_id = ?", into_id, from_id)
         liked = self.read("SELECT post_id FROM post_actions WHERE user_id = ?", into_id)
         self.recount_likes([row["post_id"] for row in liked])
@@ -240,8 +311,13 @@ class People(Tables):
         self.write("UPDATE topics SET user_id = NULL WHERE user_id = ?", user_id)
         liked = "SELECT post_id FROM post_actions WHERE user_id = ? AND deleted_at IS NULL"
         posts = [row["post_id"] for row in self.read(liked, user_id)]
-        self.write("UPDATE post_actions SET deleted_at = ?, deleted_by_id = ?"
-                   " WHERE user_id = ? AND deleted_at IS NULL", utc(at), SYSTEM, user_id)  # fmt: skip
+        self.write(
+            "UPDATE post_actions SET deleted_at = ?, deleted_by_id = ?"
+            " WHERE user_id = ? AND deleted_at IS NULL",
+            utc(at),
+            SYSTEM,
+            user_id,
+        )
         self.recount_likes(posts)
         self._remove_account(user_id)
         self.log("delete_user", SYSTEM, at, details=f"username: {gone}")
@@ -249,22 +325,27 @@ class People(Tables):
     def log(self, what: str, by: int, at: datetime, **columns: Any) -> Row:
         """A row of user_histories, which staff read as the staff action log."""
         return self.add(
-            "user_histories", action=HISTORY[what], acting_user_id=by, created_at=utc(at),
-            updated_at=utc(at), **columns,
-        )  # fmt: skip
+            "user_histories",
+            action=HISTORY[what],
+            acting_user_id=by,
+            **made(at),
+            **columns,
+        )
 
     def recount_likes(self, posts: list[int]) -> None:
         """Make `like_count` of these posts and of their topics true again; no time moves."""
         self.write(
             "UPDATE posts SET like_count = (SELECT count(*) FROM post_actions AS a"
             " WHERE a.post_id = posts.id AND a.post_action_type_id = 2 AND a.deleted_at IS NULL)"
-            " WHERE id IN (SELECT unnest(?::INTEGER[]))", posts,
-        )  # fmt: skip
+            " WHERE id IN (SELECT unnest(?::INTEGER[]))",
+            posts,
+        )
         self.write(
             "UPDATE topics SET like_count = (SELECT coalesce(sum(p.like_count), 0) FROM posts AS p"
             " WHERE p.topic_id = topics.id AND p.deleted_at IS NULL) WHERE id IN"
-            " (SELECT topic_id FROM posts WHERE id IN (SELECT unnest(?::INTEGER[])))", posts,
-        )  # fmt: skip
+            " (SELECT topic_id FROM posts WHERE id IN (SELECT unnest(?::INTEGER[])))",
+            posts,
+        )
 
     def is_staff(self, user_id: int | None) -> bool:
         """Whether this account is an admin or moderator."""
@@ -274,9 +355,13 @@ class People(Tables):
         return bool(user["admin"] or user["moderator"])
 
     def _remove_account(self, user_id: int) -> None:
-        for table, column in (("users", "id"), ("user_emails", "user_id"),
-                              ("group_users", "user_id"), ("user_visits", "user_id"),
-                              ("user_badges", "user_id")):  # fmt: skip
+        for table, column in (
+            ("users", "id"),
+            ("user_emails", "user_id"),
+            ("group_users", "user_id"),
+            ("user_visits", "user_id"),
+            ("user_badges", "user_id"),
+        ):
             self.write(f"DELETE FROM {table} WHERE {column} = ?", user_id)
 
     def _rewrite_mentions(self, old: str, new: str) -> None:
@@ -285,7 +370,14 @@ class People(Tables):
             "UPDATE posts SET raw = replace(regexp_replace(raw, ?, ?, 'gi'), ?, ?),"
             " cooked = replace(regexp_replace(cooked, ?, ?, 'gi'), ?, ?)"
             " WHERE raw ILIKE ? OR raw LIKE ?",
-            pattern, f"@{new}", f'[quote="{old},', f'[quote="{new},',
-            pattern, f"@{new}", f'data-username="{old}"', f'data-username="{new}"',
-            f"%@{old}%", f'%[quote="{old},%',
-        )  # fmt: skip
+            pattern,
+            f"@{new}",
+            f'[quote="{old},',
+            f'[quote="{new},',
+            pattern,
+            f"@{new}",
+            f'data-username="{old}"',
+            f'data-username="{new}"',
+            f"%@{old}%",
+            f'%[quote="{old},%',
+        )

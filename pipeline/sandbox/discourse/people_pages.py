@@ -10,13 +10,24 @@ from pipeline.sandbox.discourse.tables import Row
 from pipeline.sandbox.discourse.web import Refused, Routes, Visit, forbidden, invalid, missing
 
 _LISTS = {
-    "active": "u.active", "new": "TRUE", "staff": "(u.admin OR u.moderator)",
-    "suspended": "u.suspended_till > $now", "silenced": "u.silenced_till > $now",
-    "staged": "u.staged", "pending": "NOT u.approved", "suspect": "FALSE",
-}  # fmt: skip
-_ORDERS = {"created": "u.created_at", "seen": "u.last_seen_at", "username": "u.username_lower",
-           "last_emailed": "u.last_emailed_at", "trust_level": "u.trust_level",
-           "posts": "s.post_count", "days_visited": "s.days_visited"}  # fmt: skip
+    "active": "u.active",
+    "new": "TRUE",
+    "staff": "(u.admin OR u.moderator)",
+    "suspended": "u.suspended_till > $now",
+    "silenced": "u.silenced_till > $now",
+    "staged": "u.staged",
+    "pending": "NOT u.approved",
+    "suspect": "FALSE",
+}
+_ORDERS = {
+    "created": "u.created_at",
+    "seen": "u.last_seen_at",
+    "username": "u.username_lower",
+    "last_emailed": "u.last_emailed_at",
+    "trust_level": "u.trust_level",
+    "posts": "s.post_count",
+    "days_visited": "s.days_visited",
+}
 _PERIODS = {"all": 1, "yearly": 2, "monthly": 3, "weekly": 4, "daily": 5, "quarterly": 6}
 routes = Routes()
 
@@ -36,7 +47,7 @@ def admin_list(visit: Visit, which: str) -> Any:
     visit.need_staff()
     if which not in _LISTS:
         raise missing()
-    column = _ORDERS.get(visit.query.get("order", ""), None)
+    column = _ORDERS.get(visit.query.get("order", ""))
     rising = "asc" in visit.query
     if column is None:
         column, rising = ("u.created_at" if which == "new" else "u.last_seen_at"), False
@@ -50,16 +61,31 @@ def admin_list(visit: Visit, which: str) -> Any:
         "SELECT u.*, s.time_read, s.days_visited, s.posts_read_count, s.topics_entered,"
         f" s.post_count FROM users AS u JOIN user_stats AS s ON s.user_id = u.id WHERE u.id > 0 AND"
         f" {where} ORDER BY {column} {'ASC' if rising else 'DESC'} NULLS LAST, u.id LIMIT 100"
-        f" OFFSET {skip}", *values,
-    )  # fmt: skip
+        f" OFFSET {skip}",
+        *values,
+    )
     return [_admin_item(visit, row) for row in rows]
 
 
 def _admin_item(visit: Visit, row: Row) -> Row:
     now = visit.now.replace(tzinfo=None)
-    copied = ("active", "admin", "moderator", "last_seen_at", "last_emailed_at", "created_at",
-              "trust_level", "manual_locked_trust_level", "title", "time_read", "staged",
-              "days_visited", "posts_read_count", "topics_entered", "post_count")  # fmt: skip
+    copied = (
+        "active",
+        "admin",
+        "moderator",
+        "last_seen_at",
+        "last_emailed_at",
+        "created_at",
+        "trust_level",
+        "manual_locked_trust_level",
+        "title",
+        "time_read",
+        "staged",
+        "days_visited",
+        "posts_read_count",
+        "topics_entered",
+        "post_count",
+    )
     item = person(row["id"], row["username"], row["name"]) | {name: row[name] for name in copied}
     for name in ("last_seen", "last_emailed", "created"):
         item[f"{name}_age"] = _age(now, row[f"{name}_at"])
@@ -79,15 +105,29 @@ def _age(now: datetime, then: datetime | None) -> float | None:
 @routes.on("GET", "/u/{username}", "/users/{username}")
 def profile(visit: Visit, username: str) -> Any:
     """One account by its present name; an old name is 404."""
-    rows = visit.read("SELECT u.*, s.* FROM users AS u JOIN user_stats AS s ON s.user_id = u.id"
-                      " WHERE username_lower = ?", username.lower())  # fmt: skip
+    rows = visit.read(
+        "SELECT u.*, s.* FROM users AS u JOIN user_stats AS s ON s.user_id = u.id"
+        " WHERE username_lower = ?",
+        username.lower(),
+    )
     if not rows:
         raise missing()
     row = rows[0]
-    groups = visit.read("SELECT g.id, g.name, g.automatic FROM group_users AS m JOIN groups AS g"
-                        " ON g.id = m.group_id WHERE m.user_id = ? ORDER BY g.id", row["id"])  # fmt: skip
-    copied = ("last_posted_at", "last_seen_at", "created_at", "trust_level", "moderator", "admin",
-              "title", "time_read")  # fmt: skip
+    groups = visit.read(
+        "SELECT g.id, g.name, g.automatic FROM group_users AS m JOIN groups AS g"
+        " ON g.id = m.group_id WHERE m.user_id = ? ORDER BY g.id",
+        row["id"],
+    )
+    copied = (
+        "last_posted_at",
+        "last_seen_at",
+        "created_at",
+        "trust_level",
+        "moderator",
+        "admin",
+        "title",
+        "time_read",
+    )
     user = person(row["id"], row["username"], row["name"]) | {name: row[name] for name in copied}
     return {"user": user | {"badge_count": 0, "groups": groups}, "user_badges": []}
 
@@ -102,28 +142,42 @@ def directory(visit: Visit) -> Any:
         raise Refused(400, "param is missing or the value is empty: period", "invalid_parameters")
     if period not in _PERIODS:
         raise forbidden()
-    columns = ("likes_received", "likes_given", "topics_entered", "topic_count", "post_count",
-               "posts_read", "days_visited")  # fmt: skip
+    columns = (
+        "likes_received",
+        "likes_given",
+        "topics_entered",
+        "topic_count",
+        "post_count",
+        "posts_read",
+        "days_visited",
+    )
     order = visit.query.get("order", "likes_received")
     order = order if order in columns else "likes_received"
     page = visit.number("page", 0)
     rows = visit.read(
         "SELECT d.*, u.username, u.name, u.title FROM directory_items AS d JOIN users AS u"
         f" ON u.id = d.user_id WHERE period_type = ? ORDER BY {order}"
-        f" {'ASC' if 'asc' in visit.query else 'DESC'}, d.user_id", _PERIODS[period],
-    )  # fmt: skip
+        f" {'ASC' if 'asc' in visit.query else 'DESC'}, d.user_id",
+        _PERIODS[period],
+    )
     shown = rows[page * 50 : (page + 1) * 50]
     if page == 0:
         shown = [row for row in rows if row["user_id"] == visit.user_id] + shown
     more = f"/directory_items?period={period}&order={order}&page={page + 1}"
     items = [
-        {"id": row["user_id"]} | {name: row[name] for name in columns}
+        {"id": row["user_id"]}
+        | {name: row[name] for name in columns}
         | {"user": person(row["user_id"], row["username"], row["name"]) | {"title": row["title"]}}
         for row in shown
-    ]  # fmt: skip
-    return {"directory_items": items, "meta": {
-        "last_updated_at": visit.now, "total_rows_directory_items": len(rows),
-        "load_more_directory_items": more}}  # fmt: skip
+    ]
+    return {
+        "directory_items": items,
+        "meta": {
+            "last_updated_at": visit.now,
+            "total_rows_directory_items": len(rows),
+            "load_more_directory_items": more,
+        },
+    }
 
 
 @routes.on("GET", "/groups")
@@ -132,13 +186,34 @@ def groups(visit: Visit) -> Any:
     seen = "TRUE" if visit.admin else "visibility_level = 0"
     rows = visit.read(f"FROM groups WHERE id <> 0 AND {seen} ORDER BY name")
     page = visit.number("page", 0)
-    copied = ("id", "automatic", "name", "user_count", "mentionable_level", "messageable_level",
-              "visibility_level", "primary_group", "title", "grant_trust_level", "has_messages",
-              "flair_bg_color", "flair_color", "bio_cooked", "public_admission", "public_exit",
-              "full_name", "default_notification_level", "members_visibility_level")  # fmt: skip
+    copied = (
+        "id",
+        "automatic",
+        "name",
+        "user_count",
+        "mentionable_level",
+        "messageable_level",
+        "visibility_level",
+        "primary_group",
+        "title",
+        "grant_trust_level",
+        "has_messages",
+        "flair_bg_color",
+        "flair_color",
+        "bio_cooked",
+        "public_admission",
+        "public_exit",
+        "full_name",
+        "default_notification_level",
+        "members_visibility_level",
+    )
     shown = [{name: row[name] for name in copied} for row in rows[page * 36 : (page + 1) * 36]]
-    return {"groups": shown, "extras": {"type_filters": ["my", "automatic"]},
-            "total_rows_groups": len(rows), "load_more_groups": f"/groups?page={page + 1}"}  # fmt: skip
+    return {
+        "groups": shown,
+        "extras": {"type_filters": ["my", "automatic"]},
+        "total_rows_groups": len(rows),
+        "load_more_groups": f"/groups?page={page + 1}",
+    }
 
 
 @routes.on("GET", "/groups/{name}/members")
@@ -154,7 +229,7 @@ def members(visit: Visit, name: str) -> Any:
         "SELECT u.*, m.created_at AS added_at, m.owner FROM group_users AS m JOIN users AS u"
         " ON u.id = m.user_id WHERE m.group_id = ? AND u.id > 0 ORDER BY u.username_lower",
         group[0]["id"],
-    )  # fmt: skip
+    )
     people = [
         person(row["id"], row["username"], row["name"])
         | {key: row[key] for key in ("title", "last_posted_at", "last_seen_at", "added_at")}
@@ -165,25 +240,46 @@ def members(visit: Visit, name: str) -> Any:
         {k: v for k, v in one.items() if k != "owner"} for one in people[offset : offset + limit]
     ]
     owners = [{k: v for k, v in one.items() if k != "owner"} for one in people if one["owner"]]
-    return {"members": page, "owners": owners,
-            "meta": {"total": len(people), "limit": limit, "offset": offset}}  # fmt: skip
+    return {
+        "members": page,
+        "owners": owners,
+        "meta": {"total": len(people), "limit": limit, "offset": offset},
+    }
 
 
 @routes.on("GET", "/badges", "/admin/badges")
 def badges(visit: Visit) -> Any:
     """All enabled badges."""
     rows = visit.read("FROM badges WHERE enabled ORDER BY id")
-    return {"badges": [_badge(row) for row in rows], "badge_types": _BADGE_TYPES,
-            "badge_groupings": []}  # fmt: skip
+    return {
+        "badges": [_badge(row) for row in rows],
+        "badge_types": _BADGE_TYPES,
+        "badge_groupings": [],
+    }
 
 
-_BADGE_TYPES = [{"id": 1, "name": "Gold", "sort_order": 9}, {"id": 2, "name": "Silver", "sort_order": 8},
-                {"id": 3, "name": "Bronze", "sort_order": 7}]  # fmt: skip
+_BADGE_TYPES = [
+    {"id": 1, "name": "Gold", "sort_order": 9},
+    {"id": 2, "name": "Silver", "sort_order": 8},
+    {"id": 3, "name": "Bronze", "sort_order": 7},
+]
 
 
 def _badge(row: Row) -> Row:
-    copied = ("id", "name", "description", "grant_count", "allow_title", "multiple_grant", "icon",
-              "listable", "enabled", "badge_grouping_id", "system", "badge_type_id")  # fmt: skip
+    copied = (
+        "id",
+        "name",
+        "description",
+        "grant_count",
+        "allow_title",
+        "multiple_grant",
+        "icon",
+        "listable",
+        "enabled",
+        "badge_grouping_id",
+        "system",
+        "badge_type_id",
+    )
     return {name: row[name] for name in copied} | {"image_url": None}
 
 
@@ -198,13 +294,23 @@ def user_badges(visit: Visit) -> Any:
         "SELECT b.id, b.granted_at, b.created_at, b.post_id, p.post_number, p.topic_id, b.badge_id,"
         " b.user_id, b.granted_by_id, u.username, u.name FROM user_badges AS b"
         " JOIN users AS u ON u.id = b.user_id LEFT JOIN posts AS p ON p.id = b.post_id"
-        " WHERE b.badge_id = ? ORDER BY b.granted_at DESC, b.id DESC", badge_id,
-    )  # fmt: skip
+        " WHERE b.badge_id = ? ORDER BY b.granted_at DESC, b.id DESC",
+        badge_id,
+    )
     page = rows[offset : offset + 96]
-    people = {row["user_id"]: {"id": row["user_id"], "username": row["username"],
-                               "name": row["name"], "avatar_template": avatar(row["username"])}
-              for row in page}  # fmt: skip
+    people = {
+        row["user_id"]: {
+            "id": row["user_id"],
+            "username": row["username"],
+            "name": row["name"],
+            "avatar_template": avatar(row["username"]),
+        }
+        for row in page
+    }
     granted = [{k: v for k, v in row.items() if k not in ("username", "name")} for row in page]
-    return {"badges": [_badge(badge[0])], "badge_types": _BADGE_TYPES, "users": list(people.values()),
-            "user_badge_info": {"user_badges": granted, "grant_count": len(rows),
-                                "username": None}}  # fmt: skip
+    return {
+        "badges": [_badge(badge[0])],
+        "badge_types": _BADGE_TYPES,
+        "users": list(people.values()),
+        "user_badge_info": {"user_badges": granted, "grant_count": len(rows), "username": None},
+    }

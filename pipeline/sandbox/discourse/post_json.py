@@ -56,41 +56,75 @@ def find_posts(
 def _shown(visit: Visit, row: Row, raw: bool, alone: bool) -> Row:
     solved = visit.switches.solved is not None
     shown: Row = {
-        "id": row["id"], "name": row["name"], "username": row["username"],
-        "avatar_template": avatar(row["username"]), "created_at": row["created_at"],
-        "cooked": row["cooked"], "post_number": row["post_number"], "post_type": row["post_type"],
-        "posts_count": row["topic_posts_count"], "updated_at": row["updated_at"],
-        "reply_count": row["reply_count"], "reply_to_post_number": row["reply_to_post_number"],
-        "quote_count": row["quote_count"], "incoming_link_count": row["incoming_link_count"],
-        "reads": row["reads"], "readers_count": max(0, row["reads"] - 1),
-        "score": row["score"] or 0.0, "yours": row["user_id"] == visit.user_id,
-        "topic_id": row["topic_id"], "topic_slug": row["topic_slug"],
-        "display_username": row["name"], "primary_group_name": None, "flair_name": None,
-        "flair_url": None, "flair_bg_color": None, "flair_color": None, "flair_group_id": None,
-        "badges_granted": [], "version": row["version"] if visit.staff else row["public_version"],
-        "can_edit": visit.staff, "can_delete": visit.staff and row["deleted_at"] is None,
-        "can_recover": visit.staff and row["deleted_at"] is not None, "can_see_hidden_post": True,
-        "can_wiki": visit.staff, "read": True, "user_title": row["user_title"],
-        "bookmarked": False, "actions_summary": _actions(visit, row),
-        "moderator": bool(row["moderator"]), "admin": bool(row["admin"]),
-        "staff": bool(row["moderator"] or row["admin"]), "user_id": row["user_id"],
-        "hidden": row["hidden"], "trust_level": row["trust_level"],
-        "deleted_at": row["deleted_at"], "user_deleted": row["user_deleted"],
-        "edit_reason": row["edit_reason"], "can_view_edit_history": True, "wiki": row["wiki"],
-    }  # fmt: skip
+        "id": row["id"],
+        "name": row["name"],
+        "username": row["username"],
+        "avatar_template": avatar(row["username"]),
+        "created_at": row["created_at"],
+        "cooked": row["cooked"],
+        "post_number": row["post_number"],
+        "post_type": row["post_type"],
+        "posts_count": row["topic_posts_count"],
+        "updated_at": row["updated_at"],
+        "reply_count": row["reply_count"],
+        "reply_to_post_number": row["reply_to_post_number"],
+        "quote_count": row["quote_count"],
+        "incoming_link_count": row["incoming_link_count"],
+        "reads": row["reads"],
+        "readers_count": max(0, row["reads"] - 1),
+        "score": row["score"] or 0.0,
+        "yours": row["user_id"] == visit.user_id,
+        "topic_id": row["topic_id"],
+        "topic_slug": row["topic_slug"],
+        "display_username": row["name"],
+        "primary_group_name": None,
+        "flair_name": None,
+        "flair_url": None,
+        "flair_bg_color": None,
+        "flair_color": None,
+        "flair_group_id": None,
+        "badges_granted": [],
+        "version": row["version"] if visit.staff else row["public_version"],
+        "can_edit": visit.staff,
+        "can_delete": visit.staff and row["deleted_at"] is None,
+        "can_recover": visit.staff and row["deleted_at"] is not None,
+        "can_see_hidden_post": True,
+        "can_wiki": visit.staff,
+        "read": True,
+        "user_title": row["user_title"],
+        "bookmarked": False,
+        "actions_summary": _actions(visit, row),
+        "moderator": bool(row["moderator"]),
+        "admin": bool(row["admin"]),
+        "staff": bool(row["moderator"] or row["admin"]),
+        "user_id": row["user_id"],
+        "hidden": row["hidden"],
+        "trust_level": row["trust_level"],
+        "deleted_at": row["deleted_at"],
+        "user_deleted": row["user_deleted"],
+        "edit_reason": row["edit_reason"],
+        "can_view_edit_history": True,
+        "wiki": row["wiki"],
+    }
     shown |= _optional(visit, row)
     if solved:
-        shown |= {"can_accept_answer": False, "can_unaccept_answer": False,
-                  "accepted_answer": row["is_solution"],
-                  "topic_accepted_answer": row["has_solution"]}  # fmt: skip
+        shown |= {
+            "can_accept_answer": False,
+            "can_unaccept_answer": False,
+            "accepted_answer": row["is_solution"],
+            "topic_accepted_answer": row["has_solution"],
+        }
     if raw or alone:
         shown["raw"] = row["raw"]
     if alone:
-        shown |= {"topic_title": row["topic_title"], "topic_html_title": row["fancy_title"],
-                  "category_id": row["category_id"], "excerpt": excerpt(row["cooked"]),
-                  "truncated": False,
-                  "post_url": f"/t/{row['topic_slug']}/{row['topic_id']}/{row['post_number']}",
-                  }  # fmt: skip
+        shown |= {
+            "topic_title": row["topic_title"],
+            "topic_html_title": row["fancy_title"],
+            "category_id": row["category_id"],
+            "excerpt": excerpt(row["cooked"]),
+            "truncated": False,
+            "post_url": f"/t/{row['topic_slug']}/{row['topic_id']}/{row['post_number']}",
+        }
     return shown
 
 
@@ -114,12 +148,18 @@ def _optional(visit: Visit, row: Row) -> Row:
         if not visit.staff and row["user_id"] != visit.user_id:
             more |= {"cooked": _HIDDEN, "cooked_hidden": True}
     if visit.staff:
-        more |= {"reviewable_id": row["reviewable_id"] or 0, "reviewable_score_count": 0,
-                 "reviewable_score_pending_count": 0}  # fmt: skip
+        more |= {
+            "reviewable_id": row["reviewable_id"] or 0,
+            "reviewable_score_count": 0,
+            "reviewable_score_pending_count": 0,
+        }
     if visit.switches.reactions:
         likes = [{"id": "heart", "type": "emoji", "count": row["like_count"]}]
-        more |= {"reactions": likes if row["like_count"] else [], "current_user_reaction": None,
-                 "reaction_users_count": row["like_count"]}  # fmt: skip
+        more |= {
+            "reactions": likes if row["like_count"] else [],
+            "current_user_reaction": None,
+            "reaction_users_count": row["like_count"],
+        }
     return more
 
 

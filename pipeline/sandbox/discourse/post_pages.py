@@ -68,9 +68,11 @@ def show_by_number(visit: Visit, topic: int, number: int) -> Any:
 def _one(visit: Visit, where: str, *values: int) -> Row:
     deleted = "TRUE" if visit.staff else "p.deleted_at IS NULL"
     found = find_posts(
-        visit, f"{where} AND {deleted} AND {sight.topics(visit)} AND {sight.whispers(visit)}",
-        *values, alone=True,
-    )  # fmt: skip
+        visit,
+        f"{where} AND {deleted} AND {sight.topics(visit)} AND {sight.whispers(visit)}",
+        *values,
+        alone=True,
+    )
     if not found:
         raise missing()
     return found[0]
@@ -81,10 +83,14 @@ def replies(visit: Visit, post: int) -> Any:
     """Up to 20 direct replies to a post, after the post number `after`."""
     _one(visit, "p.id = ?", post)
     return find_posts(
-        visit, f"p.id IN (SELECT reply_post_id FROM post_replies WHERE post_id = ?)"
+        visit,
+        f"p.id IN (SELECT reply_post_id FROM post_replies WHERE post_id = ?)"
         f" AND p.post_number > ? AND p.deleted_at IS NULL AND {sight.whispers(visit)}"
-        " ORDER BY p.post_number LIMIT 20", post, visit.number("after", 0), raw=True,
-    )  # fmt: skip
+        " ORDER BY p.post_number LIMIT 20",
+        post,
+        visit.number("after", 0),
+        raw=True,
+    )
 
 
 @routes.on("GET", "/post_action_users")
@@ -99,8 +105,10 @@ def action_users(visit: Visit) -> Any:
         raise forbidden()
     rows = visit.read(
         "SELECT u.* FROM post_actions AS a JOIN users AS u ON u.id = a.user_id WHERE a.post_id = ?"
-        " AND a.post_action_type_id = ? AND a.deleted_at IS NULL ORDER BY a.id", post, kind,
-    )  # fmt: skip
+        " AND a.post_action_type_id = ? AND a.deleted_at IS NULL ORDER BY a.id",
+        post,
+        kind,
+    )
     users = [
         person(row["id"], row["username"], row["name"]) | {"username_lower": row["username_lower"]}
         for row in rows[page * size : (page + 1) * size]
@@ -122,20 +130,28 @@ def revision(visit: Visit, post: int, number: str) -> Any:
     editor = visit.read("SELECT username, name FROM users WHERE id = ?", row["user_id"])
     changes = _modifications(row["modifications"])
     return {
-        "created_at": row["created_at"], "post_id": post, "previous_hidden": False,
-        "current_hidden": row["hidden"], "first_revision": numbers[0],
-        "previous_revision": numbers[at - 1] if at else None, "current_revision": row["number"],
+        "created_at": row["created_at"],
+        "post_id": post,
+        "previous_hidden": False,
+        "current_hidden": row["hidden"],
+        "first_revision": numbers[0],
+        "previous_revision": numbers[at - 1] if at else None,
+        "current_revision": row["number"],
         "next_revision": numbers[at + 1] if at + 1 < len(numbers) else None,
-        "last_revision": numbers[-1], "current_version": row["number"],
+        "last_revision": numbers[-1],
+        "current_version": row["number"],
         "version_count": shown["version"],
         "username": editor[0]["username"] if editor else None,
         "display_username": editor[0]["name"] if editor else None,
         "avatar_template": avatar(editor[0]["username"] if editor else None),
-        "edit_reason": shown["edit_reason"], "body_changes": _diff(changes.get("cooked")),
-        "title_changes": _diff(changes.get("title")), "user_changes": None,
-        "category_id_changes": _pair(changes.get("category_id")), "wiki": shown["wiki"],
+        "edit_reason": shown["edit_reason"],
+        "body_changes": _diff(changes.get("cooked")),
+        "title_changes": _diff(changes.get("title")),
+        "user_changes": None,
+        "category_id_changes": _pair(changes.get("category_id")),
+        "wiki": shown["wiki"],
         "can_edit": visit.staff,
-    }  # fmt: skip
+    }
 
 
 def _modifications(yaml: str) -> dict[str, list[Any]]:
@@ -162,15 +178,22 @@ def raw(visit: Visit, topic: int, number: int | None = None) -> Answer:
     """Markdown of a topic, 100 posts a page, or of one post."""
     where = f"p.topic_id = ? AND p.deleted_at IS NULL AND {sight.topics(visit)}"
     if number is not None:
-        return Answer(_one(visit, "p.topic_id = ? AND p.post_number = ?", topic, number)["raw"],
-                      kind="text/plain; charset=utf-8")  # fmt: skip
+        return Answer(
+            _one(visit, "p.topic_id = ? AND p.post_number = ?", topic, number)["raw"],
+            kind="text/plain; charset=utf-8",
+        )
     skip = (visit.number("page", 1, low=1) - 1) * 100
     posts = find_posts(
-        visit, f"{where} AND {sight.whispers(visit)} ORDER BY p.sort_order LIMIT 100 OFFSET {skip}",
-        topic, raw=True,
-    )  # fmt: skip
+        visit,
+        f"{where} AND {sight.whispers(visit)} ORDER BY p.sort_order LIMIT 100 OFFSET {skip}",
+        topic,
+        raw=True,
+    )
     if not posts:
         raise missing()
-    pieces = [f"{p['username']} | {p['created_at']:%Y-%m-%d %H:%M:%S} UTC | #{p['post_number']}"
-              f"\n\n{p['raw']}\n\n" for p in posts]  # fmt: skip
+    pieces = [
+        f"{p['username']} | {p['created_at']:%Y-%m-%d %H:%M:%S} UTC | #{p['post_number']}"
+        f"\n\n{p['raw']}\n\n"
+        for p in posts
+    ]
     return Answer("-------------------------\n\n".join(pieces), kind="text/plain; charset=utf-8")

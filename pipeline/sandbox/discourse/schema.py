@@ -1,8 +1,8 @@
 """Discourse's tables, by their own names and column types, in the `public` schema.
 
 Columns that no community analysis could want (mail gateways, uploads, fonts) are left out. What
-Discourse derives from other tables (user_stats, directory_items, post_replies) is a view here and so
-always true. Source: model annotations of Discourse 3.1 and later migrations.
+Discourse derives from other tables (user_stats, directory_items, post_replies) is a view here and
+so always true. Source: model annotations of Discourse 3.1 and later migrations.
 """
 
 from __future__ import annotations

@@ -9,9 +9,11 @@ def categories(visit: Visit, column: str) -> str:
     """Condition: the category is readable. Admins read all; a null category is a PM's."""
     if visit.admin:
         return "TRUE"
-    groups = "SELECT 0" if visit.user_id is None else (
-        f"SELECT 0 UNION SELECT group_id FROM group_users WHERE user_id = {visit.user_id}"
-    )  # fmt: skip
+    groups = (
+        "SELECT 0"
+        if visit.user_id is None
+        else (f"SELECT 0 UNION SELECT group_id FROM group_users WHERE user_id = {visit.user_id}")
+    )
     return (
         f"({column} IS NULL OR {column} IN (SELECT id FROM categories WHERE NOT read_restricted)"
         f" OR {column} IN (SELECT category_id FROM category_groups WHERE group_id IN ({groups})))"
@@ -44,9 +46,11 @@ def topics(visit: Visit, table: str = "t") -> str:
 def listed_topics(visit: Visit, table: str = "t") -> str:
     """Condition: the topic stands in public lists. Unlisted ones do so for staff only."""
     unlisted = "TRUE" if visit.staff else f"{table}.visible"
-    definitions = "TRUE" if visit.switches.category_definitions_listed else (
-        f"{table}.id NOT IN (SELECT topic_id FROM categories WHERE topic_id IS NOT NULL)"
-    )  # fmt: skip
+    definitions = (
+        "TRUE"
+        if visit.switches.category_definitions_listed
+        else (f"{table}.id NOT IN (SELECT topic_id FROM categories WHERE topic_id IS NOT NULL)")
+    )
     return (
         f"{table}.archetype <> 'private_message' AND {unlisted} AND {definitions}"
         f" AND {categories(visit, table + '.category_id')}"

@@ -17,8 +17,16 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from pipeline.sandbox.clock import Clock
-from pipeline.sandbox.discourse import explorer, lists, people_pages, post_pages, review_pages
-from pipeline.sandbox.discourse import site_pages, topic_pages, writing_pages
+from pipeline.sandbox.discourse import (
+    explorer,
+    lists,
+    people_pages,
+    post_pages,
+    review_pages,
+    site_pages,
+    topic_pages,
+    writing_pages,
+)
 from pipeline.sandbox.discourse.forum import Forum
 from pipeline.sandbox.discourse.limits import Gate
 from pipeline.sandbox.discourse.tables import Row
@@ -68,15 +76,28 @@ class Site:
         self.forum = forum
         self.switches = forum.switches
         self.clock = clock or Clock()
-        self.keys = dict(keys) if keys is not None else {
-            ADMIN_KEY: Key(ADMIN_KEY), READ_KEY: Key(READ_KEY, scopes=("read",)),
-        }  # fmt: skip
+        self.keys = (
+            dict(keys)
+            if keys is not None
+            else {
+                ADMIN_KEY: Key(ADMIN_KEY),
+                READ_KEY: Key(READ_KEY, scopes=("read",)),
+            }
+        )
         self.log: list[Seen] = []
         self._gate = Gate(lambda: self.switches.limits, seconds)
         self._lock = threading.Lock()
         self._routes = Routes()
-        for part in (explorer, writing_pages, topic_pages, post_pages, lists, people_pages,
-                     review_pages, site_pages):  # fmt: skip
+        for part in (
+            explorer,
+            writing_pages,
+            topic_pages,
+            post_pages,
+            lists,
+            people_pages,
+            review_pages,
+            site_pages,
+        ):
             self._routes.extend(part.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,16 +107,24 @@ class Site:
         request = Request(scope, receive)
         body = await request.body()
         answer, username = await run_in_threadpool(self._answer, request, body)
-        content = answer.body if isinstance(answer.body, bytes) else (
-            dump(answer.body) if "json" in answer.kind else str(answer.body).encode()
-        )  # fmt: skip
+        content = (
+            answer.body
+            if isinstance(answer.body, bytes)
+            else (dump(answer.body) if "json" in answer.kind else str(answer.body).encode())
+        )
         headers = {"Content-Type": answer.kind, "Vary": "Accept-Encoding", **answer.headers}
         if len(content) >= _GZIP_FROM and "gzip" in request.headers.get("accept-encoding", ""):
             content = gzip.compress(content, 1, mtime=0)
             headers["Content-Encoding"] = "gzip"
         headers["Content-Length"] = str(len(content))
-        seen = Seen(request.method, request.url.path, request.url.query, answer.status,
-                    len(content), username)  # fmt: skip
+        seen = Seen(
+            request.method,
+            request.url.path,
+            request.url.query,
+            answer.status,
+            len(content),
+            username,
+        )
         with self._lock:
             self.log.append(seen)
         raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
@@ -138,9 +167,10 @@ class Site:
         if key is None or not (name or user_id):
             raise bad
         found = self.forum.read(
-            "FROM users WHERE username_lower = ? OR (? IS NOT NULL AND id = try_cast(? AS INTEGER))",
-            (name or "").lower(), user_id, user_id,
-        )  # fmt: skip
+            "FROM users WHERE username_lower = ? OR id = try_cast(? AS INTEGER)",
+            (name or "").lower(),
+            user_id,
+        )
         if not found or not self._may(key, found[0], request):
             raise bad
         self._gate.let_key_in(ip)
@@ -177,11 +207,17 @@ class Site:
 
     def _visit(self, request: Request, bare: str, body: bytes, user: Row | None) -> Visit:
         return Visit(
-            forum=self.forum, switches=self.switches, now=self.clock.now(), method=request.method,
-            path=bare, query=request.query_params, headers=request.headers,
-            sent=_sent(request.headers.get("content-type", ""), body), user=user,
+            forum=self.forum,
+            switches=self.switches,
+            now=self.clock.now(),
+            method=request.method,
+            path=bare,
+            query=request.query_params,
+            headers=request.headers,
+            sent=_sent(request.headers.get("content-type", ""), body),
+            user=user,
             prints=lambda most: self._gate.let_print(user["id"] if user else 0, most),
-        )  # fmt: skip
+        )
 
 
 def _call(endpoint: Endpoint, visit: Visit, place: dict[str, Any]) -> Answer:

@@ -28,35 +28,60 @@ def about(visit: Visit) -> Any:
                 AND deleted_at IS NULL) AS likes_count
         """
     )
-    singular = {"topic_count": counts["topics_count"], "post_count": counts["posts_count"],
-                "user_count": counts["users_count"], "like_count": counts["likes_count"]}  # fmt: skip
-    staff = visit.read("SELECT id, username, name, admin FROM users WHERE id > 0 AND"
-                       " (admin OR moderator) ORDER BY id")  # fmt: skip
-    return {"about": {
-        "title": visit.switches.title, "version": visit.switches.version, "locale": "en",
-        "description": "", "https": False, "stats": counts | singular,
-        "moderators": [person(u["id"], u["username"], u["name"]) for u in staff if not u["admin"]],
-        "admins": [person(u["id"], u["username"], u["name"]) for u in staff if u["admin"]],
-    }}  # fmt: skip
+    singular = {
+        "topic_count": counts["topics_count"],
+        "post_count": counts["posts_count"],
+        "user_count": counts["users_count"],
+        "like_count": counts["likes_count"],
+    }
+    staff = visit.read(
+        "SELECT id, username, name, admin FROM users WHERE id > 0 AND"
+        " (admin OR moderator) ORDER BY id"
+    )
+    return {
+        "about": {
+            "title": visit.switches.title,
+            "version": visit.switches.version,
+            "locale": "en",
+            "description": "",
+            "https": False,
+            "stats": counts | singular,
+            "moderators": [
+                person(u["id"], u["username"], u["name"]) for u in staff if not u["admin"]
+            ],
+            "admins": [person(u["id"], u["username"], u["name"]) for u in staff if u["admin"]],
+        }
+    }
 
 
 @routes.on("GET", "/site")
 def site(visit: Visit) -> Any:
     """What a client needs to know of the site, its flat list of categories too."""
     groups = visit.read("SELECT id, name FROM groups ORDER BY id")
-    kinds = [(2, "like", False), (3, "off_topic", True), (4, "inappropriate", True),
-             (6, "notify_user", True), (7, "notify_moderators", True), (8, "spam", True),
-             (10, "illegal", True)]  # fmt: skip
+    kinds = [
+        (2, "like", False),
+        (3, "off_topic", True),
+        (4, "inappropriate", True),
+        (6, "notify_user", True),
+        (7, "notify_moderators", True),
+        (8, "spam", True),
+        (10, "illegal", True),
+    ]
     return {
-        "default_archetype": "regular", "notification_types": {"mentioned": 1, "replied": 2},
+        "default_archetype": "regular",
+        "notification_types": {"mentioned": 1, "replied": 2},
         "post_types": {"regular": 1, "moderator_action": 2, "small_action": 3, "whisper": 4},
-        "post_action_types": [{"id": kind, "name_key": name, "name": name.replace("_", " ").title(),
-                               "is_flag": flag} for kind, name, flag in kinds],
+        "post_action_types": [
+            {"id": kind, "name_key": name, "name": name.replace("_", " ").title(), "is_flag": flag}
+            for kind, name, flag in kinds
+        ],
         "trust_levels": {"newuser": 0, "basic": 1, "member": 2, "regular": 3, "leader": 4},
-        "groups": groups, "categories": [_category(visit, row) for row in _categories(visit)],
-        "archetypes": [{"id": "regular", "name": "Regular Topic"}], "user_fields": [],
+        "groups": groups,
+        "categories": [_category(visit, row) for row in _categories(visit)],
+        "archetypes": [{"id": "regular", "name": "Regular Topic"}],
+        "user_fields": [],
         "top_tags": [row["name"] for row in _tags(visit)],
-    }  # fmt: skip
+    }
 
 
 @routes.on("GET", "/site/basic-info")
@@ -76,8 +101,13 @@ def categories(visit: Visit) -> Any:
         top["subcategory_ids"] = [row["id"] for row in children]
         if nested:
             top["subcategory_list"] = children
-    return {"category_list": {"can_create_category": visit.admin, "can_create_topic": True,
-                              "categories": tops}}  # fmt: skip
+    return {
+        "category_list": {
+            "can_create_category": visit.admin,
+            "can_create_topic": True,
+            "categories": tops,
+        }
+    }
 
 
 @routes.on("GET", "/c/{category:int}/show")
@@ -86,9 +116,12 @@ def category(visit: Visit, category: int) -> Any:
     found = [row for row in _categories(visit) if row["id"] == category]
     if not found:
         raise missing()
-    rights = visit.read("SELECT g.name AS group_name, c.permission_type, c.group_id FROM"
-                        " category_groups AS c JOIN groups AS g ON g.id = c.group_id"
-                        " WHERE c.category_id = ?", category)  # fmt: skip
+    rights = visit.read(
+        "SELECT g.name AS group_name, c.permission_type, c.group_id FROM"
+        " category_groups AS c JOIN groups AS g ON g.id = c.group_id"
+        " WHERE c.category_id = ?",
+        category,
+    )
     return {"category": _category(visit, found[0]) | {"group_permissions": rights}}
 
 
@@ -97,13 +130,27 @@ def _categories(visit: Visit) -> list[Row]:
 
 
 def _category(visit: Visit, row: Row) -> Row:
-    copied = ("id", "name", "color", "text_color", "slug", "topic_count", "post_count", "position",
-              "read_restricted", "parent_category_id")  # fmt: skip
+    copied = (
+        "id",
+        "name",
+        "color",
+        "text_color",
+        "slug",
+        "topic_count",
+        "post_count",
+        "position",
+        "read_restricted",
+        "parent_category_id",
+    )
     return {name: row[name] for name in copied} | {
-        "description": row["description"], "description_text": row["description"],
-        "topic_url": None, "permission": 1 if visit.user else None, "notification_level": 1,
-        "has_children": False, "subcategory_ids": [],
-    }  # fmt: skip
+        "description": row["description"],
+        "description_text": row["description"],
+        "topic_url": None,
+        "permission": 1 if visit.user else None,
+        "notification_level": 1,
+        "has_children": False,
+        "subcategory_ids": [],
+    }
 
 
 def _tags(visit: Visit) -> list[Row]:
@@ -119,11 +166,17 @@ def _tags(visit: Visit) -> list[Row]:
 def tags(visit: Visit) -> Any:
     """All tags with their counts; ids were names before 2026."""
     shown = [
-        {"id": row["id"] if visit.switches.tag_ids else row["name"], "text": row["name"],
-         "name": row["name"], "description": None, "count": row["count"], "pm_only": False,
-         "target_tag": None}
+        {
+            "id": row["id"] if visit.switches.tag_ids else row["name"],
+            "text": row["name"],
+            "name": row["name"],
+            "description": None,
+            "count": row["count"],
+            "pm_only": False,
+            "target_tag": None,
+        }
         for row in _tags(visit)
-    ]  # fmt: skip
+    ]
     return {"tags": shown, "extras": {"categories": []}}
 
 
@@ -132,9 +185,10 @@ def chat_channels(visit: Visit) -> Any:
     """Public channels of the chat plugin, 25 a page unless `limit` says more, at most 50."""
     _need_chat(visit)
     limit = visit.number("limit", 25, low=1, high=50)
+    readable = sight.categories(visit, "chatable_id")
     rows = visit.read(
         "SELECT id, name AS title, slug, chatable_id, chatable_type, description, messages_count,"
-        f" status FROM chat_channels WHERE deleted_at IS NULL AND {sight.categories(visit, 'chatable_id')}"
+        f" status FROM chat_channels WHERE deleted_at IS NULL AND {readable}"
         f" ORDER BY id LIMIT {limit} OFFSET {visit.number('offset', 0)}"
     )
     return {"channels": rows, "meta": {"load_more_url": None}}
@@ -149,21 +203,31 @@ def chat_messages(visit: Visit, channel: int) -> Any:
     future = visit.query.get("direction") == "future"
     side = f"m.id > {target}" if future else (f"m.id < {target}" if target else "TRUE")
     rows = visit.read(
-        "SELECT m.id, m.message, m.cooked, m.created_at, m.deleted_at, m.deleted_by_id, m.thread_id,"
-        " m.user_id, u.username, u.name FROM chat_messages AS m LEFT JOIN users AS u"
+        "SELECT m.id, m.message, m.cooked, m.created_at, m.deleted_at, m.deleted_by_id,"
+        " m.thread_id, m.user_id, u.username, u.name FROM chat_messages AS m LEFT JOIN users AS u"
         f" ON u.id = m.user_id WHERE m.chat_channel_id = ? AND m.thread_id IS NULL AND {side}"
         f" AND {'TRUE' if visit.staff else 'm.deleted_at IS NULL'}"
-        f" ORDER BY m.id {'ASC' if future else 'DESC'} LIMIT {size + 1}", channel,
-    )  # fmt: skip
+        f" ORDER BY m.id {'ASC' if future else 'DESC'} LIMIT {size + 1}",
+        channel,
+    )
     more, page = len(rows) > size, sorted(rows[:size], key=lambda row: row["id"])
     shown = [
         {k: v for k, v in row.items() if k not in ("user_id", "username", "name")}
-        | {"excerpt": excerpt(row["cooked"]), "chat_channel_id": channel,
-           "user": person(row["user_id"], row["username"], row["name"])}
+        | {
+            "excerpt": excerpt(row["cooked"]),
+            "chat_channel_id": channel,
+            "user": person(row["user_id"], row["username"], row["name"]),
+        }
         for row in page
-    ]  # fmt: skip
-    return {"messages": shown, "meta": {"target_message_id": target or None,
-            "can_load_more_past": more and not future, "can_load_more_future": more and future}}  # fmt: skip
+    ]
+    return {
+        "messages": shown,
+        "meta": {
+            "target_message_id": target or None,
+            "can_load_more_past": more and not future,
+            "can_load_more_future": more and future,
+        },
+    }
 
 
 def _need_chat(visit: Visit) -> None:

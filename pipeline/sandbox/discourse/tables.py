@@ -37,6 +37,11 @@ def utc(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(tzinfo=None)
 
 
+def made(at: datetime) -> dict[str, datetime]:
+    """The time stamps of a row made at this moment."""
+    return {"created_at": utc(at), "updated_at": utc(at)}
+
+
 class Tables:
     """Discourse's tables. Rows are dicts by id; `read` and `write` speak SQL."""
 

@@ -14,7 +14,7 @@ def tags_of(visit: Visit, topic_ids: list[int]) -> dict[int, list[Any]]:
         "SELECT tt.topic_id, g.id, g.name, g.slug FROM topic_tags AS tt JOIN tags AS g"
         " ON g.id = tt.tag_id WHERE tt.topic_id IN (SELECT unnest(?::INTEGER[])) ORDER BY g.name",
         topic_ids,
-    )  # fmt: skip
+    )
     tags: dict[int, list[Any]] = {}
     for row in rows:
         whole = {"id": row["id"], "name": row["name"], "slug": row["slug"]}
@@ -31,5 +31,6 @@ def accepted(visit: Visit, topic_id: int) -> list[Row]:
         " a.username AS accepter, a.name AS accepter_name FROM main.solutions AS s"
         " JOIN posts AS p ON p.id = s.post_id LEFT JOIN users AS u ON u.id = p.user_id"
         " LEFT JOIN users AS a ON a.id = s.accepter_user_id WHERE s.topic_id = ?"
-        " AND p.deleted_at IS NULL ORDER BY p.post_number", topic_id,
-    )  # fmt: skip
+        " AND p.deleted_at IS NULL ORDER BY p.post_number",
+        topic_id,
+    )

@@ -31,13 +31,25 @@ def posts(visit: Visit, topic: int) -> Any:
     raw = visit.flag("include_raw")
     ids = [int(text) for text in visit.query.getlist("post_ids[]") if text.lstrip("-").isdigit()]
     if ids:
-        shown = find_posts(visit, f"p.topic_id = ? AND p.id IN (SELECT unnest(?::INTEGER[]))"
-                           f" AND {_visible(visit)} ORDER BY p.sort_order", topic, ids, raw=raw)  # fmt: skip
+        shown = find_posts(
+            visit,
+            f"p.topic_id = ? AND p.id IN (SELECT unnest(?::INTEGER[]))"
+            f" AND {_visible(visit)} ORDER BY p.sort_order",
+            topic,
+            ids,
+            raw=raw,
+        )
         return {"post_stream": {"posts": shown}, "id": topic}
     number, rising = visit.number("post_number", 0), visit.query.get("asc") == "true"
     side, order = (">", "") if rising else ("<", " DESC")
-    shown = find_posts(visit, f"p.topic_id = ? AND p.post_number {side} ? AND {_visible(visit)}"
-                       f" ORDER BY p.sort_order{order} LIMIT {_CHUNK}", topic, number, raw=raw)  # fmt: skip
+    shown = find_posts(
+        visit,
+        f"p.topic_id = ? AND p.post_number {side} ? AND {_visible(visit)}"
+        f" ORDER BY p.sort_order{order} LIMIT {_CHUNK}",
+        topic,
+        number,
+        raw=raw,
+    )
     shown.sort(key=lambda post: post["post_number"])
     return {"post_stream": {"posts": shown}, "id": topic}
 
@@ -46,9 +58,12 @@ def posts(visit: Visit, topic: int) -> Any:
 def post_ids(visit: Visit, topic: int) -> Any:
     """Ids of the visible posts after a post number."""
     _open(visit, topic)
-    rows = visit.read(f"SELECT p.id FROM posts AS p WHERE p.topic_id = ? AND p.post_number > ?"
-                      f" AND {_visible(visit)} ORDER BY p.sort_order",
-                      topic, visit.number("post_number", 0))  # fmt: skip
+    rows = visit.read(
+        f"SELECT p.id FROM posts AS p WHERE p.topic_id = ? AND p.post_number > ?"
+        f" AND {_visible(visit)} ORDER BY p.sort_order",
+        topic,
+        visit.number("post_number", 0),
+    )
     return {"post_ids": [row["id"] for row in rows]}
 
 
@@ -69,8 +84,9 @@ def show(visit: Visit, slug: str | None, topic: int, number: int | None = None) 
     chunk = _printed(visit) if visit.flag("print") else _CHUNK
     stream = visit.read(
         f"SELECT p.id, p.post_number, p.created_at FROM posts AS p WHERE p.topic_id = ?"
-        f" AND {_visible(visit)} ORDER BY p.sort_order", topic,
-    )  # fmt: skip
+        f" AND {_visible(visit)} ORDER BY p.sort_order",
+        topic,
+    )
     page = visit.number("page", 1, low=1)
     pages = max(1, -(-len(stream) // chunk))
     if page > pages:
@@ -82,16 +98,22 @@ def show(visit: Visit, slug: str | None, topic: int, number: int | None = None) 
     near = number or visit.number("post_number", 0)
     window = _around(stream, near) if near else stream[(page - 1) * chunk : page * chunk]
     shown = find_posts(
-        visit, "p.id IN (SELECT unnest(?::INTEGER[])) ORDER BY p.sort_order",
-        [post["id"] for post in window], raw=visit.flag("include_raw"),
-    )  # fmt: skip
-    return _whole(visit, row, stream, shown, chunk, page == pages)
+        visit,
+        "p.id IN (SELECT unnest(?::INTEGER[])) ORDER BY p.sort_order",
+        [post["id"] for post in window],
+        raw=visit.flag("include_raw"),
+    )
+    whole = _whole(visit, row, stream, shown)
+    if page == pages:
+        whole["suggested_topics"] = []
+    return whole | {"chunk_size": chunk}
 
 
 def _open(visit: Visit, topic: int) -> Row:
     """The topic's row; 404, or with `detailed_404` 403 and 410, where it may not be read."""
-    rows = visit.read(f"SELECT t.*, {sight.topics(visit)} AS readable FROM topics AS t WHERE id = ?",
-                      topic)  # fmt: skip
+    rows = visit.read(
+        f"SELECT t.*, {sight.topics(visit)} AS readable FROM topics AS t WHERE id = ?", topic
+    )
     if not rows:
         raise missing()
     if not rows[0]["readable"]:
@@ -131,9 +153,7 @@ def _moved(address: str) -> Answer:
     return Answer("", 301, {"Location": address}, "text/html; charset=utf-8")
 
 
-def _whole(
-    visit: Visit, row: Row, stream: list[Row], shown: list[Row], chunk: int, last_page: bool
-) -> Row:
+def _whole(visit: Visit, row: Row, stream: list[Row], shown: list[Row]) -> Row:
     mega = len(stream) >= visit.switches.mega_topic_posts
     post_stream: Row = {"posts": shown}
     whole: Row = {"post_stream": post_stream}
@@ -144,9 +164,7 @@ def _whole(
         whole["timeline_lookup"] = _timeline(visit, stream)
     if gaps := _gaps(visit, row, stream):
         post_stream["gaps"] = gaps
-    if last_page:
-        whole["suggested_topics"] = []
-    whole |= _fields(visit, row, stream, chunk)
+    whole |= _fields(visit, row)
     whole["details"] = _details(visit, row)
     if visit.switches.solved is not None:
         whole |= _solution(visit, row)
@@ -155,29 +173,71 @@ def _whole(
     return whole
 
 
-def _fields(visit: Visit, row: Row, stream: list[Row], chunk: int) -> Row:
-    hidden = visit.staff and not visit.flag("show_deleted") and bool(visit.read(
-        "SELECT 1 FROM posts WHERE topic_id = ? AND deleted_at IS NOT NULL LIMIT 1", row["id"]))  # fmt: skip
+def _fields(visit: Visit, row: Row) -> Row:
+    hidden = (
+        visit.staff
+        and not visit.flag("show_deleted")
+        and bool(
+            visit.read(
+                "SELECT 1 FROM posts WHERE topic_id = ? AND deleted_at IS NOT NULL LIMIT 1",
+                row["id"],
+            )
+        )
+    )
     deleter = visit.read("SELECT id, username, name FROM users WHERE id = ?", row["deleted_by_id"])
     highest = "highest_staff_post_number" if visit.staff else "highest_post_number"
-    copied = ("id", "title", "fancy_title", "posts_count", "created_at", "views", "reply_count",
-              "like_count", "last_posted_at", "visible", "closed", "archived", "has_summary",
-              "archetype", "slug", "category_id", "word_count", "deleted_at", "user_id",
-              "featured_link", "pinned_globally", "pinned_at", "pinned_until")  # fmt: skip
+    copied = (
+        "id",
+        "title",
+        "fancy_title",
+        "posts_count",
+        "created_at",
+        "views",
+        "reply_count",
+        "like_count",
+        "last_posted_at",
+        "visible",
+        "closed",
+        "archived",
+        "has_summary",
+        "archetype",
+        "slug",
+        "category_id",
+        "word_count",
+        "deleted_at",
+        "user_id",
+        "featured_link",
+        "pinned_globally",
+        "pinned_at",
+        "pinned_until",
+    )
     return {name: row[name] for name in copied} | {
-        "tags": tags_of(visit, [row["id"]]).get(row["id"], []), "tags_descriptions": {},
-        "image_url": None, "slow_mode_seconds": row["slow_mode_seconds"], "draft": None,
-        "draft_key": f"topic_{row['id']}", "draft_sequence": 0, "unpinned": None,
-        "pinned": row["pinned_at"] is not None, "current_post_number": 1,
+        "tags": tags_of(visit, [row["id"]]).get(row["id"], []),
+        "tags_descriptions": {},
+        "image_url": None,
+        "slow_mode_seconds": row["slow_mode_seconds"],
+        "draft": None,
+        "draft_key": f"topic_{row['id']}",
+        "draft_sequence": 0,
+        "unpinned": None,
+        "pinned": row["pinned_at"] is not None,
+        "current_post_number": 1,
         "highest_post_number": row[highest],
         "deleted_by": person(**_named(deleter[0])) if deleter else None,
         "has_deleted": hidden,
-        "actions_summary": [{"id": kind, "count": 0, "hidden": False, "can_act": visit.user is not None}
-                            for kind in (4, 8, 10, 7)],
-        "chunk_size": chunk, "bookmarked": False, "bookmarks": [], "topic_timer": None,
-        "message_bus_last_id": 0, "participant_count": row["participant_count"],
-        "show_read_indicator": False, "thumbnails": None, "slow_mode_enabled_until": None,
-    }  # fmt: skip
+        "actions_summary": [
+            {"id": kind, "count": 0, "hidden": False, "can_act": visit.user is not None}
+            for kind in (4, 8, 10, 7)
+        ],
+        "bookmarked": False,
+        "bookmarks": [],
+        "topic_timer": None,
+        "message_bus_last_id": 0,
+        "participant_count": row["participant_count"],
+        "show_read_indicator": False,
+        "thumbnails": None,
+        "slow_mode_enabled_until": None,
+    }
 
 
 def _named(row: Row) -> Row:
@@ -215,18 +275,32 @@ def _gaps(visit: Visit, row: Row, stream: list[Row]) -> Row:
 def _details(visit: Visit, row: Row) -> Row:
     people = visit.read(
         "SELECT u.id, u.username, u.name, count(*) AS post_count FROM posts AS p JOIN users AS u"
-        f" ON u.id = p.user_id WHERE p.topic_id = ? AND p.deleted_at IS NULL AND {sight.whispers(visit)}"
-        " GROUP BY ALL ORDER BY post_count DESC, u.id LIMIT 24", row["id"],
-    )  # fmt: skip
-    known = {one["id"]: one for one in visit.read(
-        "SELECT id, username, name FROM users WHERE id IN (?, ?)", row["user_id"],
-        row["last_post_user_id"])}  # fmt: skip
-    links = visit.read("SELECT url, title, internal, false AS attachment, reflection, clicks, user_id,"
-                       " domain, domain AS root_domain FROM topic_links WHERE topic_id = ? ORDER BY id"
-                       " LIMIT 50", row["id"])  # fmt: skip
-    details: Row = {"can_edit": visit.staff, "notification_level": 1,
-                    "participants": [person(**_named(one)) | {"post_count": one["post_count"]}
-                                     for one in people]}  # fmt: skip
+        f" ON u.id = p.user_id WHERE p.topic_id = ? AND p.deleted_at IS NULL"
+        f" AND {sight.whispers(visit)}"
+        " GROUP BY ALL ORDER BY post_count DESC, u.id LIMIT 24",
+        row["id"],
+    )
+    known = {
+        one["id"]: one
+        for one in visit.read(
+            "SELECT id, username, name FROM users WHERE id IN (?, ?)",
+            row["user_id"],
+            row["last_post_user_id"],
+        )
+    }
+    links = visit.read(
+        "SELECT url, title, internal, false AS attachment, reflection, clicks, user_id,"
+        " domain, domain AS root_domain FROM topic_links WHERE topic_id = ? ORDER BY id"
+        " LIMIT 50",
+        row["id"],
+    )
+    details: Row = {
+        "can_edit": visit.staff,
+        "notification_level": 1,
+        "participants": [
+            person(**_named(one)) | {"post_count": one["post_count"]} for one in people
+        ],
+    }
     for name, user_id in (
         ("created_by", row["user_id"]),
         ("last_poster", row["last_post_user_id"]),
@@ -235,10 +309,16 @@ def _details(visit: Visit, row: Row) -> Row:
     if links:
         details["links"] = links
     if row["archetype"] == "private_message":
-        allowed = visit.read("SELECT u.id, u.username, u.name FROM topic_allowed_users AS a JOIN users"
-                             " AS u ON u.id = a.user_id WHERE a.topic_id = ?", row["id"])  # fmt: skip
-        groups = visit.read("SELECT g.id, g.name FROM topic_allowed_groups AS a JOIN groups AS g"
-                            " ON g.id = a.group_id WHERE a.topic_id = ?", row["id"])  # fmt: skip
+        allowed = visit.read(
+            "SELECT u.id, u.username, u.name FROM topic_allowed_users AS a JOIN users"
+            " AS u ON u.id = a.user_id WHERE a.topic_id = ?",
+            row["id"],
+        )
+        groups = visit.read(
+            "SELECT g.id, g.name FROM topic_allowed_groups AS a JOIN groups AS g"
+            " ON g.id = a.group_id WHERE a.topic_id = ?",
+            row["id"],
+        )
         details["allowed_users"] = [person(**_named(one)) for one in allowed]
         details["allowed_groups"] = groups
     return details
@@ -248,15 +328,31 @@ def _solution(visit: Visit, row: Row) -> Row:
     """The accepted answer, in the form of this generation of the plugin."""
     answers = accepted(visit, row["id"])
     if visit.switches.solved == 3:
-        return {"accepted_answers": [
-            person(**_named(one)) | {
-                "id": one["post_id"], "created_at": one["created_at"], "cooked": one["cooked"],
-                "post_number": one["post_number"], "topic_id": row["id"],
-                "url": f"/t/{row['slug']}/{row['id']}/{one['post_number']}",
-                "accepter_name": one["accepter_name"], "accepter_username": one["accepter"],
-            } for one in answers
-        ]}  # fmt: skip
-    return {} if not answers else {"accepted_answer": {
-        "post_number": answers[0]["post_number"], "username": answers[0]["username"],
-        "name": answers[0]["name"], "excerpt": excerpt(answers[0]["cooked"]),
-    }}  # fmt: skip
+        return {
+            "accepted_answers": [
+                person(**_named(one))
+                | {
+                    "id": one["post_id"],
+                    "created_at": one["created_at"],
+                    "cooked": one["cooked"],
+                    "post_number": one["post_number"],
+                    "topic_id": row["id"],
+                    "url": f"/t/{row['slug']}/{row['id']}/{one['post_number']}",
+                    "accepter_name": one["accepter_name"],
+                    "accepter_username": one["accepter"],
+                }
+                for one in answers
+            ]
+        }
+    return (
+        {}
+        if not answers
+        else {
+            "accepted_answer": {
+                "post_number": answers[0]["post_number"],
+                "username": answers[0]["username"],
+                "name": answers[0]["name"],
+                "excerpt": excerpt(answers[0]["cooked"]),
+            }
+        }
+    )

@@ -86,8 +86,11 @@ class _Markdown(HTMLParser):
 
     def _quote_head(self, known: dict[str, str]) -> str:
         parts = [known.get("data-username", "")]
-        parts += [f"{name}:{known[f'data-{name}']}" for name in ("post", "topic")
-                  if known.get(f"data-{name}")]  # fmt: skip
+        parts += [
+            f"{name}:{known[f'data-{name}']}"
+            for name in ("post", "topic")
+            if known.get(f"data-{name}")
+        ]
         return f'[quote="{", ".join(parts)}"]'
 
     def _open_link(self, known: dict[str, str]) -> None:

@@ -21,7 +21,7 @@ NOT_FOUND = "The requested URL or resource could not be found."
 FORBIDDEN = "You are not permitted to view the requested resource."
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
+class Refused(Exception):
     """An answer that is not 200, in Discourse's form."""
 
     def __init__(

@@ -1,7 +1,7 @@
-"""What people write in the sandbox forum: topics, posts, edits, likes, accepted answers.
+"""What people write in the sandbox forum: topics, posts, edits.
 
-Which column moves at which change is the point of this module. A like, a soft deletion, a recovery and a re-bake move no `updated_at`; an edit does. Source:
-Discourse's PostCreator, PostRevisor, PostActionCreator and PostActionDestroyer.
+Which column moves at which change is the point of this module: an edit moves `updated_at` of the
+post, a reply that of the topic. Source: Discourse's PostCreator and PostRevisor.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from typing import Any
 
 from pipeline.sandbox.discourse.cook import LINK, QUOTE, cook
 from pipeline.sandbox.discourse.people import People
-from pipeline.sandbox.discourse.tables import Row, action, utc
+from pipeline.sandbox.discourse.tables import Row, action, made, utc
 
 REGULAR, MODERATOR_ACTION, SMALL_ACTION, WHISPER = 1, 2, 3, 4
-LIKE = 2
-HEART = "heart"  # the reaction that is stored as a mere like
 _GRACE = timedelta(seconds=300)  # editing_grace_period
 _GRACE_CHARS = 100  # editing_grace_period_max_diff; 400 from trust level 2 on
 
@@ -29,8 +27,6 @@ class Writing(People):
 
     def __init__(self, solved: int | None, at: datetime) -> None:
         super().__init__(solved, at)
-        self._solved = solved
-        self._actions: dict[tuple[int, int, int], int] = {}  # (post, user, kind) -> row
         self._numbers: dict[tuple[int, int], int] = {}  # (topic, post number) -> post
 
     @action
@@ -50,13 +46,19 @@ class Writing(People):
     ) -> tuple[int, int]:
         """The ids of a new topic and of its first post. `columns` are further ones of `topics`."""
         topic = self.add(
-            "topics", id=id, user_id=user_id, last_post_user_id=user_id, category_id=category_id,
-            archetype=archetype, created_at=utc(at), updated_at=utc(at), bumped_at=utc(at),
-            **_named(title), **columns,
-        )  # fmt: skip
+            "topics",
+            id=id,
+            user_id=user_id,
+            last_post_user_id=user_id,
+            category_id=category_id,
+            archetype=archetype,
+            **made(at),
+            bumped_at=utc(at),
+            **_named(title),
+            **columns,
+        )
         for name in tags:
-            self.add("topic_tags", topic_id=topic["id"], tag_id=self.add_tag(name, at),
-                     created_at=utc(at), updated_at=utc(at))  # fmt: skip
+            self.add("topic_tags", topic_id=topic["id"], tag_id=self.add_tag(name, at), **made(at))
         if category_id is not None:
             self._count_in_category(category_id, topics=1)
         return topic["id"], self.reply(topic["id"], user_id, raw, at, id=post_id)
@@ -79,8 +81,7 @@ class Writing(People):
             user_id, None, title, raw, at, archetype="private_message", **columns
         )
         for reader in sorted({user_id, *to_user_ids}):
-            self.add("topic_allowed_users", topic_id=ids[0], user_id=reader, created_at=utc(at),
-                     updated_at=utc(at))  # fmt: skip
+            self.add("topic_allowed_users", topic_id=ids[0], user_id=reader, **made(at))
         for group_id in to_group_ids:
             self.add("topic_allowed_groups", topic_id=ids[0], group_id=group_id)
         return ids
@@ -103,12 +104,23 @@ class Writing(People):
         number = topic["highest_staff_post_number"] + 1
         cooked = columns.pop("cooked", None)
         post = self.add(
-            "posts", id=id, user_id=user_id, topic_id=topic_id, post_number=number,
-            sort_order=number, raw=raw, cooked=cook(raw) if cooked is None else cooked,
-            created_at=utc(at), updated_at=utc(at), last_version_at=utc(at), baked_at=utc(at),
-            last_editor_id=user_id, reply_to_post_number=reply_to, post_type=post_type,
-            word_count=len(raw.split()), **columns,
-        )  # fmt: skip
+            "posts",
+            id=id,
+            user_id=user_id,
+            topic_id=topic_id,
+            post_number=number,
+            sort_order=number,
+            raw=raw,
+            cooked=cook(raw) if cooked is None else cooked,
+            **made(at),
+            last_version_at=utc(at),
+            baked_at=utc(at),
+            last_editor_id=user_id,
+            reply_to_post_number=reply_to,
+            post_type=post_type,
+            word_count=len(raw.split()),
+            **columns,
+        )
         self._numbers[topic_id, number] = post["id"]
         self._count_in_topic(topic, post, at)
         if reply_to is not None:
@@ -141,10 +153,16 @@ class Writing(People):
         new = {"raw": raw, "cooked": cook(raw)}
         ninja = self._is_ninja(post, editor, raw, at)
         self.change(
-            "posts", post_id, **new, updated_at=utc(at), baked_at=utc(at), last_editor_id=editor,
-            edit_reason=reason if reason else post["edit_reason"], word_count=len(raw.split()),
+            "posts",
+            post_id,
+            **new,
+            updated_at=utc(at),
+            baked_at=utc(at),
+            last_editor_id=editor,
+            edit_reason=reason if reason else post["edit_reason"],
+            word_count=len(raw.split()),
             self_edits=post["self_edits"] + (editor == post["user_id"]),
-        )  # fmt: skip
+        )
         if not ninja:
             self._revise(post, editor, {key: [old[key], new[key]] for key in old}, at)
         topic = self.get("topics", post["topic_id"])
@@ -176,91 +194,12 @@ class Writing(People):
         """Switch `closed`, `archived`, `visible`, `pinned` or `pinned_globally` of a topic."""
         values: dict[str, Any] = {status: enabled}
         if status in ("pinned", "pinned_globally"):
-            values = {"pinned_at": utc(at) if enabled else None,
-                      "pinned_globally": enabled and status == "pinned_globally"}  # fmt: skip
+            values = {
+                "pinned_at": utc(at) if enabled else None,
+                "pinned_globally": enabled and status == "pinned_globally",
+            }
         self.change("topics", topic_id, **values, updated_at=utc(at))
         self.small_action(topic_id, by, f"{status}.{'enabled' if enabled else 'disabled'}", at)
-
-    @action
-    def like(self, post_id: int, user_id: int, at: datetime) -> int:
-        """The id of a like. Given again after it was taken back, the old row comes back to life,
-        with its old `created_at` and `updated_at`."""
-        row_id = self._find_action(post_id, user_id, LIKE)
-        if row_id is None:
-            row_id = self._add_action(post_id, user_id, LIKE, at)["id"]
-        elif self.get("post_actions", row_id)["deleted_at"] is not None:
-            self.change("post_actions", row_id, deleted_at=None, deleted_by_id=None)
-        else:
-            return row_id
-        self._count_like(post_id, 1)
-        self.visit(user_id, at)
-        return int(row_id)
-
-    @action
-    def unlike(self, post_id: int, user_id: int, at: datetime) -> None:
-        """Take a like back: its row stays, marked deleted. Without one nothing happens."""
-        row_id = self._find_action(post_id, user_id, LIKE)
-        if row_id is None or self.get("post_actions", row_id)["deleted_at"] is not None:
-            return
-        self.change("post_actions", row_id, deleted_at=utc(at), deleted_by_id=user_id)
-        self._count_like(post_id, -1)
-
-    @action
-    def react(self, post_id: int, user_id: int, emoji: str, at: datetime) -> None:
-        """React with an emoji: a like, and unless it is the heart a row of the plugin's own."""
-        self.like(post_id, user_id, at)
-        if emoji == HEART:
-            return
-        known = self.read("SELECT id, reaction_users_count FROM discourse_reactions_reactions"
-                          " WHERE post_id = ? AND reaction_value = ?", post_id, emoji)  # fmt: skip
-        stamp = {"created_at": utc(at), "updated_at": utc(at)}
-        reaction = known[0] if known else self.add(
-            "discourse_reactions_reactions", post_id=post_id, reaction_value=emoji, **stamp)  # fmt: skip
-        self.add("discourse_reactions_reaction_users", reaction_id=reaction["id"], user_id=user_id,
-                 post_id=post_id, **stamp)  # fmt: skip
-        self.change("discourse_reactions_reactions", reaction["id"], updated_at=utc(at),
-                    reaction_users_count=reaction["reaction_users_count"] + 1)  # fmt: skip
-
-    @action
-    def accept(
-        self, post_id: int, by: int | None, at: datetime, *, beside_others: bool = False
-    ) -> None:
-        """Accept a post as its topic's solution, in this site's storage generation. An older one
-        gives way, unless this one stands `beside_others`."""
-        topic_id = self.get("posts", post_id)["topic_id"]
-        if not beside_others:
-            self._clear_solution(topic_id)
-        stamp = {"created_at": utc(at), "updated_at": utc(at)}
-        if self._solved == 1:
-            self.add("topic_custom_fields", topic_id=topic_id, name="accepted_answer_post_id",
-                     value=str(post_id), **stamp)  # fmt: skip
-            self.add("post_custom_fields", post_id=post_id, name="is_accepted_answer",
-                     value="true", **stamp)  # fmt: skip
-        elif self._solved == 2:
-            self.add("discourse_solved_solved_topics", topic_id=topic_id, answer_post_id=post_id,
-                     accepter_user_id=by, **stamp)  # fmt: skip
-        elif self._solved == 3:
-            solved = self.add("discourse_solved_solved_topics", topic_id=topic_id, **stamp)
-            self.add("discourse_solved_topic_answers", solved_topic_id=solved["id"],
-                     answer_post_id=post_id, accepter_user_id=by, **stamp)  # fmt: skip
-
-    @action
-    def unaccept(self, post_id: int, at: datetime) -> None:
-        """Take an acceptance back: its rows are gone."""
-        self._clear_solution(self.get("posts", post_id)["topic_id"])
-
-    def _clear_solution(self, topic_id: int) -> None:
-        if self._solved == 1:
-            self.write("DELETE FROM post_custom_fields WHERE name = 'is_accepted_answer' AND"
-                       " post_id IN (SELECT id FROM posts WHERE topic_id = ?)", topic_id)  # fmt: skip
-            self.write("DELETE FROM topic_custom_fields WHERE name = 'accepted_answer_post_id'"
-                       " AND topic_id = ?", topic_id)  # fmt: skip
-        elif self._solved is not None:
-            solved = "SELECT id FROM discourse_solved_solved_topics WHERE topic_id = ?"
-            if self._solved == 3:
-                self.write("DELETE FROM discourse_solved_topic_answers"
-                           f" WHERE solved_topic_id IN ({solved})", topic_id)  # fmt: skip
-            self.write("DELETE FROM discourse_solved_solved_topics WHERE topic_id = ?", topic_id)
 
     def _is_ninja(self, post: Row, editor: int | None, raw: str, at: datetime) -> bool:
         if editor != post["user_id"] or utc(at) - post["last_version_at"] > _GRACE:
@@ -273,15 +212,27 @@ class Writing(People):
     ) -> None:
         """A new version of a post; `changes` maps a field to its old and new value."""
         version = post["version"] + 1
-        self.change("posts", post["id"], version=version, public_version=post["public_version"] + 1,
-                    last_version_at=utc(at), updated_at=utc(at))  # fmt: skip
+        self.change(
+            "posts",
+            post["id"],
+            version=version,
+            public_version=post["public_version"] + 1,
+            last_version_at=utc(at),
+            updated_at=utc(at),
+        )
         yaml = "".join(
             f"{field}:\n"
             + "".join(f"- {json.dumps(value, ensure_ascii=False)}\n" for value in pair)
             for field, pair in changes.items()
         )
-        self.add("post_revisions", post_id=post["id"], user_id=editor, number=version,
-                 modifications="---\n" + yaml, created_at=utc(at), updated_at=utc(at))  # fmt: skip
+        self.add(
+            "post_revisions",
+            post_id=post["id"],
+            user_id=editor,
+            number=version,
+            modifications="---\n" + yaml,
+            **made(at),
+        )
 
     def _revise_first(
         self, topic: Row, changes: dict[str, list[Any]], at: datetime, by: int | None
@@ -311,8 +262,11 @@ class Writing(People):
             if not (private and kind == SMALL_ACTION):
                 values |= {"posts_count": topic["posts_count"] + 1}
         if kind in (REGULAR, MODERATOR_ACTION):
-            values |= {"last_posted_at": utc(at), "last_post_user_id": post["user_id"],
-                       "bumped_at": max(utc(at), topic["bumped_at"])}  # fmt: skip
+            values |= {
+                "last_posted_at": utc(at),
+                "last_post_user_id": post["user_id"],
+                "bumped_at": max(utc(at), topic["bumped_at"]),
+            }
         if post["reply_to_post_number"] is not None:
             values |= {"reply_count": topic["reply_count"] + 1}
         values |= {"word_count": (topic["word_count"] or 0) + post["word_count"]}
@@ -322,8 +276,12 @@ class Writing(People):
 
     def _count_in_category(self, category_id: int, *, topics: int = 0, posts: int = 0) -> None:
         category = self.get("categories", category_id)
-        self.change("categories", category_id, topic_count=category["topic_count"] + topics,
-                    post_count=category["post_count"] + posts)  # fmt: skip
+        self.change(
+            "categories",
+            category_id,
+            topic_count=category["topic_count"] + topics,
+            post_count=category["post_count"] + posts,
+        )
 
     def _count_reply(self, topic_id: int, number: int, reply_id: int) -> None:
         parent = self.post_of(topic_id, number)
@@ -331,44 +289,29 @@ class Writing(People):
             self.change("posts", parent["id"], reply_count=parent["reply_count"] + 1)
             self.change("posts", reply_id, reply_to_user_id=parent["user_id"])
 
-    def _count_like(self, post_id: int, step: int) -> None:
-        post = self.change(
-            "posts", post_id, like_count=self.get("posts", post_id)["like_count"] + step
-        )
-        topic = self.get("topics", post["topic_id"])
-        self.change("topics", topic["id"], like_count=topic["like_count"] + step)
-
     def _extract_quotes(self, post: Row, at: datetime) -> None:
         quotes = list(QUOTE.finditer(post["raw"]))
         for match in quotes:
             topic_id = int(match["topic"] or post["topic_id"])
             quoted = self.post_of(topic_id, int(match["post"])) if match["post"] else None
             if quoted is not None:
-                self.add("quoted_posts", post_id=post["id"], quoted_post_id=quoted["id"],
-                         created_at=utc(at), updated_at=utc(at))  # fmt: skip
+                self.add(
+                    "quoted_posts", post_id=post["id"], quoted_post_id=quoted["id"], **made(at)
+                )
         if quotes:
             self.change("posts", post["id"], quote_count=len(quotes))
 
     def _extract_links(self, post: Row, at: datetime) -> None:
         for url in dict.fromkeys(LINK.findall(post["raw"])):
-            self.add("topic_links", topic_id=post["topic_id"], post_id=post["id"],
-                     user_id=post["user_id"], url=url, domain=url.split("/")[2],
-                     created_at=utc(at), updated_at=utc(at))  # fmt: skip
-
-    def _add_action(self, post_id: int, user_id: int, kind: int, at: datetime) -> Row:
-        row = self.add("post_actions", post_id=post_id, user_id=user_id, post_action_type_id=kind,
-                       created_at=utc(at), updated_at=utc(at))  # fmt: skip
-        self._actions[post_id, user_id, kind] = row["id"]
-        return row
-
-    def _find_action(self, post_id: int, user_id: int, kind: int) -> int | None:
-        """The row, deleted or not, that this person's action on this post has."""
-        known = self._actions.get((post_id, user_id, kind))
-        if known is not None or not self.filled_by_sql:
-            return known
-        found = self.read("SELECT id FROM post_actions WHERE post_id = ? AND user_id = ?"
-                          " AND post_action_type_id = ?", post_id, user_id, kind)  # fmt: skip
-        return found[0]["id"] if found else None
+            self.add(
+                "topic_links",
+                topic_id=post["topic_id"],
+                post_id=post["id"],
+                user_id=post["user_id"],
+                url=url,
+                domain=url.split("/")[2],
+                **made(at),
+            )
 
 
 def slugify(title: str) -> str:
@@ -378,8 +321,7 @@ def slugify(title: str) -> str:
 
 
 def _named(title: str) -> dict[str, str]:
-    return {"title": title, "slug": slugify(title),
-            "fancy_title": html.escape(title, quote=False)}  # fmt: skip
+    return {"title": title, "slug": slugify(title), "fancy_title": html.escape(title, quote=False)}
 
 
 def _difference(old: str, new: str) -> int:

@@ -16,8 +16,12 @@ from pipeline.sandbox.discourse.post_json import find_posts
 from pipeline.sandbox.discourse.tables import Row
 from pipeline.sandbox.discourse.web import Refused, Routes, Visit, dump, forbidden, missing
 
-_LEVELS = {1: ("admin",), 2: ("admin", "moderator"), 3: ("admin", "moderator"),
-           4: ("admin", "moderator")}  # fmt: skip
+_LEVELS = {
+    1: ("admin",),
+    2: ("admin", "moderator"),
+    3: ("admin", "moderator"),
+    4: ("admin", "moderator"),
+}
 routes = Routes()
 
 
@@ -83,24 +87,30 @@ def _write(visit: Visit, user: Row, sent: Mapping[str, Any]) -> int:
     forum, raw = visit.forum, str(sent["raw"])
     if "topic_id" in sent:
         topic_id = int(sent["topic_id"])
-        if not visit.read(f"SELECT id FROM topics AS t WHERE id = ? AND t.deleted_at IS NULL"
-                          f" AND {sight.topics(visit)}", topic_id):  # fmt: skip
+        if not visit.read(
+            f"SELECT id FROM topics AS t WHERE id = ? AND t.deleted_at IS NULL"
+            f" AND {sight.topics(visit)}",
+            topic_id,
+        ):
             raise forbidden()
         number = sent.get("reply_to_post_number")
-        return forum.reply(topic_id, user["id"], raw, visit.now,
-                           reply_to=int(number) if number else None)  # fmt: skip
+        return forum.reply(
+            topic_id, user["id"], raw, visit.now, reply_to=int(number) if number else None
+        )
     columns = {"external_id": sent["external_id"]} if sent.get("external_id") else {}
     title = str(sent["title"])
     if sent.get("archetype") == "private_message":
         people, groups = _recipients(visit, user, sent)
-        return forum.private_message(user["id"], people, title, raw, visit.now,
-                                     to_group_ids=groups, **columns)[1]  # fmt: skip
+        return forum.private_message(
+            user["id"], people, title, raw, visit.now, to_group_ids=groups, **columns
+        )[1]
     category = sent.get("category")
     if not category:
         first = visit.read("SELECT min(id) AS id FROM categories WHERE NOT read_restricted")
         category = first[0]["id"]
-    if not visit.read(f"SELECT id FROM categories WHERE id = ? AND {sight.categories(visit, 'id')}",
-                      int(category)):  # fmt: skip
+    if not visit.read(
+        f"SELECT id FROM categories WHERE id = ? AND {sight.categories(visit, 'id')}", int(category)
+    ):
         raise forbidden()
     tags = [tag["name"] if isinstance(tag, dict) else str(tag) for tag in sent.get("tags") or ()]
     return forum.create_topic(
@@ -123,17 +133,17 @@ def _recipients(visit: Visit, user: Row, sent: Mapping[str, Any]) -> tuple[list[
         elif group and _may_message(visit, user, group[0]["messageable_level"]):
             groups.append(group[0]["id"])
         else:
-            raise Refused(422, f"Sorry, you can't send a personal message to {name}.",
-                          action="create_post")  # fmt: skip
+            raise Refused(
+                422, f"Sorry, you can't send a personal message to {name}.", action="create_post"
+            )
     return people, groups
 
 
 def _may_message(visit: Visit, user: Row, level: int) -> bool:
     """Level 0 stops even admins; only the system account passes it."""
     return bool(
-        user["id"] == SYSTEM or level == 99
-        or any(user[role] for role in _LEVELS.get(level, ()))
-    )  # fmt: skip
+        user["id"] == SYSTEM or level == 99 or any(user[role] for role in _LEVELS.get(level, ()))
+    )
 
 
 @routes.on("PUT", "/posts/{post:int}")
@@ -144,8 +154,9 @@ def update(visit: Visit, post: int) -> Any:
     row = _own_or_staff(visit, post)
     if not isinstance(given, dict) or not given.get("raw"):
         raise Refused(400, "param is missing or the value is empty: post", "invalid_parameters")
-    visit.forum.edit(row["id"], str(given["raw"]), visit.now, by=user["id"],
-                     reason=given.get("edit_reason"))  # fmt: skip
+    visit.forum.edit(
+        row["id"], str(given["raw"]), visit.now, by=user["id"], reason=given.get("edit_reason")
+    )
     return {"post": find_posts(visit, "p.id = ?", post, raw=True)[0]}
 
 
@@ -168,8 +179,11 @@ def retitle(visit: Visit, topic: int, slug: str = "-") -> Any:
     if category := visit.sent.get("category_id"):
         visit.forum.recategorise(topic, int(category), visit.now, by=visit.user_id)
     row = visit.forum.get("topics", topic)
-    return {"basic_topic": {name: row[name] for name in ("id", "title", "fancy_title", "slug",
-                                                         "posts_count")}}  # fmt: skip
+    return {
+        "basic_topic": {
+            name: row[name] for name in ("id", "title", "fancy_title", "slug", "posts_count")
+        }
+    }
 
 
 @routes.on("POST", "/post_actions")
@@ -196,8 +210,10 @@ def accept(visit: Visit) -> Any:
         raise missing()
     row = _own_or_staff(visit, int(visit.sent.get("id", 0)))
     visit.forum.accept(row["id"], _signed_in(visit)["id"], visit.now)
-    return {"success": "OK", "accepted_answer": {"post_number": row["post_number"],
-                                                 "excerpt": excerpt(row["cooked"])}}  # fmt: skip
+    return {
+        "success": "OK",
+        "accepted_answer": {"post_number": row["post_number"], "excerpt": excerpt(row["cooked"])},
+    }
 
 
 def _own_or_staff(visit: Visit, post: int) -> Row:
