@@ -71,8 +71,10 @@ def nightly(community):
     )
     def night_of():
         @task
-        def plan(params=None):
-            return with_secrets(steps.plan, community, params["as_of"])
+        def plan(params=None, ti=None):
+            planned = with_secrets(steps.plan, community, params["as_of"])
+            ti.xcom_push("night", planned["night"])
+            return planned["units"]
 
         @task
         def extract(night, unit):
@@ -87,9 +89,9 @@ def nightly(community):
             steps.lend_secrets(community, connection)
             return step(*args)
 
-        planned = plan()
-        night = planned["night"]
-        landed = extract.partial(night=night).expand(unit=planned["units"])
+        units = plan()
+        night = units["night"]
+        landed = extract.partial(night=night).expand(unit=units)
         # A stream that failed keeps last night's state; what did arrive is worth a night.
         loaded = verb(steps.load, trigger_rule="all_done_min_one_success")(night)
         rest = [

@@ -48,16 +48,21 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def _start(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and end.")
+    ] = False,
     settings_file: Annotated[
         Path | None, typer.Option("--settings", help="Another file than ./hearth.toml.")
     ] = None,
 ) -> None:
-    if version:
-        out.print(__version__)
-        raise typer.Exit
     if settings_file:
         os.environ["HEARTH_SETTINGS"] = str(settings_file)
     logging.basicConfig(
@@ -243,7 +248,7 @@ def sandbox(
     """A community in a box: both servers' APIs on loopback, until interrupted."""
     from pipeline.sandbox import demo
 
-    demo.serve(forum_port, chat_port, night, topics, chat)
+    demo.serve(out, (forum_port, chat_port), night, topics, chat)
 
 
 @app.command()

@@ -9,16 +9,22 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from pipeline import settings
-from pipeline.errors import FixSettings, HearthError
 from pipeline.journal import Journal
+from pipeline.landing import write_whole
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from pipeline.sandbox.discourse import Forum
+    from pipeline.sandbox.rocketchat.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 HOME = Path("var") / "demo"
@@ -46,29 +52,92 @@ def run(out: Console) -> int:
     return 0
 
 
+def serve(
+    out: Console,
+    ports: tuple[int, int],
+    night: int,
+    topics: Path | None = None,
+    messages: Path | None = None,
+) -> None:
+    """Both servers in the foreground, made up or from recordings, until interrupted."""
+    from pipeline.sandbox import server
+
+    if topics or messages:
+        apps, moment = _recorded(topics, messages)
+    else:
+        apps, moment = _made_up(night)
+    forum, chat = (f"http://{server.HOST}:{port}" for port in ports)
+    out.print(f"Discourse at {forum}, Rocket.Chat at {chat}; their clock stands at {moment}.")
+    out.print("Ctrl-C ends them. Settings and secrets for `hearth nightly`:\n")
+    out.print(settings.template(COMMUNITY, forum, chat, "UTC"), markup=False)
+    for name, value in _secrets().items():
+        out.print(f"export {name}={value!r}", markup=False)
+    server.serve(*apps, forum_port=ports[0], chat_port=ports[1])
+
+
 @contextmanager
 def sandbox(night: int) -> Iterator[tuple[str, str, str]]:
-    """Both servers on loopback as they stand on a night: their addresses and its moment."""
-    from pipeline.sandbox import community, server
-    from pipeline.sandbox.clock import Clock
-    from pipeline.sandbox.discourse import Forum, forum_app
-    from pipeline.sandbox.rocketchat import Workspace, chat_app
+    """Both servers on free loopback ports as they stand on a night: addresses and moment."""
+    from pipeline.sandbox import server
 
-    moment = community.night(night)
-    clock = Clock(moment)
+    apps, moment = _made_up(night)
+    with server.running(*apps) as (forum, chat):
+        yield forum, chat, moment.isoformat()
+
+
+def _made_up(night: int) -> tuple[tuple[ASGIApp, ASGIApp], datetime]:
+    from pipeline.sandbox import community
+    from pipeline.sandbox.discourse import Forum
+    from pipeline.sandbox.rocketchat.workspace import Workspace
+
     forum, chat = Forum(), Workspace()
     community.play(forum, chat, through=night)
-    with server.running(forum_app(forum, clock), chat_app(chat, clock)) as (forum_url, chat_url):
-        yield forum_url, chat_url, moment.isoformat()
+    return _apps(forum, chat, community.night(night)), community.night(night)
+
+
+def _recorded(
+    topics: Path | None, messages: Path | None
+) -> tuple[tuple[ASGIApp, ASGIApp], datetime]:
+    from pipeline.sandbox.discourse import Forum
+    from pipeline.sandbox.recordings import forum_from_topics, workspace_from_messages
+    from pipeline.sandbox.rocketchat.workspace import Workspace
+
+    forum = forum_from_topics(topics) if topics else Forum()
+    chat = workspace_from_messages(messages) if messages else Workspace()
+    now = datetime.now(UTC)
+    return _apps(forum, chat, now), now
+
+
+def _apps(forum: Forum, chat: Workspace, moment: datetime) -> tuple[ASGIApp, ASGIApp]:
+    from pipeline.sandbox.clock import Clock
+    from pipeline.sandbox.discourse import app
+    from pipeline.sandbox.rocketchat.app import chat_app
+
+    clock = Clock(moment)
+    return app(forum, clock=clock), chat_app(chat, clock)
+
+
+def _secrets() -> dict[str, str]:
+    """The sandbox's own keys by the names the settings want; they open nothing else."""
+    from pipeline.sandbox.discourse import ADMIN_KEY
+    from pipeline.sandbox.rocketchat.app import READER_ID, READER_TOKEN
+
+    return {
+        f"HEARTH_{COMMUNITY}_PSEUDONYM_KEY".upper(): "the sandbox's people are made up",
+        settings.secret_variable(COMMUNITY, "forum", "key"): ADMIN_KEY,
+        settings.secret_variable(COMMUNITY, "chat", "user_id"): READER_ID,
+        settings.secret_variable(COMMUNITY, "chat", "token"): READER_TOKEN,
+    }
 
 
 def _environment(forum: str, chat: str) -> dict[str, str]:
-    """What the DAG's process is given; the sandbox's keys open nothing else."""
+    """What the DAG's process is given."""
     file = HOME / "hearth.toml"
     file.write_text(settings.template(COMMUNITY, forum, chat, "UTC"), encoding="utf-8")
     airflow = (HOME / "airflow").resolve()
     return {
         **os.environ,
+        **_secrets(),
         "HEARTH_SETTINGS": str(file.resolve()),
         "AIRFLOW_HOME": str(airflow),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
@@ -85,7 +154,7 @@ def _migrate(out: Console, env: Mapping[str, str]) -> None:
 
 def _run_dag(out: Console, env: Mapping[str, str], as_of: str) -> int:
     """Run the DAG in a process of its own and show its journal as it grows."""
-    runs = HOME / COMMUNITY / "runs"
+    runs = _home() / "runs"
     before = set(runs.glob("*"))
     process = _airflow(
         env, "dags", "test", f"hearth_nightly_{COMMUNITY}", "--conf", json.dumps({"as_of": as_of})
@@ -112,3 +181,43 @@ def _airflow(env: Mapping[str, str], *arguments: str) -> subprocess.Popen[bytes]
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+
+
+def _tell(out: Console, env: Mapping[str, str]) -> None:
+    """What the night brought, and where it lies."""
+    import duckdb
+
+    home = _home()
+    current = home / "published" / "current.duckdb"
+    with duckdb.connect(current.resolve(), read_only=True) as db:
+        run = db.execute("SELECT max(run) FROM raw.reads").fetchone()
+        reads = db.execute(
+            "SELECT source, unnest(streams), via, records, requests, waited_s FROM raw.reads"
+            " WHERE run = ? ORDER BY ALL",
+            run,
+        ).fetchall()
+        health = db.execute(
+            "SELECT questions, waiting, newcomers_waiting, flagged FROM marts.health"
+        ).fetchone()
+    table = Table("source", "streams", "via", "records", "requests", "waited", box=None)
+    for source, streams, via, records, requests, waited in reads:
+        table.add_row(source, streams, via, f"{records:,}", f"{requests:,}", f"{waited:.0f} s")
+    out.print(table)
+
+
+def _home() -> Path:
+    """Where the settings of the demo put its community."""
+    return HOME / "var" / COMMUNITY
+
+
+def _nights_passed() -> int:
+    """How many nights of the demo have been run to their end."""
+    try:
+        passed: int = json.loads((HOME / "nights.json").read_text())
+    except FileNotFoundError:
+        return 0
+    return passed
+
+
+def _write_nights_passed(night: int) -> None:
+    write_whole(HOME / "nights.json", json.dumps(night).encode())
