@@ -262,3 +262,16 @@ def test_the_script_does_not_depend_on_hash_order() -> None:
         for seed in ("1", "2")
     }
     assert len(digests) == 1
+
+
+@pytest.mark.slow
+def test_what_others_wrote_between_two_nights_stays() -> None:
+    forum, chat = Forum(), Workspace()
+    play(forum, chat, through=1)
+    noon = night(1) + timedelta(hours=10)
+    guest = forum.add_user("guest", "A Guest", noon)
+    topic, post = forum.create_topic(guest, None, "From outside", "A visitor's words.", noon)
+    play(forum, chat, through=2, start=1)
+    assert forum.get("users", guest)["username"] == "guest"
+    assert forum.get("topics", topic)["title"] == "From outside"
+    assert forum.get("posts", post)["raw"] == "A visitor's words."

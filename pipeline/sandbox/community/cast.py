@@ -111,7 +111,8 @@ class Cast:
     def _enrol(self, entry: dict[str, Any], joined: datetime, role: str) -> None:
         who = {"username": entry["username"], "name": entry["name"]}
         if role != "chat_bots":
-            rights = {k: entry[k] for k in ("admin", "moderator", "trust_level") if k in entry}
+            rights: dict[str, Any] = {"trust_level": entry.get("trust_level", 0)}
+            rights |= {right: True for right in ("admin", "moderator") if entry.get(right)}
             self.steps.append(Step(joined, "forum", "add_user", who | rights, entry["username"]))
         if role not in ("bots", "newcomers"):
             self._enrol_in_chat(who, joined, role, bool(entry.get("admin")))

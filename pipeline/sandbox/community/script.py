@@ -24,6 +24,7 @@ from pipeline.sandbox.community.steps import (
 )
 
 _GAP = 5  # post ids left free where the forum itself makes posts
+_ROOM = 50  # ids left free after each night, for what readers of the forum write by day
 
 
 @dataclass
@@ -47,6 +48,11 @@ class Ids:
         self.given[Ref(kind, name)] = self.last[kind]
         return self.last[kind]
 
+    def leave_room(self) -> None:
+        """Skip some ids, so that what others wrote meanwhile is not overwritten."""
+        for kind in ("user", "topic", "post"):
+            self.last[kind] += _ROOM
+
     def names(self, kind: str) -> dict[str, str]:
         """The ids of a kind by name, as texts."""
         return {ref.name: str(id_) for ref, id_ in self.given.items() if ref.kind == kind}
@@ -65,8 +71,13 @@ def script(through: int) -> tuple[Step, ...]:
     """Every step up to the run of night `through`, in time order, with ids for Refs.
 
     The script of an earlier night is a prefix of this one. Each step still names what it makes."""
-    ids = Ids()
-    return tuple(_numbered(step, ids) for step in _in_time_order(through))
+    ids, n, steps = Ids(), 1, []
+    for step in _in_time_order(through):
+        while step.at > night(n):
+            ids.leave_room()
+            n += 1
+        steps.append(_numbered(step, ids))
+    return tuple(steps)
 
 
 def _in_time_order(through: int) -> list[Step]:
