@@ -51,7 +51,7 @@ def index(visit: Visit) -> Any:
     return {"queries": page, "total_rows_queries": len(queries), **load_more}
 
 
-@routes.on("GET", NEW + "/queries/{query:int}", LEGACY + "/queries/{query:int}")
+@routes.on("GET", NEW + "/queries/{query:signed}", LEGACY + "/queries/{query:signed}")
 def show(visit: Visit, query: int) -> Any:
     """One stored query."""
     return _open(visit) or {"query": _shown(visit, _stored(visit, query))}
@@ -75,7 +75,7 @@ def create(visit: Visit) -> Any:
     return {"query": _shown(visit, row)}
 
 
-@routes.on("PUT", NEW + "/queries/{query:int}", LEGACY + "/queries/{query:int}")
+@routes.on("PUT", NEW + "/queries/{query:signed}", LEGACY + "/queries/{query:signed}")
 def update(visit: Visit, query: int) -> Any:
     """Change a stored query; groups that are not named again lose it."""
     _open(visit)
@@ -89,7 +89,7 @@ def update(visit: Visit, query: int) -> Any:
     return {"query": _shown(visit, row)}
 
 
-@routes.on("DELETE", NEW + "/queries/{query:int}", LEGACY + "/queries/{query:int}")
+@routes.on("DELETE", NEW + "/queries/{query:signed}", LEGACY + "/queries/{query:signed}")
 def destroy(visit: Visit, query: int) -> Any:
     """Hide a stored query."""
     _open(visit)
@@ -116,21 +116,23 @@ def groups(visit: Visit) -> Any:
     return visit.read("SELECT id, name FROM groups WHERE id > 0 ORDER BY id")
 
 
-@routes.on("POST", NEW + "/queries/{query:int}/run", LEGACY + "/queries/{query:int}/run")
+@routes.on("POST", NEW + "/queries/{query:signed}/run", LEGACY + "/queries/{query:signed}/run")
 def run(visit: Visit, query: int) -> Answer:
     """Rows of a stored query as JSON."""
     _open(visit)
     return _run(visit, _stored(visit, query), visit.sent, as_csv=False)
 
 
-@routes.on("POST", NEW + "/queries/{query:int}/run.csv", LEGACY + "/queries/{query:int}/run.csv")
+@routes.on(
+    "POST", NEW + "/queries/{query:signed}/run.csv", LEGACY + "/queries/{query:signed}/run.csv"
+)
 def run_csv(visit: Visit, query: int) -> Answer:
     """Rows of a stored query as CSV."""
     _open(visit)
     return _run(visit, _stored(visit, query), visit.sent, as_csv=True)
 
 
-@routes.on("GET", "/data-explorer/queries/{query:int}/run")
+@routes.on("GET", "/data-explorer/queries/{query:signed}/run")
 def public_run(visit: Visit, query: int) -> Answer:
     """The same for admins and for members of the query's groups, by GET."""
     if not visit.switches.explorer or visit.switches.explorer_legacy_only:

@@ -67,6 +67,32 @@ def admin_list(visit: Visit, which: str) -> Any:
     return [_admin_item(visit, row) for row in rows]
 
 
+@routes.on("GET", "/admin/users/{user:signed}")
+def admin_user(visit: Visit, user: int) -> Any:
+    """One account as staff sees it, bots too."""
+    visit.need_staff()
+    rows = visit.read(
+        "SELECT u.*, s.time_read, s.days_visited, s.posts_read_count, s.topics_entered,"
+        " s.post_count, s.like_count, s.like_given_count FROM users AS u JOIN (SELECT *,"
+        " likes_received AS like_count, likes_given AS like_given_count FROM user_stats) AS s"
+        " ON s.user_id = u.id WHERE u.id = ?",
+        user,
+    )
+    if not rows:
+        raise missing()
+    row = rows[0]
+    counts = {name: row[name] for name in ("like_count", "like_given_count")}
+    return _admin_item(visit, row) | counts | {"groups": _groups_of(visit, user)}
+
+
+def _groups_of(visit: Visit, user: int) -> list[Row]:
+    return visit.read(
+        "SELECT g.id, g.name, g.automatic FROM group_users AS m JOIN groups AS g"
+        " ON g.id = m.group_id WHERE m.user_id = ? ORDER BY g.id",
+        user,
+    )
+
+
 def _admin_item(visit: Visit, row: Row) -> Row:
     now = visit.now.replace(tzinfo=None)
     copied = (
@@ -113,11 +139,7 @@ def profile(visit: Visit, username: str) -> Any:
     if not rows:
         raise missing()
     row = rows[0]
-    groups = visit.read(
-        "SELECT g.id, g.name, g.automatic FROM group_users AS m JOIN groups AS g"
-        " ON g.id = m.group_id WHERE m.user_id = ? ORDER BY g.id",
-        row["id"],
-    )
+    groups = _groups_of(visit, row["id"])
     copied = (
         "last_posted_at",
         "last_seen_at",

@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.discourse import (
+    activity_pages,
     explorer,
     lists,
     people_pages,
@@ -32,7 +33,6 @@ from pipeline.sandbox.discourse.limits import Gate
 from pipeline.sandbox.discourse.tables import Row
 from pipeline.sandbox.discourse.web import (
     Answer,
-    Endpoint,
     Key,
     Refused,
     Routes,
@@ -96,6 +96,7 @@ class Site:
             lists,
             people_pages,
             review_pages,
+            activity_pages,
             site_pages,
         ):
             self._routes.extend(part.routes)
@@ -147,7 +148,7 @@ class Site:
         except Refused as refused:
             answer = Answer(refused.body, refused.status, refused.headers)
             anonymised = False
-        headers = {"X-Discourse-Route": "sandbox/index", **answer.headers}
+        headers = dict(answer.headers)
         if anonymised:
             headers["Set-Cookie"] = "dosp=1; path=/"
         if user is not None:
@@ -203,7 +204,11 @@ class Site:
         visit = self._visit(request, bare, body, user)
         if endpoint in explorer.runs:
             self._gate.let_explorer_run()
-        return _call(endpoint, visit, place)
+        body = endpoint(visit, **place)
+        answer = body if isinstance(body, Answer) else Answer(body)
+        route = f"{endpoint.__module__.rpartition('.')[2]}/{endpoint.__name__}"
+        headers = {"X-Discourse-Route": route, **answer.headers}
+        return Answer(answer.body, answer.status, headers, answer.kind)
 
     def _visit(self, request: Request, bare: str, body: bytes, user: Row | None) -> Visit:
         return Visit(
@@ -218,11 +223,6 @@ class Site:
             user=user,
             prints=lambda most: self._gate.let_print(user["id"] if user else 0, most),
         )
-
-
-def _call(endpoint: Endpoint, visit: Visit, place: dict[str, Any]) -> Answer:
-    body = endpoint(visit, **place)
-    return body if isinstance(body, Answer) else Answer(body)
 
 
 def _sent(kind: str, body: bytes) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class Tables:
         generation = solved or 1
         self.db.execute(schema.TABLES + schema.SOLVED[generation])
         self.db.execute(schema.SOLUTIONS[generation] + schema.VIEWS)
+        self.db.execute("SET enable_external_access = false")  # queries come from clients
         self._shapes, self._blank = self._describe()
         self._next: dict[str, int] = {}
         self._rows: dict[str, dict[int, Row]] = {}
@@ -128,6 +129,7 @@ class Tables:
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+    @action
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A cursor over all that has happened, for one thread."""
         self.flush()

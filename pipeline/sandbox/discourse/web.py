@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import Headers, QueryParams
 from starlette.routing import compile_path
 
@@ -146,6 +147,21 @@ class Visit:
 
 
 Endpoint = Callable[..., Any]
+
+
+class _Signed(Convertor[int]):
+    """A whole number of a path that may be negative: bots and bundled queries have such ids."""
+
+    regex = "-?[0-9]+"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("signed", _Signed())
 
 
 class Routes(list[tuple[str, Any, Any, Endpoint]]):
