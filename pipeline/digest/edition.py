@@ -183,20 +183,23 @@ def select(
     *,
     as_of: datetime,
     night: date,
+    judged: Collection[ItemKey] = (),
     shadow: Collection[tuple[str, str]] = (),
 ) -> Edition:
     """The edition of this audience and night.
 
     rows   marts.digest_items, one per thread and kind
-    told   keys told to this audience on other nights, and keys that were judged
+    told   keys told to this audience on other nights
+    judged keys that are closed: judged, handled, or asleep
     shadow (kind, evidence) that moderators found wrong too often: it counts for nothing
     """
     reader = community.digest.audiences[audience]
     sites = tuple(source.url for source in community.sources.values())
     lit = (_without(row, shadow) for row in rows)
     allowed = [row for row in lit if row is not None and _allowed(row, reader)]
-    known = _Known(told)
-    new = [row for row in allowed if not known.covers(_key(row))]
+    decided, known = _Known(judged), _Known(told)
+    still = [row for row in allowed if not decided.covers(_key(row))]
+    new = [row for row in still if not known.covers(_key(row))]
     items = [_item(group, known, sites) for group in _by_thread(new)]
     return Edition(
         community=community.name,
@@ -207,7 +210,7 @@ def select(
         time_zone=community.time_zone,
         sections=tuple(_sections(items, community)),
         health=_harmless(health),
-        still_open=_still_open(allowed, new),
+        still_open=_still_open(still, new),
     )
 
 
@@ -346,9 +349,9 @@ def _rank(item: Item) -> tuple[float, ...]:
     return (not item.is_newcomer, -item.age_h)
 
 
-def _still_open(allowed: list[Mapping[str, Any]], new: list[Mapping[str, Any]]) -> int:
+def _still_open(still: list[Mapping[str, Any]], new: list[Mapping[str, Any]]) -> int:
     shown = {(row["source"], row["thread_id"]) for row in new}
-    threads = {(r["source"], r["thread_id"]) for r in allowed if r["kind"] != "answered"}
+    threads = {(r["source"], r["thread_id"]) for r in still if r["kind"] != "answered"}
     return len(threads - shown)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.digest.edition import Edition, Health, Item, Section
 from pipeline.digest.words import Words
 
+_REPLY_STATES = ("no_reply", "only_bots", "only_asker", "only_me_too", "asker_last", "asked_back")
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -180,6 +181,8 @@ def _age(item: Item, say: Words) -> str:
 
 def _talk(item: Item, say: Words) -> list[str]:
     if item.kind in ("newcomer_waiting", "unanswered"):
+        if any(code in _REPLY_STATES for code, _ in item.reasons):
+            return []
         return [say("fact.replies", n=item.replies) if item.replies else say("fact.no_reply")]
     return [say("fact.talk", n=item.replies, people=item.people)] if item.kind == "sour" else []
 
@@ -206,9 +209,7 @@ def _alarms(health: Health, say: Words) -> tuple[str, ...]:
 def _numbers(edition: Edition, say: Words) -> tuple[tuple[str, str], ...]:
     health = edition.health
     values = {
-        "waiting": say(
-            "health.waiting_value", n=health.waiting, newcomers=health.newcomers_waiting
-        ),
+        "waiting": _waiting(health, say),
         "first_reply": _first_reply(health, say),
         "answered": f"{health.answered_yesterday:,}",
         "flagged": f"{health.flagged:,}",

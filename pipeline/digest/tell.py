@@ -82,17 +82,17 @@ class Teller:
         rules = precision(verdicts, as_of)
         shadow = {rule.rule for rule in rules if rule.is_shadow}
         health = replace(health, precision=tuple(_row(rule) for rule in rules))
-        done = closed(verdicts, night)
+        judged = closed(verdicts, night)
         rows = list(rows)
         for audience, reader in self._community.digest.audiences.items():
             for channel in _channels(reader, night):
                 if channel != "files" and self._ledger.was_sent(audience, night, channel):
                     continue
                 told = self._ledger.told(audience, night, channel)
-                known = (told.keys() - woken(told, verdicts, night)) | done
+                known = told.keys() - woken(told, verdicts, night)
                 edition = select(
                     rows, health, known, self._community, audience,
-                    as_of=as_of, night=night, shadow=shadow,
+                    as_of=as_of, night=night, judged=judged, shadow=shadow,
                 )  # fmt: skip
                 yield self._sent(edition, channel)
 

@@ -72,12 +72,18 @@ def community(mail: dict[str, Any] | None = None, **digest: Any) -> Community:
 
 
 def edition(
-    rows: list[dict[str, Any]], health: Health | None = None, told: Any = (), **digest: Any
+    rows: list[dict[str, Any]],
+    health: Health | None = None,
+    told: Any = (),
+    judged: Any = (),
+    shadow: Any = (),
+    **digest: Any,
 ) -> Edition:
-    """The moderators' edition of the night."""
+    """The moderators' edition of the night; `digest` are settings."""
     return select(
-        rows, health or Health(), told, community(**digest), "moderators", as_of=AS_OF, night=NIGHT
-    )
+        rows, health or Health(), told, community(**digest), "moderators",
+        as_of=AS_OF, night=NIGHT, judged=judged, shadow=shadow,
+    )  # fmt: skip
 
 
 BUSY = [

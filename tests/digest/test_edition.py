@@ -114,6 +114,25 @@ def test_what_was_told_does_not_come_back():
     assert second.still_open == 6
 
 
+def test_what_was_judged_is_neither_shown_nor_called_open():
+    keys = edition(BUSY).keys
+    made = edition(BUSY, told=keys, judged=keys[:4])
+    assert (made.sections, made.still_open) == ((), 2)
+    assert edition(BUSY, judged=keys).sections == ()
+
+
+def test_evidence_in_the_shadow_counts_for_nothing():
+    rows = [
+        row("1", "toxic", evidence=["noisy"], severity=1),
+        row("2", "toxic", evidence=["noisy", "sound"], severity=2),
+        row("3", "sour", evidence=["noisy"], severity=1),
+    ]
+    made = edition(rows, shadow={("toxic", "noisy")})
+    assert shown(made) == {"warming": ["3"], "judgement": ["2"]}
+    item = made.sections[1].items[0]
+    assert (item.severity, item.keys[0].evidence) == (1, ("sound",))
+
+
 def test_what_the_cap_left_out_was_not_told_and_comes_next():
     rows = [row("1", age_h=90), row("2", age_h=40)]
     first = edition(rows, most_questions=1)

@@ -63,7 +63,7 @@ def test_a_judged_item_returns_only_with_other_words_or_another_kind_of_evidence
     item = row("1", "toxic", evidence=["model"])
     rests = closed([Verdict(edition([item]).keys, "ada", "agree", AT)], DAY)
     changes = [{}, {"score": 0.99}, {"text_hash": "new"}, {"evidence": ["model", "report"]}]
-    shown = [bool(edition([{**item, **change}], told=rests).sections) for change in changes]
+    shown = [bool(edition([{**item, **change}], judged=rests).sections) for change in changes]
     assert shown == [False, False, True, True]
 
 
