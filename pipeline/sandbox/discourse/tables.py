@@ -102,7 +102,7 @@ class Tables:
         """The row as it stands. KeyError where there is none."""
         rows = self._rows.setdefault(table, {})
         if row_id not in rows:
-            found = self.read(f"FROM {table} WHERE id = ?", row_id)
+            found = self._stored(f"FROM {table} WHERE id = ?", row_id)
             if not found:
                 raise KeyError(f"{table} has no row {row_id}")
             rows[row_id] = found[0]
@@ -111,7 +111,7 @@ class Tables:
     def has(self, table: str, row_id: int) -> bool:
         """Whether the table has this row."""
         return row_id in self._rows.get(table, {}) or bool(
-            self.read(f"SELECT id FROM {table} WHERE id = ?", row_id)
+            self._stored(f"SELECT id FROM {table} WHERE id = ?", row_id)
         )
 
     @action
@@ -124,7 +124,14 @@ class Tables:
 
     def read(self, sql: str, *values: Any) -> list[Row]:
         """Rows of a query, as dicts."""
-        cursor = self.cursor()
+        self.flush()
+        return self._stored(sql, *values)
+
+    @action
+    def _stored(self, sql: str, *values: Any) -> list[Row]:
+        """Rows of a query that needs none of the waiting ones: those are all in `_rows`."""
+        cursor = self.db.cursor()
+        cursor.execute("USE public")
         cursor.execute(sql, values)
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
