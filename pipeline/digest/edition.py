@@ -123,7 +123,7 @@ class Health:
     p50_h, p90_h   hours to the first reply by a person, unanswered questions counted in; null
                    where the curve does not get there
     coverage       part (0 to 1) of what the sources have that was read
-    unscored       messages in a language no model covers
+    unscored       messages no model could judge, such as those in a language none covers
     stale_sources  {source, since, why} of each source that could not be read
     warnings       sentences of contracts that were broken without stopping the night
     thanks         {person, answers, newcomers}, most helpful first

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from pipeline import landing
 from pipeline.digest.edition import Edition
 from pipeline.digest.render import (
     render_html,
@@ -22,22 +23,24 @@ def deliver_files(edition: Edition, folder: Path, languages: tuple[str, ...]) ->
     """Write `<folder>/<night>-<audience>/digest.html`, `.txt`, `.md`, `.json`, `feed.xml`.
 
     The first language has the plain names, another one `digest.<language>.html` and so on. The
-    folder of the same night and audience is replaced. Returns the paths, the page first.
+    folder of the same night and audience is replaced, and readable by us alone. Returns the paths,
+    the page first.
     """
     target = folder / f"{edition.night:%Y-%m-%d}-{edition.audience}"
     texts = _texts(edition, languages)
+    landing.make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".digest-", dir=folder))
         try:
             for name, text in texts.items():
-                (beside / name).write_text(text, encoding="utf-8")
-            beside.chmod(0o750)
+                landing.write_whole(beside / name, text.encode())
             _swap(beside, target)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
-        raise FixSettings(f"{folder}: the digest cannot be written: {error}") from error
+        raise FixSettings(
+            f"cannot write {target}: {error.strerror}; free space or fix the folder's permissions"
+        ) from error
     return [target / name for name in texts]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import FixSettings
+from pipeline.landing import make_folder
 
 
 class Lines:
@@ -20,18 +21,19 @@ class Lines:
     def add(self, entry: Mapping[str, Any]) -> None:
         """Add one entry; it is on disk when this returns. Raises FixSettings if it cannot be."""
         line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        make_folder(self.file.parent)
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            with self.file.open("ab+") as out:
+            descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "rb+") as out:
                 end = out.seek(0, os.SEEK_END)
                 if end:
                     out.seek(end - 1)
                     line = line if out.read(1) == b"\n" else b"\n" + line
                 out.write(line)
                 out.flush()
-                os.fsync(out.fileno())
+                os.fsync(descriptor)
         except OSError as error:
-            raise FixSettings(f"{self.file} cannot be written: {error.strerror}") from error
+            raise FixSettings(f"cannot write {self.file}: {error.strerror}") from error
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """All whole entries; one that a crash cut short is skipped."""
