@@ -1,0 +1,130 @@
+"""Words and phrases that carry tone, and the disguises they come in.
+
+The lists are `cues/<language>.toml`: kind -> words. They are features of a model and the words of
+its reasons; no list decides alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from itertools import product
+from pathlib import Path
+
+_ENTRY = re.compile(r'"([^"]+)"|(\S+)')
+_ROUGH = frozenset({"vulgar", "insult", "dismissive", "threat", "coarse"})
+
+# Letters of other scripts that look like Latin ones, and figures that stand for letters.
+_LOOKALIKE = str.maketrans(
+    "аеорсухкіјѕԁһвнмтгαεικνορτυχωβ", "aeopcyxkijsdhbhmtraeiknoptuxwb"
+)  # fmt: skip
+_LEET = {"0": "o", "1": "il", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g", "@": "a",
+         "$": "s", "!": "i", "+": "t", "#": "h"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """The cue lists of one language. `kinds` and `phrases` look up lower-case text."""
+
+    words: dict[str, frozenset[str]] = field(default_factory=dict)
+    stems: dict[str, frozenset[str]] = field(default_factory=dict)
+    phrases: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = field(default_factory=dict)
+
+    def kinds(self, word: str) -> frozenset[str]:
+        """Kinds this word is listed under, by itself or by its stem."""
+        found = self.words.get(word, frozenset())
+        for length in range(3, len(word) + 1):
+            found = found | self.stems.get(word[:length], frozenset())
+        return found
+
+    def rough(self, word: str) -> bool:
+        """True if the word is one that people disguise."""
+        return not _ROUGH.isdisjoint(self.kinds(word))
+
+
+@cache
+def load(language: str) -> Cues:
+    """The cue lists of a language that has them."""
+    file = Path(__file__).parent / "cues" / f"{language}.toml"
+    words: dict[str, frozenset[str]] = {}
+    stems: dict[str, frozenset[str]] = {}
+    phrases: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {}
+    for kind, text in tomllib.loads(file.read_text(encoding="utf-8")).items():
+        for entry in _ENTRY.finditer(text):
+            word = entry[1] or entry[2]
+            if " " in word:
+                parts = tuple(word.split())
+                phrases[parts[0]] = (*phrases.get(parts[0], ()), (parts, kind))
+            else:
+                into = stems if word.endswith("*") else words
+                into[word.rstrip("*")] = into.get(word.rstrip("*"), frozenset()) | {kind}
+    return Cues(words, stems, phrases)
+
+
+@cache
+def version() -> str:
+    """8 hex digits of all word lists."""
+    files = sorted((Path(__file__).parent / "cues").glob("*.toml"))
+    return hashlib.sha256(b"\n".join(file.read_bytes() for file in files)).hexdigest()[:8]
+
+
+def readable(text: str) -> str:
+    """Lower-case text without invisible characters, stacked accents and width variants."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text)
+        kept = (c for c in text if unicodedata.category(c) not in _INVISIBLE)
+        text = unicodedata.normalize("NFC", "".join(kept)).replace("’", "'")
+    return text.lower()
+
+
+_INVISIBLE = {"Mn", "Me", "Cf", "Cc"} - {"Cc"}
+_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:([ .\-_*])[^\W\d_])(?:\1[^\W\d_])+(?![^\W_])")
+
+
+def joined(text: str, cues: Cues) -> str:
+    """Text with words that were s p e l l e d out put together, if they are rough."""
+
+    def join(spelt: re.Match[str]) -> str:
+        word = re.sub(r"[\W_]", "", spelt[0])
+        return word if cues.rough(word) else spelt[0]
+
+    return _SPACED.sub(join, text)
+
+
+@lru_cache(maxsize=100_000)
+def undisguised(word: str, language: str) -> str:
+    """The rough word behind this one; the word itself where there is none.
+
+    Sees look-alike letters, figures for letters, stars in place of letters, and stretched letters.
+    """
+    if not word.isascii():
+        latin = word.translate(_LOOKALIKE)
+        word = latin if latin.isascii() else word
+    cues = load(language)
+    if len(word) < 3 or len(word) > 40 or cues.rough(word):
+        return word
+    return next((w for w in _readings(word) if cues.rough(w)), word)
+
+
+def _readings(word: str) -> Iterable[str]:
+    """What a disguised word may stand for, likeliest first."""
+    short = re.sub(r"(.)\1+", r"\1", word)
+    if short != word:
+        yield re.sub(r"(.)\1{2,}", r"\1\1", word)
+        yield short
+    if not word.isalpha():
+        choices = [_LEET.get(c, c) for c in word]
+        if sum(len(c) > 1 for c in choices) <= 4:
+            yield from ("".join(letters) for letters in product(*choices))
+    if "*" in word:
+        pattern = re.compile(re.escape(word).replace(r"\*", "[a-z]") + r"\Z")
+        yield from (whole for whole in _MASKED if pattern.match(whole))
+
+
+_MASKED = ("fuck", "fucking", "fucked", "fucker", "shit", "shitty", "bitch", "cunt", "dick", "ass",
+           "asshole", "crap", "damn", "idiot", "idiots", "stupid", "moron", "bullshit")  # fmt: skip

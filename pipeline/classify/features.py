@@ -1,0 +1,199 @@
+"""Numbers that describe a text: hashed words, pairs of words, parts of words, and cues.
+
+One vector serves all questions asked of a text, so it is computed once. Hashing is CRC-32, which
+gives the same numbers on every machine and in every process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, combinations, pairwise
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from scipy.sparse import csr_matrix, hstack
+
+from pipeline.classify import cues as lists
+from pipeline.text import sentences
+
+WORDS, PARTS, CUES = 2**17, 2**17, 2**12  # sizes of the three blocks of a vector
+LONGEST = 20_000  # characters of one text that are read
+
+_TOKEN = re.compile(
+    r":[a-z0-9_+-]+:|[^\W_]\*{2,}[^\W_]*|[^\W_]+(?:['*@$!#+][^\W_]+)*|[@#$%&*!]{4,}|[!?]+|…|"
+    r"[\U0001F300-\U0001FAFF\u2600-\u27bf❤]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is known of a word by itself."""
+
+    word: str
+    cues: tuple[str, ...]
+    is_disguised: bool = False
+
+
+@lru_cache(maxsize=100_000)
+def token(raw: str, language: str) -> Token:
+    """The word behind `raw` and the kinds of cue it is."""
+    if raw[0] in "!?":
+        return Token(raw[:3], (raw[:3],))
+    if len(raw) > 3 and raw[0] in "@#$%&*":  # a curse in a comic's spelling
+        return Token("#grawlix", ("vulgar",))
+    word = lists.undisguised(raw, language)
+    kinds = lists.load(language).kinds(word)
+    if "group" in kinds:  # who people are must not tell how they speak
+        return Token("#group", ("group",))
+    return Token(word, tuple(sorted(kinds)), word != raw and bool(kinds))
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A text as a model sees it: its words in order, its cues, the words that were disguised."""
+
+    words: tuple[str, ...]
+    cues: tuple[str, ...]
+    disguised: tuple[str, ...] = ()
+
+
+def describe(text: str, language: str) -> Described:
+    """A text taken to pieces. Text beyond LONGEST characters is not read."""
+    cues = lists.load(language)
+    found = _shape(text)
+    tokens: list[Token] = []
+    for sentence in sentences(lists.joined(lists.readable(text[:LONGEST]), cues)):
+        here = _tokens(sentence, language)
+        kinds = [kind for t in here for kind in t.cues]
+        kinds += [kind for kind, _ in _phrases(here, cues)]
+        found += kinds
+        found += [f"{a} {b}" for a, b in combinations(sorted(set(kinds)), 2)]
+        tokens += here
+    disguised = tuple(t.word for t in tokens if t.is_disguised)
+    return Described(tuple(t.word for t in tokens), tuple(found), disguised)
+
+
+def spotted(sentence: str, language: str) -> dict[str, list[str]]:
+    """Kinds of cues in a sentence, each with its words in order, none twice."""
+    cues = lists.load(language)
+    tokens = _tokens(lists.joined(lists.readable(sentence), cues), language)
+    found: dict[str, list[str]] = {}
+    hits = [(kind, t.word) for t in tokens for kind in t.cues] + _phrases(tokens, cues)
+    for kind, words in hits:
+        if words not in found.setdefault(kind, []):
+            found[kind].append(words)
+    return found
+
+
+def _tokens(sentence: str, language: str) -> list[Token]:
+    return [token(raw, language) for raw in _TOKEN.findall(sentence)]
+
+
+def _phrases(tokens: list[Token], cues: lists.Cues) -> list[tuple[str, str]]:
+    found = []
+    for at, first in enumerate(tokens):
+        for parts, kind in cues.phrases.get(first.word, ()):
+            if [t.word for t in tokens[at : at + len(parts)]] == list(parts):
+                found.append((kind, " ".join(parts)))
+    return found
+
+
+def _shape(text: str) -> list[str]:
+    """How a text looks: its length, and whether it shouts."""
+    head = text[:LONGEST]
+    shouted = sum(1 for w in head.split() if len(w) > 3 and w.isupper() and w.isalpha())
+    return [f"length {len(head).bit_length()}"] + ["shouting"] * (shouted >= 3)
+
+
+def vectors(described: Sequence[Described], idf: Any = None) -> Any:
+    """One sparse row per text (WORDS + PARTS + CUES columns), each block of unit length.
+
+    `idf` weighs columns by rarity; without it every column counts alike.
+    """
+    cues = _counts([[_hash(cue) for cue in d.cues] for d in described], CUES)
+    blocks = (*_word_blocks(described), cues)
+    start = 0
+    for block in blocks:
+        block.data = 1 + np.log(block.data)
+        if idf is not None:
+            block.data *= idf[start + block.indices]
+        rows = np.repeat(np.arange(len(described)), np.diff(block.indptr))
+        lengths = np.sqrt(np.bincount(rows, block.data**2, len(described)))
+        block.data /= np.maximum(lengths, 1e-9)[rows]
+        start += block.shape[1]
+    return hstack(blocks, format="csr")
+
+
+def rarity(described: Sequence[Described]) -> Any:
+    """Inverse document frequency of every column; 0 for a column seen in fewer than two texts."""
+    seen = vectors(described)
+    count = np.bincount(seen.indices, minlength=seen.shape[1])
+    idf = np.log((1 + len(described)) / (1 + count)) + 1
+    return np.where(count >= 2, idf, 0.0).astype(np.float32)
+
+
+def pair_column(first: int, second: int) -> int:
+    """Column of two neighbouring words, from their hashes."""
+    return ((first * _MIX + second) & 0xFFFFFFFF) % WORDS
+
+
+_MIX = 0x9E3779B1
+
+
+def _word_blocks(described: Sequence[Described]) -> tuple[Any, Any]:
+    """Counts of words and pairs of words, and of the parts (2 to 5 characters) of words."""
+    place: dict[str, int] = {}
+    rows = [[place.setdefault(word, len(place)) for word in d.words] for d in described]
+    hashes = np.fromiter((_hash(word) for word in place), np.uint64, len(place))
+    pairs = []
+    for row in rows:
+        h = hashes[row]
+        pairs.append(((h[:-1] * _MIX + h[1:]) & 0xFFFFFFFF) % WORDS)
+    texts = _counts(rows, max(1, len(place)))
+    columns = (hashes % WORDS)[texts.indices]
+    words = csr_matrix((texts.data, columns, texts.indptr), (len(rows), WORDS), copy=True)
+    words.sum_duplicates()
+    parts = _counts([_parts(word) for word in place] or [()], PARTS)
+    return words + _counts(pairs, WORDS), texts @ parts
+
+
+@lru_cache(maxsize=500_000)
+def _hash(feature: str) -> int:
+    return crc32(feature.encode())
+
+
+@lru_cache(maxsize=100_000)
+def _parts(word: str) -> tuple[int, ...]:
+    edged = f" {word} " if len(word) < 40 else ""
+    parts = (edged[i : i + n] for n in (2, 3, 4, 5) for i in range(len(edged) - n + 1))
+    return tuple(crc32(part.encode()) % PARTS for part in parts)
+
+
+def _counts(columns: Sequence[Any], size: int) -> Any:
+    """Rows of counts; a column number may exceed `size` and wraps."""
+    ends = np.cumsum([0, *(len(c) for c in columns)])
+    indices = np.fromiter(chain.from_iterable(columns), np.int64, int(ends[-1])) % size
+    matrix = csr_matrix((np.ones(len(indices), np.float32), indices, ends), (len(columns), size))
+    matrix.sum_duplicates()
+    return matrix
+
+
+def word_weights(described: Described, idf: Any, weights: Any) -> dict[str, float]:
+    """How much each word of a text raises its linear score, by itself, its pairs and its parts.
+
+    Comparable within one text only.
+    """
+    hashes = [_hash(word) for word in described.words]
+    value = idf * weights
+    found: dict[str, float] = {}
+    for at, word in enumerate(described.words):
+        around = hashes[max(0, at - 1) : at + 2]
+        columns = [pair_column(a, b) for a, b in pairwise(around)]
+        columns.append(hashes[at] % WORDS)
+        columns += [WORDS + part for part in _parts(word)]
+        found[word] = found.get(word, 0.0) + float(value[columns].sum())
+    return found

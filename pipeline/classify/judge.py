@@ -1,0 +1,171 @@
+"""Scores for messages: from text to evidence that a person can argue with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from pipeline.classify import cues, questions
+from pipeline.classify import model as models
+from pipeline.classify.features import Described, describe, spotted
+from pipeline.classify.language import language
+from pipeline.classify.message import Label, Message, Reason, Score
+from pipeline.text import Authored, authored, sentences, text_hash
+
+RULES = "1"  # counted up when code changes what a score or a reason says
+TONES: tuple[Label, ...] = ("uncivil", "strict")
+
+_BATCH = 256
+_PIECE = 4_000  # characters judged as one text: a longer message is as bad as its worst piece
+_MOST_PIECES = 24
+_TOLD = ("threat", "insult", "vulgar", "dismissive", "mocking", "impatient", "bitter", "demand")
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    message: Message
+    parts: Authored
+    language: str | None
+    pieces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    value: float
+    piece: Described
+    text: str
+
+
+class Judge:
+    """Judges messages with the models of a folder. Holds no other state: same text, same score.
+
+    languages  those the community writes; they settle what a text too short to tell is in
+    version    12 hex digits of all that a score depends on besides the message
+    """
+
+    def __init__(self, languages: Collection[str] = ("en",), folder: Path = models.FOLDER) -> None:
+        self.languages = tuple(sorted(languages))
+        loaded = [models.load(file) for file in sorted(folder.glob("*.skops"))]
+        self.models = {model.language: model for model in loaded}
+        parts = [RULES, questions.version(), cues.version(), *self.languages]
+        parts += [model.version for model in loaded]
+        self.version = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+    def score(self, messages: Iterable[Message]) -> Iterator[Score]:
+        """Scores in the order of the messages: "uncivil" and "strict" of each human message,
+        "question" of each human message that opens a thread. Bots are not judged."""
+        people = (message for message in messages if message.is_human)
+        while batch := [self._prepare(message) for message in islice(people, _BATCH)]:
+            found = self._worst_pieces(batch)
+            for number, work in enumerate(batch):
+                for label in TONES:
+                    yield self._tone(work, label, found.get((number, label)))
+                if work.message.is_first:
+                    yield self._question(work)
+
+    def _prepare(self, message: Message) -> _Work:
+        parts = authored(message.body, message.form)
+        return _Work(message, parts, language(parts.text, self.languages), _pieces(parts.text))
+
+    def _worst_pieces(self, batch: Sequence[_Work]) -> dict[tuple[int, str], _Found]:
+        """(place in the batch, label) -> its piece with the highest probability."""
+        found: dict[tuple[int, str], _Found] = {}
+        for code, model in self.models.items():
+            work = [
+                (n, text) for n, w in enumerate(batch) if w.language == code for text in w.pieces
+            ]
+            described = [describe(text, code) for _, text in work]
+            for label, values in model.probabilities(described).items() if work else ():
+                for (n, text), piece, value in zip(work, described, values, strict=True):
+                    if (n, label) not in found or value > found[n, label].value:
+                        found[n, label] = _Found(float(value), piece, text)
+        return found
+
+    def _tone(self, work: _Work, label: Label, found: _Found | None) -> Score:
+        model = self.models.get(work.language or "")
+        head = model.heads.get(label) if model else None
+        threshold = head.threshold if head else None
+        sentence: str | None = None
+        reasons: tuple[Reason, ...] = ()
+        if found and threshold is not None and found.value >= threshold:
+            sentence, reasons = self._evidence(found, label, work)
+        return Score(
+            source=work.message.source,
+            message_id=work.message.message_id,
+            text_hash=text_hash(work.parts.text),
+            language=work.language,
+            label=label,
+            score=found.value if found else None,
+            threshold=threshold,
+            model=f"{label}_{work.language}" if head else label,
+            model_version=self.version,
+            reasons=reasons,
+            sentence=sentence,
+            unscored_because=None if found else "language" if work.pieces else "no_text",
+        )
+
+    def _evidence(self, found: _Found, label: Label, work: _Work) -> tuple[str, tuple[Reason, ...]]:
+        """The sentence that is worst by itself, and in words why the message counts."""
+        code = work.language or ""
+        model = self.models[code]
+        parts = sentences(found.text)
+        values = model.probabilities([describe(part, code) for part in parts])[label]
+        worst = parts[int(values.argmax())]
+        kinds = spotted(worst, code)
+        reasons = [
+            Reason(kind, {"words": ", ".join(kinds[kind][:3])}) for kind in _TOLD if kind in kinds
+        ]
+        if "you" in kinds and not {"insult", "vulgar", "dismissive", "threat"}.isdisjoint(kinds):
+            reasons.append(Reason("addressed"))
+        if found.piece.disguised:
+            reasons.append(Reason("disguised", {"words": ", ".join(found.piece.disguised[:3])}))
+        if "shouting" in found.piece.cues:
+            reasons.append(Reason("shouting"))
+        if words := model.strongest(describe(worst, code), label):
+            reasons.append(Reason("weighty_words", {"words": ", ".join(words)}))
+        read, characters = sum(map(len, work.pieces)), len(work.parts.text)
+        if read < characters - len(work.pieces):
+            reasons.append(Reason("shortened", {"read": read, "characters": characters}))
+        return worst, tuple(reasons)
+
+    def _question(self, work: _Work) -> Score:
+        message, title = work.message, work.message.title or ""
+        value, reasons = questions.needs_answer(title, work.parts)
+        if message.needs_answer is not None:
+            value = float(message.needs_answer)
+            reasons = (Reason("asking_channel" if message.needs_answer else "quiet_channel"),)
+        is_question = value >= questions.THRESHOLD
+        asked = (s for s in sentences(work.parts.text) if questions.asks(s))
+        return Score(
+            source=message.source,
+            message_id=message.message_id,
+            text_hash=text_hash(f"{title}\n{work.parts.text}"),
+            language=work.language,
+            label="question",
+            score=value,
+            threshold=questions.THRESHOLD,
+            model="question_rules",
+            model_version=self.version,
+            reasons=reasons if is_question else (),
+            sentence=(next(asked, None) or title or None) if is_question else None,
+        )
+
+
+def _pieces(text: str) -> tuple[str, ...]:
+    """A text cut at line and sentence ends; of a very long one its beginning and its end."""
+    if len(text) <= _PIECE:
+        return (text,) if text else ()
+    pieces, piece = [], ""
+    for line in sentences(text):
+        for start in range(0, len(line), _PIECE):
+            part = line[start : start + _PIECE]
+            if piece and len(piece) + len(part) > _PIECE:
+                pieces.append(piece)
+                piece = ""
+            piece += part + "\n"
+    pieces.append(piece)
+    half = _MOST_PIECES // 2
+    return tuple(pieces if len(pieces) <= _MOST_PIECES else pieces[:half] + pieces[-half:])

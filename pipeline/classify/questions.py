@@ -1,0 +1,104 @@
+"""Does a thread's first message need an answer?
+
+Evidence is counted, not learned: no free set of forum openings with their purpose exists to learn
+from, and the words people ask with are few. The weights are round numbers; a question mark is
+weak evidence, since a fifth to a third of chat questions have none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from pipeline.classify.message import Reason
+from pipeline.text import Authored, sentences
+
+FILE = Path(__file__).parent / "cues" / "asking.toml"
+THRESHOLD = 0.5
+
+# (cue, what it adds in the title, what it adds in the text, how often it counts in the text)
+_WEIGHTS = {
+    "asks": (2.0, 1.2, 2),
+    "opens": (1.5, 0.6, 1),
+    "trouble": (1.4, 0.6, 2),
+    "begs": (2.0, 1.6, 1),
+    "mark": (1.5, 0.7, 2),
+    "shows": (-1.6, -1.1, 2),
+    "tells": (-1.6, -0.8, 1),
+}
+_START = -1.2
+_WITH_CODE = 0.5
+
+
+def needs_answer(title: str, message: Authored) -> tuple[float, tuple[Reason, ...]]:
+    """0 to 1, with the reasons that speak for it, strongest first.
+
+    A greeting alone ("anyone here?") asks for nothing and scores 0.
+    """
+    text = message.text
+    if _GREETING.fullmatch(f"{title}\n{text}".strip()):
+        return 0.0, (Reason("greeting_only"),)
+    total, weighed = _START, []
+    for cue, found, weight in _evidence(title, text):
+        total += weight
+        weighed.append((weight, cue, found))
+    if message.code:
+        total += _WITH_CODE
+        weighed.append((_WITH_CODE, "with_code", ""))
+    weighed.sort(key=lambda w: -w[0])
+    reasons = tuple(
+        Reason(cue, {"words": found} if found else {})
+        for weight, cue, found in weighed
+        if weight > 0
+    )
+    return 1 / (1 + math.exp(-total)), reasons
+
+
+def asks(sentence: str) -> bool:
+    """True if the sentence itself asks for something."""
+    return any(_patterns()[cue].search(sentence) for cue in ("asks", "mark", "begs"))
+
+
+def _evidence(title: str, text: str) -> Iterator[tuple[str, str, float]]:
+    """Each cue found, with its words and weight; in the title before the text."""
+    parts = sentences(text[:8000])
+    for cue, (in_title, in_text, most) in _WEIGHTS.items():
+        pattern = _patterns()[cue]
+        if found := pattern.search(title):
+            yield cue, found[0].strip(), in_title
+        hits = [hit[0].strip() for part in parts if (hit := pattern.search(part))]
+        if hits:
+            yield cue, hits[0], in_text * min(len(hits), most)
+
+
+@cache
+def _patterns() -> dict[str, re.Pattern[str]]:
+    lists = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    found = {}
+    for cue, by_language in lists.items():
+        latin = "|".join(re.escape(w) for w in by_language["en"])
+        han = "|".join(re.escape(w) for w in by_language["zh"])
+        start = r"^\W*" if cue == "opens" else ""
+        found[cue] = re.compile(rf"{start}(?:(?<!\w)(?:{latin})(?!\w)|(?:{han}))", re.IGNORECASE)
+    found["mark"] = re.compile(r"[?？](?=\W*$|\s)")
+    return found
+
+
+_GREETING = re.compile(
+    r"\W*(?:hi|hello|hey|yo|good (?:morning|evening|day)|大家好|你们好|您好|你好|早|早上好|"
+    r"(?:is )?any ?(?:one|body) (?:here|there|around|home)|有人(?:在)?吗|在吗|在不在)"
+    r"(?: (?:all|there|everyone|everybody|guys|folks))?\W*",
+    re.IGNORECASE,
+)
+
+
+@cache
+def version() -> str:
+    """8 hex digits of the word lists and weights."""
+    content = FILE.read_bytes() + repr((_WEIGHTS, _START, _WITH_CODE, THRESHOLD)).encode()
+    return hashlib.sha256(content).hexdigest()[:8]

@@ -1,0 +1,158 @@
+"""Models from labelled sets: the same sets and seed give the same numbers, to the digit."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.classify.features import Described, describe, rarity, vectors
+from pipeline.classify.message import Label
+from pipeline.classify.model import Head, Model
+from pipeline.errors import FixSettings
+from pipeline.text import authored
+
+MANIFEST = Path(__file__).parent / "sets.toml"
+SEED = 20
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a head is trained for, and how its threshold is chosen.
+
+    strength   inverse of regularisation
+    precision  the least share of right flags at the base rate; recall is made as high as it allows
+    base_rate  share of messages that deserve the label in an ordinary community
+    """
+
+    label: Label
+    strength: float
+    precision: float
+    base_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Labelled texts of one language. Labels are 1, 0 or nan (the set says nothing of it)."""
+
+    sets: Any
+    groups: Any
+    described: Sequence[Described]
+    labels: Mapping[str, Any]
+    splits: Any
+
+
+def read(folder: Path, language: str, manifest: Path = MANIFEST) -> Rows:
+    """All sets of a language that the folder holds. Raises FixSettings where it holds none."""
+    import duckdb
+
+    found: list[tuple[Any, ...]] = []
+    for name, each in tomllib.loads(manifest.read_text(encoding="utf-8")).items():
+        file = folder / each["file"]
+        if each["language"] != language or not file.exists():
+            continue
+        sql = (
+            f"SELECT '{name}', {each['text']}, {each['group']}, {each['uncivil']}, "
+            f"{each['strict']}, {each.get('split', 'null')} FROM read_parquet(?)"
+        )
+        with duckdb.connect() as db:
+            found += db.execute(sql, [str(file)]).fetchall()
+    if not found:
+        raise FixSettings(f"{folder} holds no labelled set for {language!r}; see {manifest.name}")
+    sets, texts, groups, uncivil, strict, splits = zip(*found, strict=True)
+    return Rows(
+        np.array(sets),
+        np.array([_normal(group) for group in groups]),
+        [describe(authored(text or "", "markdown").text, language) for text in texts],
+        {"uncivil": np.array(uncivil, float), "strict": np.array(strict, float)},
+        np.array(splits),
+    )
+
+
+def train(rows: Rows, language: str, aims: Sequence[Aim]) -> Model:
+    """A model with a head for each aim, calibrated and given its threshold on grouped folds."""
+    idf = rarity(rows.described).astype(np.float16).astype(np.float32)
+    matrix = vectors(rows.described, idf)
+    return Model(language, idf, {aim.label: _head(rows, matrix, aim) for aim in aims})
+
+
+def out_of_fold(matrix: Any, labels: Any, groups: Any, strength: float) -> Any:
+    """Linear scores of each row by a model that saw none of its group."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    scores = np.zeros(len(labels))
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
+    for fit, held in folds.split(matrix, labels, groups):
+        scores[held] = _fit(matrix[fit], labels[fit], strength).decision_function(matrix[held])
+    return scores
+
+
+def _fit(matrix: Any, labels: Any, strength: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=strength, class_weight="balanced", max_iter=3000)
+    return model.fit(matrix, labels)
+
+
+def _head(rows: Rows, matrix: Any, aim: Aim) -> Head:
+    from sklearn.linear_model import LogisticRegression
+
+    known = ~np.isnan(rows.labels[aim.label])
+    labels, groups = rows.labels[aim.label][known].astype(int), rows.groups[known]
+    scores = out_of_fold(matrix[known], labels, groups, aim.strength)
+    weight = base_rate_weights(labels, aim.base_rate)
+    curve = LogisticRegression(C=1e6).fit(scores[:, None], labels, sample_weight=weight)
+    slope, offset = float(curve.coef_[0, 0]), float(curve.intercept_[0])
+    final = _fit(matrix[known], labels, aim.strength)
+    threshold, promise = choose_threshold(1 / (1 + np.exp(-(slope * scores + offset))), labels, aim)
+    return Head(
+        final.coef_[0].astype(np.float16).astype(np.float32),
+        slope,
+        float(offset + slope * final.intercept_[0]),
+        threshold,
+        promise,
+    )
+
+
+def base_rate_weights(labels: Any, base_rate: float) -> Any:
+    """Weights that make the share of ones `base_rate`, with a mean of 1."""
+    share = labels.mean()
+    return np.where(labels == 1, base_rate / share, (1 - base_rate) / (1 - share))
+
+
+def choose_threshold(probabilities: Any, labels: Any, aim: Aim) -> tuple[float | None, str]:
+    """The lowest threshold that keeps the aim's precision at its base rate, and its sentence.
+
+    Null where no threshold with at least 20 right flags does.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    weight = base_rate_weights(labels, aim.base_rate)[order]
+    hits = np.cumsum(weight * labels[order])
+    right = hits / np.cumsum(weight)
+    enough = (right >= aim.precision) & (np.cumsum(labels[order]) >= 20)
+    per_thousand = f"{1000 * aim.base_rate:g} in 1,000"
+    if not enough.any():
+        return None, f"no threshold reaches precision {aim.precision:g} at {per_thousand}: no flags"
+    last = int(np.flatnonzero(enough)[-1])
+    recall = labels[order][: last + 1].sum() / labels.sum()
+    promise = (
+        f"maximum recall at precision >= {aim.precision:g} at {per_thousand}: "
+        f"precision {right[last]:.2f}, recall {recall:.2f} on grouped folds"
+    )
+    return float(probabilities[order][last]), promise
+
+
+def _normal(group: str | None) -> str:
+    return re.sub(r"\W+", " ", (group or "").lower()).strip()
+
+
+AIMS = {
+    "en": (Aim("uncivil", 2.0, 0.5, 0.02), Aim("strict", 1.0, 0.5, 0.006)),
+    "zh": (Aim("uncivil", 2.0, 0.5, 0.02), Aim("strict", 2.0, 0.5, 0.006)),
+}
