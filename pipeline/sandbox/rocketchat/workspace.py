@@ -293,7 +293,7 @@ class Workspace:
         else:
             self._to_trash(message, when)
         self._touch_room(message["rid"], -1, when)
-        if message.get("tmid") in self.messages:
+        if "tmid" in message:
             self._touch_thread(message["tmid"], -1, when)
 
     def hide(self, mid: str, at: datetime) -> None:
@@ -379,7 +379,9 @@ class Workspace:
     def _touch_thread(
         self, root_id: str, replies: int, when: datetime, follower: str | None = None
     ) -> None:
-        root = self.messages[root_id]
+        root = self.messages.get(root_id)
+        if root is None:  # deleted, as the root of an orphan may be
+            return
         root |= {"tcount": max(0, root.get("tcount", 0) + replies), "_updatedAt": when}
         if follower:
             root["tlm"] = when

@@ -1,0 +1,165 @@
+"""The source as the pipeline sees it: plan, probe, estimate, errors, and sick servers."""
+
+from datetime import timedelta
+
+import pytest
+
+from pipeline.errors import BadAnswer, FixAccess, FixSettings, SourceDown
+from pipeline.sandbox.rocketchat import READER_ID
+from tests.sources.rocketchat.conftest import START
+
+DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+
+
+def test_the_plan_has_three_units(world):
+    plan = world.source().plan()
+    assert [(p.stream, p.via, p.yields, p.unavailable) for p in plan] == [
+        ("messages", "sync", ("rooms", "room_reads", "messages"), None),
+        ("users", "rest", ("users", "roles"), None),
+        ("reports", "rest", ("reports",), None),
+    ]
+    assert len(plan[0].blind_spots) == 5
+
+
+def test_a_whole_night_costs_eight_requests_beside_the_rooms(world):
+    world.workspace.post("general", "ann", "rude", START, id="m")
+    world.workspace.report("m", "ben", "rude", START)
+    world.night(START + DAY)
+    before = len(world.app.state.log)
+    world.source().plan()
+    world.night(START + 2 * DAY)
+    rooms = 2
+    assert len(world.app.state.log) - before <= rooms + 8
+
+
+def test_what_the_account_may_not_read_is_unavailable_and_says_why(world):
+    world.workspace.roles["extractor"] -= {"view-moderation-console", "view-d-room"}
+    reasons = {p.stream: p.unavailable for p in world.source().plan()}
+    assert reasons["messages"] is None
+    assert "do not grant view-d-room" in reasons["users"]
+    assert "do not grant view-moderation-console" in reasons["reports"]
+
+
+def test_a_bad_token_is_said_at_once(world):
+    with pytest.raises(FixAccess, match="user id or the token was refused"):
+        world.source(token="old").plan()
+    assert world.waits == []
+
+
+def test_an_unknown_stream(world):
+    with pytest.raises(FixSettings, match="no stream 'posts'"):
+        list(world.source().read("posts", world.store.bookmarks()))
+
+
+def test_a_server_that_is_down_all_night(world):
+    world.faults.rate, world.faults.kinds = 1.0, ("bad_gateway",)
+    with pytest.raises(SourceDown, match="502"):
+        world.source().plan()
+
+
+@pytest.mark.parametrize("version", ["7.1.0", "7.7.1", "8.8.1"])
+def test_every_supported_version(world, version):
+    world.workspace.switches.version = version
+    world.private = ("staff",)
+    world.workspace.join("staff", READER_ID, START - DAY)
+    world.workspace.post("general", "ann", "hello", START - DAY, id="m")
+    world.workspace.report("m", "ben", "rude", START - DAY)
+    world.night()
+    world.workspace.leave("staff", READER_ID, START + MINUTE)
+    world.workspace.delete_room("help", START + MINUTE)
+    world.workspace.edit("m", "good morning", START + MINUTE)
+    world.workspace.dismiss("ann", START + MINUTE, mid="m", action="dismissed")
+    world.night(START + DAY)
+    assert world.store.live("messages").keys() >= world.truth().keys()
+    assert world.store.live("messages")["m"]["msg"] == "good morning"
+    assert world.store.live("room_reads")["staff"]["access"] == "lost"
+    assert world.store.gone("rooms") == {"help"}
+    (report,) = world.store.live("reports").values()
+    assert report["moderationInfo"]["action"] == "dismissed"
+
+
+def test_without_administration_rooms_come_from_other_lists(world):
+    world.workspace.roles["extractor"].remove("view-room-administration")
+    world.private = ("staff",)
+    world.workspace.join("staff", READER_ID, START - DAY)
+    world.workspace.post("staff", "ann", "inside", START - DAY)
+    world.night()
+    assert set(world.store.live("rooms")) == {"general", "help", "staff"}
+    assert world.store.live("messages") == world.truth("general", "help", "staff")
+
+
+def test_lists_longer_than_the_server_gives_at_once(world):
+    world.workspace.switches.infinite_count = False
+    for n in range(230):
+        world.workspace.add_user(f"user{n}", f"User {n}", START)
+    for n in range(120):
+        world.workspace.add_room(f"room{n}", START, members=["ann"])
+    world.night()
+    assert len(world.store.live("users")) == 233
+    assert len(world.store.live("rooms")) == 122
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_answer_in_ten_is_broken(world, seed):
+    world.faults.rate, world.faults.delay_s = 0.1, 0
+    world.faults._random.seed(seed)
+    chat = world.workspace
+    for n in range(6):
+        chat.post("general", "ann", f"line {n}", START, id=f"m{n}")
+        chat.report(f"m{n}", "ben", "rude", START)
+    for night in range(5):
+        chat.delete(f"m{night}", "ann", START + night * DAY + MINUTE)
+        chat.post("help", "ben", "hello", START + night * DAY + MINUTE)
+        world.source().plan()
+        world.night(START + (night + 1) * DAY)
+        assert world.store.live("messages") == world.truth()
+    assert len(world.store.live("reports")) == 6
+    assert world.faults.seen
+
+
+def test_an_answer_that_is_no_rocket_chats(world, monkeypatch):
+    monkeypatch.setattr(world.workspace, "by_room", {"general": {}, "help": {}})
+    from pipeline.sandbox.rocketchat import reads
+
+    route = reads.READS["chat.syncMessages"]
+    odd = type(route)(lambda _call: {"result": "none"}, route.parameters)
+    monkeypatch.setitem(reads.READS, "chat.syncMessages", odd)
+    with pytest.raises(BadAnswer, match="without a result"):
+        world.night()
+
+
+def test_the_doctor_praises_a_good_account(world):
+    findings = world.source().probe()
+    assert [f for f in findings if f.level != "ok"] == []
+    texts = " / ".join(f.text for f in findings)
+    for part in ("signed in as hearth", "Rocket.Chat 7.7.1", "Message_KeepHistory is False"):
+        assert part in texts
+
+
+def test_the_doctor_names_what_is_missing_and_what_is_too_much(world):
+    world.private = ("staff", "nowhere")
+    role = world.workspace.roles["extractor"]
+    role -= {"view-moderation-console", "api-bypass-rate-limit", "view-p-room"}
+    role |= {"force-delete-message", "view-joined-room"}
+    world.workspace.switches.version = "7.0.3"
+    problems = {f.text: f.fix for f in world.source().probe() if f.level != "ok"}
+    assert list(problems) == [
+        "Rocket.Chat 7.0.3",
+        "may not read reports and what became of them",
+        "may not read the private groups you named",
+        "the rate limit counts our calls: some rooms a minute",
+        "has view-joined-room: it closes channels the account has not joined; a bot role brings it",
+        "has force-delete-message: reading needs no power to delete",
+        "no private group 'nowhere' is visible to the account",
+    ]
+    assert all(problems.values())
+
+
+def test_an_estimate_is_what_the_night_costs(world):
+    for n in range(7):
+        world.workspace.post("general", "ann", f"line {n}", START - DAY)
+    estimate = world.source().estimate(world.store.bookmarks())
+    calls = world.night()
+    assert abs(estimate.requests - len(calls)) <= 2
+    assert set(estimate.by_stream) == {"messages", "users", "reports"}
