@@ -20,7 +20,14 @@ from pipeline.digest.render import (
     render_text,
 )
 from pipeline.digest.tell import Teller, Told
-from pipeline.digest.verdicts import CHOICES, Verdict, Verdicts, from_reactions, snoozed
+from pipeline.digest.verdicts import (
+    CHOICES,
+    Verdict,
+    Verdicts,
+    from_reactions,
+    from_replies,
+    snoozed,
+)
 
 __all__ = [
     "CHOICES",
@@ -36,6 +43,7 @@ __all__ = [
     "Verdicts",
     "deliver_files",
     "from_reactions",
+    "from_replies",
     "render_chat",
     "render_html",
     "render_json",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pipeline.digest.edition import Edition
@@ -22,26 +23,41 @@ def post_to_group(client: ForumClient, group: str, edition: Edition, language: s
     `external_id`, and each post carries a mark, invisible to readers, by which it is recognised.
     Raises FixSettings where the forum lets the account write no message to the group.
     """
+    key = _key(edition.community, edition.audience, edition.night)
     parts = posts(render_markdown(edition, language), _MOST)
     marks = [_mark(edition, number) for number in range(len(parts))]
-    topic = _weeks_thread(client, edition)
-    said = _said(client, topic) if topic else ""
+    topic = _weeks_thread(client, key)
+    said = "".join(post["raw"] for post in _posts(client, topic)) if topic else ""
     for part, mark in zip(parts, marks, strict=True):
         if mark in said:
             continue
         raw = f"{part}\n\n{mark}"
         if topic is None:
             topic = _create(client, raw, archetype="private_message", target_recipients=group,
-                            title=_title(edition, language), external_id=_key(edition))  # fmt: skip
+                            title=_title(edition, language), external_id=key)  # fmt: skip
         else:
             _create(client, raw, topic_id=topic)
     return f"{client.host}/t/{topic}"
 
 
-def _key(edition: Edition) -> str:
-    """At most 50 characters of `[\\w-]`, the same for all nights of a week."""
-    year, week, _ = edition.night.isocalendar()
-    names = f"{edition.community}/{edition.audience}".encode()
+def answers(
+    client: ForumClient, community: str, audience: str, night: date
+) -> list[tuple[str, str, datetime]]:
+    """(account, Markdown, when) of what readers wrote into this week's and last week's thread."""
+    found = []
+    for day in (night - timedelta(weeks=1), night):
+        topic = _weeks_thread(client, _key(community, audience, day))
+        for post in _posts(client, topic) if topic else ():
+            if post["username"] != client.api_username:
+                at = datetime.fromisoformat(post["created_at"])
+                found.append((post["username"], post["raw"], at))
+    return found
+
+
+def _key(community: str, audience: str, night: date) -> str:
+    r"""At most 50 characters of `[\w-]`, the same for all nights of a week."""
+    year, week, _ = night.isocalendar()
+    names = f"{community}/{audience}".encode()
     return f"hearth-{hashlib.blake2b(names, digest_size=8).hexdigest()}-{year}-w{week:02}"
 
 
@@ -55,9 +71,9 @@ def _title(edition: Edition, language: str) -> str:
     return for_header(words.say("page.week", title=words.title, year=str(year), week=week))
 
 
-def _weeks_thread(client: ForumClient, edition: Edition) -> int | None:
+def _weeks_thread(client: ForumClient, key: str) -> int | None:
     try:
-        found = client._get(f"/t/external_id/{_key(edition)}.json")
+        found = client._get(f"/t/external_id/{key}.json")
     except Refused as refusal:
         if refusal.status == 404:
             return None
@@ -65,10 +81,10 @@ def _weeks_thread(client: ForumClient, edition: Edition) -> int | None:
     return int(found["id"])
 
 
-def _said(client: ForumClient, topic: int) -> str:
-    """All that was written into the thread, as Markdown; a week's posts fit into one answer."""
+def _posts(client: ForumClient, topic: int) -> list[dict[str, Any]]:
+    """Posts of a thread with their Markdown; a week's posts fit into one answer."""
     found = client._get(f"/t/{topic}.json", include_raw="true", print="true")
-    return "\n".join(post.get("raw", "") for post in found["post_stream"]["posts"])
+    return [post for post in found["post_stream"]["posts"] if post.get("raw")]
 
 
 def _create(client: ForumClient, raw: str, **where: Any) -> int:

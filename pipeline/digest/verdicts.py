@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from math import sqrt
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from pipeline.digest.edition import ItemKey
 from pipeline.digest.ledger import read_key
@@ -25,6 +26,7 @@ REACTIONS: Mapping[str, Choice] = {  # Rocket.Chat's names of the emoji under ea
     "raising_hand": "claim",
 }
 SNOOZE_DAYS = 3
+_REPLY = re.compile(rf"\b([0-9a-hjkmnp-tv-z]{{7}})`?[\s:,]+({'|'.join(CHOICES)})\b", re.IGNORECASE)
 _CLOSING = ("agree", "disagree", "handled")
 _TRAILING = timedelta(days=30)
 _ENOUGH = 20  # judged items, below which a rule is not demoted
@@ -108,6 +110,26 @@ def from_reactions(
         at = datetime.combine(night, time(), UTC)
         verdict = Verdict(keys, account, choice, at)
         found.append(snoozed(verdict, night) if choice == "snooze" else verdict)
+    return found
+
+
+def from_replies(
+    keys_of: Callable[[str], tuple[ItemKey, ...]], replies: Iterable[tuple[str, str, datetime]]
+) -> list[Verdict]:
+    """Verdicts in what readers wrote under a digest: a reference and a choice side by side, such as
+    "zmp6zan agree". Quoted lines and unknown references say nothing.
+
+    keys_of  see Ledger.keys_of
+    replies  (account, Markdown, when)
+    """
+    found = []
+    for account, text, at in replies:
+        own = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(">"))
+        for ref, choice in _REPLY.findall(own):
+            keys = keys_of(ref.lower())
+            if keys:
+                verdict = Verdict(keys, account, cast(Choice, choice.lower()), at)
+                found.append(snoozed(verdict, at.date()) if verdict.choice == "snooze" else verdict)
     return found
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from pipeline.digest import Health
-from pipeline.digest.forum import post_to_group
+from pipeline.digest.forum import answers, post_to_group
 from pipeline.errors import FixSettings, HearthError
 from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.discourse import ADMIN_KEY, Forum, app
@@ -107,3 +107,22 @@ def test_a_group_that_takes_no_messages_is_named(world):
     with pytest.raises(FixSettings, match="can't send a personal message to nobody"):
         world.post(group="nobody")
     assert world.threads() == {}
+
+
+def test_replies_of_readers_in_this_and_last_weeks_thread_are_read_back(world):
+    assert answers(world.client, "demo", "moderators", MONDAY) == []
+    ada = world.forum.add_user("ada", "Ada", world.clock.now(), moderator=True)
+    for night in (MONDAY - timedelta(2), MONDAY):
+        topic = int(world.post(night).rpartition("/")[2])
+        world.forum.reply(topic, ada, f"zmp6zan agree, {night}", world.clock.now())
+    asked = [MONDAY - timedelta(1), MONDAY + timedelta(3), MONDAY + timedelta(7)]
+    said = [answers(world.client, "demo", "moderators", night) for night in asked]
+    saturday, monday = (
+        (
+            "ada",
+            f"zmp6zan agree, {night}",
+            datetime(night.year, night.month, night.day, 3, tzinfo=UTC),
+        )
+        for night in (MONDAY - timedelta(2), MONDAY)
+    )
+    assert said == [[saturday], [saturday, monday], [monday]]

@@ -16,6 +16,7 @@ from pipeline.digest.verdicts import (
     Verdicts,
     closed,
     from_reactions,
+    from_replies,
     precision,
     snoozed,
     wilson,
@@ -152,6 +153,15 @@ def test_reactions_are_verdicts_of_those_who_gave_them():
         said("disagree", "1", who="bob", at=at),
         said("snooze", "2", at=at, until=date(2026, 3, 6)),
         said("claim", "2", who="bob", at=at),
+    ]
+
+
+def test_a_reply_gives_verdicts_on_the_items_it_names():
+    known = {"zmp6zan": (key("1"),), "c6yzzwh": (key("2"),)}
+    text = "ZMP6ZAN agree, and `c6yzzwh`: Snooze\n> c6yzzwh disagree\nabcdefg agree\nI agree!"
+    assert from_replies(lambda ref: known.get(ref, ()), [("ada", text, AT)]) == [
+        said("agree", "1"),
+        said("snooze", "2", until=date(2026, 3, 6)),
     ]
 
 
