@@ -14,6 +14,7 @@ LIKES_GIVEN = 1  # user_actions.action_type
 ACTIONS_PAGE = 30
 LIKERS_PAGE = 200
 LIKE = 2  # post_action_type_id
+MOST_HIDDEN = 20  # profiles; with more, this way is closed on this forum
 
 
 class Likes:
@@ -63,11 +64,18 @@ class Likes:
         requests = sum(1 + given // ACTIONS_PAGE for given in givers.values())
         if not givers or requests + likes // ACTIONS_PAGE > posts:
             return
+        refused = 0
         for (user, name), given in givers.items():
             found = 0
             while found < given:
                 asked_at = self._site.now()
-                page = self._client.user_actions(name, LIKES_GIVEN, offset=found)
+                try:
+                    page = self._client.user_actions(name, LIKES_GIVEN, offset=found)
+                except Refused:  # a hidden profile; its likes are asked for post by post
+                    refused += 1
+                    if refused > MOST_HIDDEN:
+                        return
+                    break
                 if not page:
                     break
                 yield Part(tuple(self._given(user, like, asked_at) for like in page))

@@ -1,0 +1,135 @@
+"""A sandbox forum over real HTTP, and the real landing and warehouse behind the source."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipeline import load
+from pipeline.landing import Landing, Report
+from pipeline.records import Bookmarks, Part
+from pipeline.sandbox.clock import Clock
+from pipeline.sandbox.discourse import ADMIN_KEY, Forum, Site
+from pipeline.sandbox.faults import Faults
+from pipeline.settings import DiscourseSettings
+from pipeline.sources.discourse import Discourse
+from pipeline.sources.discourse.client import headers, signed_in
+from pipeline.sources.http import Budget, Transport
+from pipeline.warehouse import prepare
+
+DAWN = datetime(2026, 3, 1, tzinfo=UTC)
+NAME = "forum"
+
+
+class FakeTime:
+    """Seconds that pass only while somebody sleeps; the sandbox's limits live by it, too."""
+
+    def __init__(self) -> None:
+        self.t = 1_000_000.0
+
+    def now(self) -> float:
+        return self.t
+
+    def sleep(self, seconds: float) -> None:
+        self.t += seconds
+
+
+@dataclass
+class World:
+    """A forum that is served, and what Hearth holds of it."""
+
+    forum: Forum
+    folder: Path
+    time: FakeTime = field(default_factory=FakeTime)
+    settings: dict[str, Any] = field(default_factory=dict)
+    url: str = ""
+    runs: int = 0
+
+    def __post_init__(self) -> None:
+        self.clock = Clock(DAWN, frozen=True)
+        self.site = Site(self.forum, clock=self.clock, seconds=self.time.now)
+        self.faults = Faults(self.site, delay_s=0.0)
+        self.db = duckdb.connect()
+        prepare(self.db)
+        self.landing = Landing(self.folder / "landing")
+
+    def source(self, **settings: Any) -> Discourse:
+        """A new client of the forum, as each extraction makes one."""
+        given = {"platform": "discourse", "url": self.url, "key": ADMIN_KEY}
+        chosen = DiscourseSettings(**{**given, **self.settings, **settings})
+        budget = Budget(None, 10**9, 1, now=self.time.now, sleep=self.time.sleep)
+        transport = Transport(
+            self.url, headers(chosen), source=NAME, budget=budget, timeout_s=5, patience_s=600,
+            check=signed_in, now=self.time.now, sleep=self.time.sleep,
+        )  # fmt: skip
+        return Discourse(chosen, NAME, transport, now=self.micros)
+
+    def micros(self) -> int:
+        """The sandbox's time, one microsecond later at each look."""
+        self.clock.set(self.clock.now() + timedelta(microseconds=1))
+        return int(
+            (self.clock.now() - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)
+        )
+
+    def bookmarks(self) -> Bookmarks:
+        self.runs += 1
+        folder = self.folder / f"bookmarks{self.runs}"
+        load.write_bookmarks(self.db, NAME, folder)
+        return Bookmarks.read(folder)
+
+    def night(self, stop_after: int | None = None, **settings: Any) -> int:
+        """One extraction of everything, loaded; killed after so many parts if asked.
+
+        Returns the number of requests.
+        """
+        bookmarks = self.bookmarks()
+        run = f"run{self.runs:04}"
+        source = self.source(**settings)
+        left = stop_after
+        for plan in source.plan():
+            if plan.unavailable:
+                continue
+            started_at = self.micros()
+            for part in source.read(plan.stream, bookmarks):
+                if left == 0:
+                    load.load(self.db, self.landing)
+                    return source.usage.requests
+                left = None if left is None else left - 1
+                self.landing.write(NAME, run, plan.stream, part)
+            self.landing.finish(
+                Report(NAME, plan.stream, run, plan.via, started_at, streams=plan.yields)
+            )
+        load.load(self.db, self.landing)
+        return source.usage.requests
+
+    def parts(self, **settings: Any) -> list[Part]:
+        """What a read would bring now; nothing is kept."""
+        source, bookmarks = self.source(**settings), self.bookmarks()
+        plans = [plan for plan in source.plan() if not plan.unavailable]
+        return [part for plan in plans for part in source.read(plan.stream, bookmarks)]
+
+    def held(self, stream: str) -> dict[str, dict[str, Any]]:
+        """Key -> payload of what is held and not gone."""
+        rows = self.db.execute(
+            "SELECT key, payload FROM raw.records WHERE stream = ? AND gone_at IS NULL", [stream]
+        )
+        return {key: json.loads(payload) for key, payload in rows.fetchall()}
+
+    def everything(self) -> list[tuple[Any, ...]]:
+        """All rows held, without when and by which run they came."""
+        return self.db.execute(
+            'SELECT stream, key, "at", mark, gone_at IS NOT NULL AS gone, payload FROM raw.records'
+            " ORDER BY ALL"
+        ).fetchall()
+
+    def gone(self, stream: str) -> set[str]:
+        """Keys held as tombstones."""
+        rows = self.db.execute(
+            "SELECT key FROM raw.records WHERE stream = ? AND gone_at IS NOT NULL", [stream]
+        )
+        return {key for (key,) in rows.fetchall()}
