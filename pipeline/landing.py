@@ -13,8 +13,8 @@ import gzip
 import json
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Report:
 
     started_at  µs since 1970 UTC at its begin
     streams     the streams whose records it was to bring; their watermark may move
+    brought     how many records of each stream were landed
     seconds     wall time, waiting included
     waited_s    of these, spent waiting for the server's limits
     """
@@ -39,7 +40,7 @@ class Report:
     run: str
     via: str
     started_at: int
-    records: int = 0
+    brought: Mapping[str, int] = field(default_factory=dict)
     parts: int = 0
     requests: int = 0
     bytes: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline import landing
 from pipeline.landing import Landing, Report
 from pipeline.records import merge_ranges
+from pipeline.warehouse import insert
 
 if TYPE_CHECKING:
     import duckdb
@@ -231,14 +232,15 @@ def _note_report(db: duckdb.DuckDBPyConnection, report: Report | None) -> None:
     """One row a finished read; the streams it brought records of share its watermark."""
     if report is None:
         return
-    row = asdict(report)
-    names = ", ".join(f.name for f in fields(Report))
-    values = ", ".join(f"${f.name}" for f in fields(Report))
-    db.execute(
-        f"INSERT INTO raw.reads ({names}) SELECT {values} WHERE NOT EXISTS (FROM raw.reads"
-        " WHERE source = $source AND stream = $stream AND run = $run)",
-        row,
+    known = _one(
+        db,
+        "SELECT count(*) FROM raw.reads WHERE source = ? AND stream = ? AND run = ?",
+        report.source,
+        report.stream,
+        report.run,
     )
+    if not known:
+        insert(db, "raw.reads", [asdict(report)])
 
 
 def _name(landed: Landing, file: Path) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,18 +138,21 @@ def extract(night: Night, unit: Unit) -> dict[str, Any]:
     (chosen,) = [p for p in _planned(home, night, unit["source"]) if p["stream"] == unit["stream"]]
     began, started_at = time.monotonic(), time.time_ns() // 1000
     journal = _journal(night)
-    records = parts = 0
+    step = f"{unit['source']}/{unit['stream']}"
+    brought: Counter[str] = Counter()
+    parts = 0
     for part in source.read(unit["stream"], bookmarks):
         landed.write(unit["source"], night["run"], unit["stream"], part)
-        records, parts = records + len(part.records), parts + 1
-        journal.progress(f"{unit['source']}/{unit['stream']}", f"{records:,} records", parts)
+        brought.update(record.stream for record in part.records)
+        parts += 1
+        journal.progress(step, f"{brought.total():,} records", parts)
     usage = source.usage
     report = Report(
         **unit,
         run=night["run"],
         via=chosen["via"],
         started_at=started_at,
-        records=records,
+        brought=dict(brought),
         parts=parts,
         requests=usage.requests,
         bytes=usage.bytes,
@@ -159,12 +163,9 @@ def extract(night: Night, unit: Unit) -> dict[str, Any]:
         blind_spots=tuple(chosen["blind_spots"]),
     )
     landed.finish(report)
-    journal.done(
-        f"{unit['source']}/{unit['stream']}",
-        f"{records:,} records, {usage.requests} requests via {chosen['via']}",
-    )
-    return {"source": report.source, "stream": report.stream, "records": records,
-            "requests": report.requests}  # fmt: skip
+    counted = ", ".join(f"{n:,} {name}" for name, n in sorted(brought.items())) or "nothing new"
+    journal.done(step, f"{counted}; {usage.requests} requests via {chosen['via']}")
+    return {**unit, "records": brought.total(), "requests": usage.requests}
 
 
 def load(night: Night) -> dict[str, Any]:

@@ -29,6 +29,23 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 HOME = Path("var") / "demo"
 COMMUNITY = "emberfield"
+SETTINGS = """\
+[communities.emberfield]
+home = "emberfield"
+languages = ["en", "zh"]
+bots = ["ember_helper"]
+digest.languages = ["en", "zh"]
+
+[communities.emberfield.sources.forum]
+platform = "discourse"
+url = "{forum}"
+share = 1.0
+
+[communities.emberfield.sources.chat]
+platform = "rocketchat"
+url = "{chat}"
+share = 1.0
+"""
 SHOWN = {"done": "[green]done[/]   ", "trouble": "[yellow]trouble[/]", "progress": "[dim]...[/]    "}
 
 
@@ -69,7 +86,7 @@ def serve(
     forum, chat = (f"http://{server.HOST}:{port}" for port in ports)
     out.print(f"Discourse at {forum}, Rocket.Chat at {chat}; their clock stands at {moment}.")
     out.print("Ctrl-C ends them. Settings and secrets for `hearth nightly`:\n")
-    out.print(settings.template(COMMUNITY, forum, chat, "UTC"), markup=False)
+    out.print(SETTINGS.format(forum=forum, chat=chat), markup=False)
     for name, value in _secrets().items():
         out.print(f"export {name}={value!r}", markup=False)
     server.serve(*apps, forum_port=ports[0], chat_port=ports[1])
@@ -133,7 +150,7 @@ def _secrets() -> dict[str, str]:
 def _environment(forum: str, chat: str) -> dict[str, str]:
     """What the DAG's process is given."""
     file = HOME / "hearth.toml"
-    file.write_text(settings.template(COMMUNITY, forum, chat, "UTC"), encoding="utf-8")
+    file.write_text(SETTINGS.format(forum=forum, chat=chat), encoding="utf-8")
     airflow = (HOME / "airflow").resolve()
     return {
         **os.environ,
@@ -184,30 +201,40 @@ def _airflow(env: Mapping[str, str], *arguments: str) -> subprocess.Popen[bytes]
 
 
 def _tell(out: Console, env: Mapping[str, str]) -> None:
-    """What the night brought, and where it lies."""
+    """What the night cost and brought, and where it lies."""
     import duckdb
 
     home = _home()
     current = home / "published" / "current.duckdb"
     with duckdb.connect(current.resolve(), read_only=True) as db:
-        run = db.execute("SELECT max(run) FROM raw.reads").fetchone()
         reads = db.execute(
-            "SELECT source, unnest(streams), via, records, requests, waited_s FROM raw.reads"
-            " WHERE run = ? ORDER BY ALL",
-            run,
+            "SELECT source, stream, via, map_values(brought).list_sum(), requests, bytes, waited_s"
+            " FROM raw.reads WHERE run = (SELECT max(run) FROM raw.reads) ORDER BY ALL"
         ).fetchall()
-        health = db.execute(
+        (asked,) = db.execute(
             "SELECT questions, waiting, newcomers_waiting, flagged FROM marts.health"
-        ).fetchone()
-    table = Table("source", "streams", "via", "records", "requests", "waited", box=None)
-    for source, streams, via, records, requests, waited in reads:
-        table.add_row(source, streams, via, f"{records:,}", f"{requests:,}", f"{waited:.0f} s")
+        ).fetchall()
+    table = Table("source", "unit", "way in", "records", "requests", "kB", "waited", box=None)
+    for source, stream, via, records, requests, size, waited in reads:
+        numbers = (f"{records or 0:,}", f"{requests:,}", f"{size / 1000:,.0f}", f"{waited:.0f} s")
+        table.add_row(source, stream, via, *numbers)
+    out.print()
     out.print(table)
+    out.print("\n{} questions in 90 days, {} wait ({} by newcomers); {} threads flagged".format(*asked))
+    docs = max((home / "docs").iterdir())
+    digest = max((home / "digests").glob("*/digest.html"))
+    out.print(f"""
+  published   {current}
+  Data Docs   {docs / "index.html"}
+  digest      {digest}
+              {digest.with_suffix(".txt")}
+
+Ask it: [bold]HEARTH_SETTINGS={env["HEARTH_SETTINGS"]} .venv/bin/hearth query[/]""")
 
 
 def _home() -> Path:
     """Where the settings of the demo put its community."""
-    return HOME / "var" / COMMUNITY
+    return HOME / COMMUNITY
 
 
 def _nights_passed() -> int:
