@@ -57,6 +57,8 @@ class ItemKey(NamedTuple):
 class Item:
     """One thread on the list. Every text in it is one harmless line; flagged text is masked.
 
+    age_h     hours since the thread was begun, as of the data
+    target_h  hours within which a question ought to be answered; null for other kinds
     keys      what is remembered once this was told: one per kind that was found in the thread
     also      further kinds found in the same thread
     severity  number of independent kinds of evidence

@@ -175,8 +175,7 @@ def _age(item: Item, say: Words) -> str:
         if item.overdue < 1.5:
             return say("fact.waiting_target", age=age, target=target)
         return say("fact.overdue", age=age, target=target, times=round(item.overdue, 1))
-    word = {"answered": "answered", "sour": "started", "toxic": "written"}[item.kind]
-    return say(f"fact.{word}", age=age)
+    return say("fact.answered" if item.kind == "answered" else "fact.started", age=age)
 
 
 def _talk(item: Item, say: Words) -> list[str]:
@@ -184,7 +183,9 @@ def _talk(item: Item, say: Words) -> list[str]:
         if any(code in _REPLY_STATES for code, _ in item.reasons):
             return []
         return [say("fact.replies", n=item.replies) if item.replies else say("fact.no_reply")]
-    return [say("fact.talk", n=item.replies, people=item.people)] if item.kind == "sour" else []
+    if item.kind == "answered" or not item.replies:
+        return []
+    return [say("fact.talk", n=item.replies, people=item.people)]
 
 
 def _reason(code: str, values: Mapping[str, Any], say: Words) -> str:
