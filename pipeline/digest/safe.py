@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 _JOINED_MARKS = 2  # accents one letter may carry; more is "zalgo", which paints over its neighbours
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol that show nothing
 _WEB = re.compile(r"h(?:tt)(ps?:)", re.IGNORECASE)
 _SCHEME = re.compile(r"(?<!hxxp)(?<!hxxps):(?=/)", re.IGNORECASE)
 _ACTIVE = re.compile(r"\b(javascript|vbscript|data|mailto|tel|file):", re.IGNORECASE)
@@ -88,8 +89,8 @@ def _visible(text: str) -> str:
         kind = unicodedata.category(sign)
         if kind[0] == "Z" or sign in "\t\n\r\v\f\x85":
             kept.append(" ")
-        elif kind[0] == "C":  # control, format (bidi, zero width), surrogate, private, unassigned
-            continue
+        elif kind[0] == "C" or sign in _BLANK:
+            continue  # control, format (bidi, zero width), surrogate, private, unassigned
         elif kind[0] == "M":
             marks += 1
             if marks <= _JOINED_MARKS:

@@ -152,6 +152,7 @@ def test_washing_twice_changes_nothing(text, most):
         ("two\r\nlines\u2028here", "two lines here"),
         ("\u202ecba\u202c \u200bx", "cba x"),
         ("Việt café", "Việt café"),
+        ("\u3164\u115f\u2800", ""),
     ],
 )
 def test_plain(said, shown):
