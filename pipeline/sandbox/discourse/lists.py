@@ -189,7 +189,8 @@ def _order(visit: Visit) -> tuple[str, bool]:
     if name not in _ORDERS:
         name = "default"
     rising = visit.query.get("ascending") == "true"
-    return f"{_ORDERS[name]} {'ASC' if rising else 'DESC'}", name in ("default", "activity")
+    way = "ASC" if rising else "DESC"
+    return f"{_ORDERS[name]} {way}, t.id {way}", name in ("default", "activity")
 
 
 def _listed(visit: Visit, conditions: list[str], order: str, pinned_first: bool) -> Row:
@@ -202,7 +203,7 @@ def _listed(visit: Visit, conditions: list[str], order: str, pinned_first: bool)
     where = " AND ".join([*conditions, *_asked(visit), sight.listed_topics(visit)])
     pins = "(t.pinned_at IS NOT NULL) DESC, " if pinned_first else ""
     rows = visit.read(
-        f"SELECT t.* FROM topics AS t WHERE {where} ORDER BY {pins}{order}, t.id DESC"
+        f"SELECT t.* FROM topics AS t WHERE {where} ORDER BY {pins}{order}, t.id"
         f" LIMIT {size} OFFSET {page * size}"
     )
     listing: Row = {

@@ -60,4 +60,5 @@ class Switches:
     min_title: int = 15
     min_post: int = 20
     max_post: int = 32_000
+    approve_words: tuple[str, ...] = ()  # posts with one of them wait for approval
     memo_seconds: int = 120  # identical API posts within it make one post

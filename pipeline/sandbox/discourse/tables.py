@@ -95,32 +95,38 @@ class Tables:
         row = self._blank[table] | values
         self._rows.setdefault(table, {})[row["id"]] = row
         self._dirty.setdefault(table, set()).add(row["id"])
-        return row
+        return dict(row)
 
     @action
     def get(self, table: str, row_id: int) -> Row:
-        """The row as it stands. KeyError where there is none."""
-        rows = self._rows.setdefault(table, {})
-        if row_id not in rows:
-            found = self._stored(f"FROM {table} WHERE id = ?", row_id)
-            if not found:
-                raise KeyError(f"{table} has no row {row_id}")
-            rows[row_id] = found[0]
-        return rows[row_id]
+        """The row as it stands now. KeyError where there is none."""
+        return dict(self._row(table, row_id))
 
+    @action
     def has(self, table: str, row_id: int) -> bool:
         """Whether the table has this row."""
-        return row_id in self._rows.get(table, {}) or bool(
-            self._stored(f"SELECT id FROM {table} WHERE id = ?", row_id)
-        )
+        try:
+            self._row(table, row_id)
+        except KeyError:
+            return False
+        return True
 
     @action
     def change(self, table: str, row_id: int, **values: Any) -> Row:
         """The row, changed."""
-        row = self.get(table, row_id)
+        row = self._row(table, row_id)
         row.update(values)
         self._dirty.setdefault(table, set()).add(row_id)
-        return row
+        return dict(row)
+
+    def _row(self, table: str, row_id: int) -> Row:
+        rows = self._rows.setdefault(table, {})
+        if row_id not in rows:
+            found = self.read(f"FROM {table} WHERE id = ?", row_id)
+            if not found:
+                raise KeyError(f"{table} has no row {row_id}")
+            rows[row_id] = found[0]
+        return rows[row_id]
 
     def read(self, sql: str, *values: Any) -> list[Row]:
         """Rows of a query, as dicts."""

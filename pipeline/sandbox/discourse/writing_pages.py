@@ -37,6 +37,8 @@ def create(visit: Visit) -> Any:
         errors = _problems(visit, sent)
         if errors:
             raise Refused(422, errors, action="create_post")
+        if any(word in str(sent["raw"]) for word in visit.switches.approve_words):
+            return _enqueue(visit, user, sent)
         known = _write(visit, user, sent)
         visit.forum.remember(memo, visit.now, known)
     (post,) = find_posts(visit, "p.id = ?", known, raw=True)
@@ -44,6 +46,14 @@ def create(visit: Visit) -> Any:
     if str(sent.get("nested_post", "")).lower() == "true":
         return {"success": True, "action": "create_post", "post": shown}
     return shown
+
+
+def _enqueue(visit: Visit, user: Row, sent: Mapping[str, Any]) -> Row:
+    category = _category(visit, sent)
+    title, raw = str(sent.get("title", "")), str(sent["raw"])
+    waiting = visit.forum.enqueue(user["id"], category, title, raw, visit.now)
+    pending = {"id": waiting, "raw": raw, "title": title, "created_at": visit.now}
+    return {"success": True, "action": "enqueued", "pending_post": pending}
 
 
 def _signed_in(visit: Visit) -> Row:
@@ -104,18 +114,19 @@ def _write(visit: Visit, user: Row, sent: Mapping[str, Any]) -> int:
         return forum.private_message(
             user["id"], people, title, raw, visit.now, to_group_ids=groups, **columns
         )[1]
-    category = sent.get("category")
-    if not category:
-        first = visit.read("SELECT min(id) AS id FROM categories WHERE NOT read_restricted")
-        category = first[0]["id"]
-    if not visit.read(
-        f"SELECT id FROM categories WHERE id = ? AND {sight.categories(visit, 'id')}", int(category)
-    ):
-        raise forbidden()
+    category = _category(visit, sent)
     tags = [tag["name"] if isinstance(tag, dict) else str(tag) for tag in sent.get("tags") or ()]
-    return forum.create_topic(
-        user["id"], int(category), title, raw, visit.now, tags=tags, **columns
-    )[1]
+    return forum.create_topic(user["id"], category, title, raw, visit.now, tags=tags, **columns)[1]
+
+
+def _category(visit: Visit, sent: Mapping[str, Any]) -> int:
+    """The category named, or the first public one; 403 where it may not be read."""
+    first = visit.read("SELECT min(id) AS id FROM categories WHERE NOT read_restricted")
+    category = int(sent.get("category") or first[0]["id"])
+    readable = sight.categories(visit, "id")
+    if not visit.read(f"SELECT id FROM categories WHERE id = ? AND {readable}", category):
+        raise forbidden()
+    return category
 
 
 def _recipients(visit: Visit, user: Row, sent: Mapping[str, Any]) -> tuple[list[int], list[int]]:
