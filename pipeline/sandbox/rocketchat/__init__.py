@@ -7,6 +7,7 @@
 """
 
 from pipeline.sandbox.rocketchat.app import READER_ID, READER_TOKEN, chat_app
-from pipeline.sandbox.rocketchat.workspace import Switches, Workspace
+from pipeline.sandbox.rocketchat.switches import Switches
+from pipeline.sandbox.rocketchat.workspace import Workspace
 
 __all__ = ["READER_ID", "READER_TOKEN", "Switches", "Workspace", "chat_app"]

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route as Path
 
 from pipeline.sandbox.clock import Clock
+from pipeline.sandbox.rocketchat import moderation, reads, writes
 from pipeline.sandbox.rocketchat.protocol import (
     NOT_LOGGED_IN,
     UNAUTHORIZED,
@@ -23,14 +24,16 @@ from pipeline.sandbox.rocketchat.protocol import (
     check,
     dump,
 )
-from pipeline.sandbox.rocketchat.reads import READS, info
 from pipeline.sandbox.rocketchat.rights import permissions
 from pipeline.sandbox.rocketchat.workspace import Workspace
-from pipeline.sandbox.rocketchat.writes import WRITES
 
 READER_ID = "hearthReader23456"
 READER_TOKEN = "a token of the sandbox; it opens nothing else"  # noqa: S105
 BYPASS = "api-bypass-rate-limit"
+ROUTES: dict[str, dict[str, Route]] = {
+    "GET": reads.READS | moderation.READS,
+    "POST": writes.WRITES | moderation.WRITES,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,12 @@ async def _not_found(_request: Request, _error: Exception) -> Response:
 async def _info(request: Request) -> Response:
     state = request.app.state
     call = Call(state.workspace, state.clock, _caller(request), {})
-    return _response(request, 200, {**info(call), "success": True}, {})
+    return _response(request, 200, {**reads.info(call), "success": True}, {})
 
 
 async def _answer(request: Request) -> Response:
     endpoint = request.path_params["endpoint"]
-    route = (READS if request.method == "GET" else WRITES).get(endpoint)
+    route = ROUTES.get(request.method, {}).get(endpoint)
     if route is None:
         return PlainTextResponse("404 Not Found", 404)
     values = await _values(request)

@@ -17,11 +17,12 @@ from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.rocketchat.rights import can_access, permissions
 from pipeline.sandbox.rocketchat.workspace import Doc, Workspace
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOT_LOGGED_IN = "You must be logged in to do this."
 UNAUTHORIZED = "User does not have the permissions required for this action [error-unauthorized]"
 
 
-class Refusal(Exception):  # noqa: N818 - the server refuses; nothing is wrong here
+class Refusal(Exception):
     """An answer that is not a success. `code` is the Meteor error code, where there is one."""
 
     def __init__(self, error: str | None, code: str | None = None, status: int = 400) -> None:
@@ -68,6 +69,19 @@ class Call:
         if room is None or not can_access(self.workspace, room, self.user_id):
             raise Refusal("Not allowed", "error-not-allowed")
         return room
+
+    def message(self, name: str) -> Doc:
+        """The message asked for, if the caller may see it; else the 400 of the writing routes."""
+        message = self.workspace.messages.get(self.values[name])
+        if message is None:
+            raise Refusal('The provided "messageId" does not match any existing message.')
+        if not can_access(self.workspace, self.workspace.rooms[message["rid"]], self.user_id):
+            raise Refusal("Not authorized", "not-authorized")
+        return message
+
+    def date(self, name: str, otherwise: datetime) -> datetime:
+        """A date among the values, or `otherwise`."""
+        return parse_date(self.values[name]) if name in self.values else otherwise
 
     def page(self, name: str, rows: list[Doc]) -> Doc:
         """One page of a list with the server's envelope: capped at 100 without a word, everything

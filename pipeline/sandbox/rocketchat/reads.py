@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from pipeline.sandbox.rocketchat.protocol import Call, Refusal, Route, parse_date, to_ms
+from pipeline.sandbox.rocketchat.protocol import EPOCH, Call, Refusal, Route, parse_date, to_ms
 from pipeline.sandbox.rocketchat.rights import can_access, can_preview
 from pipeline.sandbox.rocketchat.workspace import Doc
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def info(call: Call) -> Doc:
@@ -67,7 +65,7 @@ def _kind(room: Doc) -> set[str]:
 
 
 def rooms_get(call: Call) -> Doc:
-    since = parse_date(call.values["updatedSince"]) if "updatedSince" in call.values else EPOCH
+    since = call.date("updatedSince", EPOCH)
     workspace = call.workspace
     mine = [
         r for r in workspace.rooms.values() if (r["_id"], call.user_id) in workspace.subscriptions
@@ -134,8 +132,8 @@ def room_history(kind: str) -> Any:
 
     def history(call: Call) -> Doc:
         room = _readable(call, kind)
-        latest = parse_date(call.values["latest"]) if "latest" in call.values else call.now
-        oldest = parse_date(call.values["oldest"]) if "oldest" in call.values else EPOCH
+        latest = call.date("latest", call.now)
+        oldest = call.date("oldest", EPOCH)
         replies = call.values.get("showThreadMessages", "true" if kind == "p" else "false")
         edge = call.values.get("inclusive", "false") == "true"
         rows = [
@@ -336,58 +334,6 @@ def subscriptions_get(call: Call) -> Doc:
     return {"update": [{"rid": rid, "ls": at, "unread": 0} for rid, at in mine], "remove": []}
 
 
-def reports_by_users(call: Call) -> Doc:
-    oldest = parse_date(call.values["oldest"]) if "oldest" in call.values else EPOCH
-    latest = parse_date(call.values["latest"]) if "latest" in call.values else call.now
-    _refuse_count_zero(call)
-    by_author: dict[str, list[Doc]] = {}
-    for report in call.workspace.reports.values():
-        if not report.get("_hidden") and oldest < report["ts"] < latest:
-            by_author.setdefault(report["message"]["u"]["_id"], []).append(report)
-    rows = []
-    for author, reports in by_author.items():
-        about = reports[0]["message"]
-        row = {"userId": author, "username": about["u"]["username"], "name": about["u"].get("name")}
-        row |= {"message": about["msg"], "msgId": about["_id"], "ts": reports[0]["ts"]}
-        row |= {"rooms": [r["room"] for r in reports], "count": len(reports)}
-        rows.append(row | {"isUserDeleted": author not in call.workspace.users})
-    call.values.pop("sort", None)  # sorts on fields before the projection; the order is not ours
-    return call.page("reports", rows)
-
-
-def _refuse_count_zero(call: Call) -> None:
-    if call.values.get("count") == 0:  # the server hands MongoDB a limit of 0
-        raise Refusal("the limit must be positive")
-
-
-def reported_messages(call: Call) -> Doc:
-    user_id = call.values["userId"]
-    newest: dict[str, Doc] = {}
-    for report in call.workspace.reports.values():
-        if not report.get("_hidden") and report["message"]["u"]["_id"] == user_id:
-            newest[report["message"]["_id"]] = report
-    names = ("_id", "message", "ts", "room")
-    rows = [{name: report[name] for name in names} for report in newest.values()]
-    return {"user": call.workspace.users.get(user_id), **call.page("messages", rows)}
-
-
-def message_reports(call: Call) -> Doc:
-    names = ("_id", "description", "reportedBy", "ts", "room")
-    rows = [
-        {name: report[name] for name in names}
-        for report in call.workspace.reports.values()
-        if not report.get("_hidden") and report["message"]["_id"] == call.values["msgId"]
-    ]
-    return call.page("reports", rows)
-
-
-def report_info(call: Call) -> Doc:
-    report = call.workspace.reports.get(call.values["reportId"])
-    if report is None:
-        raise Refusal("Report not found", "error-report-not-found")
-    return {"report": report}
-
-
 def _is_member(call: Call, room: Doc) -> bool:
     return (room["_id"], call.user_id) in call.workspace.subscriptions
 
@@ -411,8 +357,6 @@ def _unknown_room(kind: str) -> Refusal:
 
 PAGE = "count:num offset:num sort query"
 WINDOW = "latest oldest inclusive unreads showThreadMessages count:num offset:num sort"
-REPORTS = "selector count:num offset:num sort"
-MODERATION = "view-moderation-console"
 ADMINISTRATION = "view-room-administration"
 READS: dict[str, Route] = {
     "me": Route(me),
@@ -450,10 +394,4 @@ READS: dict[str, Route] = {
     "roles.list": Route(roles_list),
     "teams.listAll": Route(teams_all, PAGE, "view-all-teams"),
     "subscriptions.get": Route(subscriptions_get, "updatedSince"),
-    "moderation.reportsByUsers": Route(
-        reports_by_users, f"latest:date oldest:date {REPORTS}", MODERATION
-    ),
-    "moderation.user.reportedMessages": Route(reported_messages, f"userId* {REPORTS}", MODERATION),
-    "moderation.reports": Route(message_reports, f"msgId* {REPORTS}", MODERATION),
-    "moderation.reportInfo": Route(report_info, "reportId*", MODERATION),
 }

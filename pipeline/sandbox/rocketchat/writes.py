@@ -71,30 +71,13 @@ def delete(call: Call) -> Doc:
 
 def react(call: Call) -> Doc:
     """Toggles, unless `shouldReact` says which state is wanted."""
-    message = _message(call, "messageId")
+    message = call.message("messageId")
     emoji = f":{str(call.values.get('emoji') or call.values.get('reaction')).strip(':')}:"
     username = call.workspace.users[call.user_id]["username"]
     held = username in message.get("reactions", {}).get(emoji, {}).get("usernames", ())
     wanted = call.values.get("shouldReact", not held)
     change = call.workspace.react if wanted else call.workspace.unreact
     change(message["_id"], call.user_id, emoji, call.now)
-    return {}
-
-
-def report_message(call: Call) -> Doc:
-    message = _message(call, "messageId")
-    call.workspace.report(message["_id"], call.user_id, call.values["description"], call.now)
-    return {}
-
-
-def dismiss_reports(call: Call) -> Doc:
-    values = call.values
-    if ("userId" in values) == ("msgId" in values):
-        raise Refusal("Either userId or msgId is required", "invalid-params")
-    words = {name: values[name] for name in ("action", "reason") if name in values}
-    by, mid, user_id = call.user_id, values.get("msgId"), values.get("userId")
-    if not call.workspace.dismiss(by, call.now, mid=mid, user_id=user_id, **words):
-        raise Refusal("No reports found", "no-reports-found")
     return {}
 
 
@@ -130,15 +113,6 @@ def _may_write(call: Call, room: Doc, text: str, values: Doc) -> None:
         raise Refusal("You can't send messages because the room is readonly.")
 
 
-def _message(call: Call, name: str) -> Doc:
-    message = call.workspace.messages.get(call.values[name])
-    if message is None:
-        raise Refusal('The provided "messageId" does not match any existing message.')
-    if not can_access(call.workspace, call.workspace.rooms[message["rid"]], call.user_id):
-        raise Refusal("Not authorized", "not-authorized")
-    return message
-
-
 def _own_message(call: Call) -> Doc:
     message = call.workspace.messages.get(call.values["msgId"])
     if message is None:
@@ -162,8 +136,4 @@ WRITES: dict[str, Route] = {
     "chat.update": Route(update, "roomId* msgId* text* previewUrls:any customFields:any"),
     "chat.delete": Route(delete, "msgId* roomId* fileId asUser:any"),
     "chat.react": Route(react, "messageId* emoji reaction shouldReact:any"),
-    "chat.reportMessage": Route(report_message, "messageId* description*"),
-    "moderation.dismissReports": Route(
-        dismiss_reports, "userId msgId reason action", "manage-moderation-actions"
-    ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipeline.errors import HearthError
 from pipeline.settings import RocketChatSettings
 from pipeline.sources import Finding
 from pipeline.sources.rocketchat.client import Client
@@ -19,16 +20,19 @@ _SETTINGS = {
 
 
 def examine(client: Client, settings: RocketChatSettings) -> list[Finding]:
-    """All findings, the account first. Raises FixAccess where it is refused."""
-    rights = Rights.ask(client)
-    rooms = inventory(client, settings.private)
-    return [
-        Finding("ok", f"signed in as {rights.me.get('username')}"),
-        *_version(client),
-        *_settings(client),
-        *_rights(rights, settings),
-        *_rooms(rooms, settings),
-    ]
+    """All findings, the account first; a question that failed is the last of them."""
+    findings: list[Finding] = []
+    try:
+        rights = Rights.ask(client)
+        findings.append(Finding("ok", f"signed in as {rights.me.get('username')}"))
+        findings += _version(client)
+        findings += _settings(client)
+        findings += _rights(rights, settings)
+        findings += _rooms(inventory(client, settings.private), settings)
+    except HearthError as error:
+        what, _, fix = str(error).partition("; ")
+        findings.append(Finding("fail", what, fix))
+    return findings
 
 
 def _version(client: Client) -> Iterator[Finding]:

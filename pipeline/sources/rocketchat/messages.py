@@ -67,11 +67,15 @@ class RoomReader:
     client: Client
     bookmarks: Bookmarks
     inventory: Inventory
-    memories: dict[str, Memory] = field(init=False)
+    _memories: dict[str, Memory] = field(init=False)
+    _reached: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
         marks = self.bookmarks["room_reads"].marks()
-        self.memories = {rid: Memory.parse(mark) for rid, mark in marks.items()}
+        self._memories = {rid: Memory.parse(mark) for rid, mark in marks.items()}
+        self._reached = dict(
+            self.bookmarks["messages"].ask('SELECT container, max("at") // 1000 GROUP BY container')
+        )
 
     def read(self) -> Iterator[Part]:
         """All that is due tonight, small rooms first, so that a night cut short has read most."""
@@ -144,11 +148,9 @@ class RoomReader:
 
     def _fill(self, rid: str) -> Iterator[Part]:
         """A large room from its first message on, or from where an earlier fill stopped."""
-        messages = self.bookmarks["messages"]
-        begun = messages.covered(rid)
+        begun = self.bookmarks["messages"].covered(rid)
         began_ms = begun[0][0] if begun else 0
-        reached = messages.reached(rid) if begun else None
-        for reply in self._walk(rid, (reached or 0) // 1000 - 1, PAGE):
+        for reply in self._walk(rid, self._watermark_ms(rid) - 1 if begun else 0, PAGE):
             spans: tuple[Span, ...] = ()
             if not began_ms:
                 began_ms = reply.server_ms
@@ -216,7 +218,7 @@ class RoomReader:
     def _watermark_ms(self, rid: str) -> int:
         """The highest server time received of this room. Reads cut short count: within a room no
         part brings a change and leaves an earlier one to a later part."""
-        return (self.bookmarks["messages"].reached(rid) or 0) // 1000
+        return self._reached.get(rid, 0)
 
     def _whole_is_due(self, rid: str) -> bool:
         """Once a week on the room's own weekday, or when more time has passed; and always after a
@@ -233,7 +235,7 @@ class RoomReader:
         return Memory(reply.server_ms, whole_ms, self._state(rid))
 
     def _memory(self, rid: str) -> Memory:
-        return self.memories.get(rid, Memory())
+        return self._memories.get(rid, Memory())
 
     def size(self, rid: str) -> int:
         """Messages the room has by the server's counter, which drifts."""

@@ -1,11 +1,13 @@
 """The source as the pipeline sees it: plan, probe, estimate, errors, and sick servers."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from pipeline.errors import BadAnswer, FixAccess, FixSettings, SourceDown
 from pipeline.sandbox.rocketchat import READER_ID
+from pipeline.sandbox.rocketchat.app import ROUTES
 from tests.sources.rocketchat.conftest import START
 
 DAY = timedelta(days=1)
@@ -118,14 +120,11 @@ def test_one_answer_in_ten_is_broken(world, seed):
     assert world.faults.seen
 
 
-def test_an_answer_that_is_no_rocket_chats(world, monkeypatch):
-    monkeypatch.setattr(world.workspace, "by_room", {"general": {}, "help": {}})
-    from pipeline.sandbox.rocketchat import reads
-
-    route = reads.READS["chat.syncMessages"]
-    odd = type(route)(lambda _call: {"result": "none"}, route.parameters)
-    monkeypatch.setitem(reads.READS, "chat.syncMessages", odd)
-    with pytest.raises(BadAnswer, match="without a result"):
+def test_a_server_too_old_to_have_change_feeds(world, monkeypatch):
+    route = ROUTES["GET"]["chat.syncMessages"]
+    old = replace(route, handler=lambda _call: {"messages": []})
+    monkeypatch.setitem(ROUTES["GET"], "chat.syncMessages", old)
+    with pytest.raises(BadAnswer, match="is the server 7.1 or newer"):
         world.night()
 
 
@@ -154,6 +153,12 @@ def test_the_doctor_names_what_is_missing_and_what_is_too_much(world):
         "no private group 'nowhere' is visible to the account",
     ]
     assert all(problems.values())
+
+
+def test_the_doctor_says_that_nothing_can_be_asked(world):
+    (finding,) = world.source(token="old").probe()
+    assert finding.level == "fail"
+    assert "the token was refused" in finding.text
 
 
 def test_an_estimate_is_what_the_night_costs(world):
