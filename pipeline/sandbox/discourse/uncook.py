@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 
@@ -23,6 +24,7 @@ class _Markdown(HTMLParser):
         super().__init__()
         self._out: list[str] = []
         self._in_code_block = False
+        self._code: list[str] = []  # code blocks, put in last so that nothing touches them
         self._title: str | None = None  # what a quote's head says, while we are in it
         self._quotes: list[dict[str, str]] = []
         self._links: list[str] = []
@@ -30,7 +32,8 @@ class _Markdown(HTMLParser):
     def text(self) -> str:
         """What was written, without needless blank lines."""
         blocks = (block.strip("\n ") for block in "".join(self._out).split("\n\n"))
-        return "\n\n".join(block for block in blocks if block)
+        text = "\n\n".join(block for block in blocks if block)
+        return re.sub("\x00(\\d+)\x00", lambda match: self._code[int(match[1])], text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         known = {name: value or "" for name, value in attrs}
@@ -44,15 +47,17 @@ class _Markdown(HTMLParser):
             self._out.append(f"\n\n{self._quote_head(self._quotes[-1])}\n")
         elif tag == "pre":
             self._in_code_block = True
-            self._out.append("\n\n```\n")
+            self._code.append("")
         elif tag in self._MARKS and not self._in_code_block:
             self._out.append(self._MARKS[tag])
         elif tag == "img":
             self._out.append(known.get("title") or f"![{known.get('alt', '')}]({known.get('src')})")
         elif tag == "a":
             self._open_link(known)
-        elif tag in ("br", "li"):
-            self._out.append("\n" if tag == "br" else "\n* ")
+        elif tag == "br":
+            self._out.append("\n")
+        elif tag == "li":
+            self._out.append("* " if self._at_line_start() else "\n* ")
         elif tag in self._BLOCKS:
             self._out.append("\n\n")
 
@@ -63,7 +68,8 @@ class _Markdown(HTMLParser):
                 self._title = None
         elif tag == "pre":
             self._in_code_block = False
-            self._out.append("\n```\n\n")
+            self._out.append(f"\n\n\x00{len(self._code) - 1}\x00\n\n")
+            self._code[-1] = "```\n" + self._code[-1].strip("\n") + "\n```"
         elif tag in self._MARKS and not self._in_code_block:
             self._out.append(self._MARKS[tag])
         elif tag == "blockquote" and self._quotes:
@@ -79,10 +85,16 @@ class _Markdown(HTMLParser):
         if self._title is not None:
             self._title += data.strip()
         elif self._in_code_block:
-            self._out.append(data)
+            self._code[-1] += data
+        elif not data.strip() and "\n" in data:
+            if not self._at_line_start():
+                self._out.append("\n")
         else:
-            ended = bool(self._out) and self._out[-1].endswith("\n")
-            self._out.append((data.lstrip("\n") if ended else data).replace("\n", " "))
+            text = data.lstrip("\n") if self._at_line_start() else data
+            self._out.append(text.replace("\n", " "))
+
+    def _at_line_start(self) -> bool:
+        return not self._out or self._out[-1].endswith("\n")
 
     def _quote_head(self, known: dict[str, str]) -> str:
         parts = [known.get("data-username", "")]
