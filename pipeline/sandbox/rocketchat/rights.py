@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.sandbox.rocketchat.workspace import Workspace
 
+EXTRACTOR_ROLE = "extractor"  # not the server's: what Hearth asks an administrator to make
 _COMMON = {"view-c-room", "view-d-room"}
 DEFAULT_ROLES: dict[str, set[str]] = {
     "admin": _COMMON
@@ -44,19 +45,19 @@ DEFAULT_ROLES: dict[str, set[str]] = {
         "bypass-time-limit-edit-and-delete",
     },
     "guest": {"view-joined-room", "view-p-room", "view-d-room"},
-}
-EXTRACTOR_ROLE = "extractor"
-EXTRACTOR_PERMISSIONS = _COMMON | {
-    "api-bypass-rate-limit",
-    "preview-c-room",
-    "view-p-room",
-    "view-outside-room",
-    "view-room-administration",
-    "view-full-other-user-info",
-    "view-moderation-console",
-    "view-statistics",
-    "view-all-teams",
-    "create-personal-access-tokens",
+    EXTRACTOR_ROLE: _COMMON
+    | {
+        "api-bypass-rate-limit",
+        "preview-c-room",
+        "view-p-room",
+        "view-outside-room",
+        "view-room-administration",
+        "view-full-other-user-info",
+        "view-moderation-console",
+        "view-statistics",
+        "view-all-teams",
+        "create-personal-access-tokens",
+    },
 }
 
 

@@ -13,11 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.sandbox.rocketchat.rights import (
-    DEFAULT_ROLES,
-    EXTRACTOR_PERMISSIONS,
-    EXTRACTOR_ROLE,
-)
+from pipeline.sandbox.rocketchat.rights import DEFAULT_ROLES, EXTRACTOR_ROLE
 from pipeline.sandbox.rocketchat.switches import Switches
 
 Doc = dict[str, Any]
@@ -78,7 +74,6 @@ class Workspace:
         self, at: datetime, token: str, *, id: str | None = None, roles: Iterable[str] = ()
     ) -> str:
         """The account Hearth should have: a role of its own with just what reading needs."""
-        self.roles.setdefault(EXTRACTOR_ROLE, set(EXTRACTOR_PERMISSIONS))
         user_id = self.add_user("hearth", "Hearth", at, id=id, roles=[EXTRACTOR_ROLE, *roles])
         self.tokens[token] = user_id
         return user_id
