@@ -95,12 +95,13 @@ class Client:
                 first = self.get(endpoint, count=0, patience_s=_WHOLE_LIST_PATIENCE_S, **params)
             except SourceDown:  # tens of thousands of users do not fit into one answer of MongoDB
                 first = self.get(endpoint, count=MOST_A_PAGE, **params)
-            rows, total = rows_of(first, name), first.value.get("total")
+            rows, total = rows_of(first, name, "_id"), first.value.get("total")
             while total is not None and len(rows) < total:
                 page = self.get(endpoint, count=MOST_A_PAGE, offset=len(rows), **params)
-                if page.value.get("total") != total or not rows_of(page, name):
+                more = rows_of(page, name, "_id")
+                if page.value.get("total") != total or not more:
                     break
-                rows += rows_of(page, name)
+                rows += more
             unique = {row["_id"]: row for row in rows}
             if total is None or len(unique) == total:
                 return list(unique.values()), first
@@ -132,11 +133,16 @@ class Client:
             self.transport.budget.pause(min(max(wait_s, 1.0), 3600.0), endpoint)
 
 
-def rows_of(reply: Reply, name: str) -> list[Doc]:
-    """The list of this name in an answer. Raises BadAnswer where there is none."""
+def rows_of(reply: Reply, name: str, *fields: str) -> list[Doc]:
+    """The list of this name in an answer. Raises BadAnswer where there is none, or where a row
+    lacks one of the fields."""
     rows = reply.value.get(name)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(rows, list):
         raise BadAnswer(f"an answer has no list {name!r}; is this a Rocket.Chat server?")
+    for row in rows:
+        missing = [f for f in fields if not isinstance(row, dict) or f not in row]
+        if missing:
+            raise BadAnswer(f"an answer's list {name!r} has an entry without {missing[0]!r}")
     return rows
 
 

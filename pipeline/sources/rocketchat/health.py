@@ -13,9 +13,9 @@ from pipeline.sources.rocketchat.rooms import Inventory, inventory
 
 OLDEST = (7, 1)  # cursors in chat.syncMessages
 _SETTINGS = {
-    "Message_KeepHistory": "deleted and edited messages stay as hidden copies",
-    "Message_ShowDeletedStatus": "deleted messages leave a visible stub",
-    "Message_MaxAllowedSize": "longest message, characters",
+    "Message_KeepHistory": "whether what was edited or deleted stays as a hidden copy",
+    "Message_ShowDeletedStatus": "whether deleted messages leave a visible stub",
+    "Message_MaxAllowedSize": "the longest message, characters",
 }
 
 
@@ -50,7 +50,7 @@ def _settings(client: Client) -> Iterator[Finding]:
     values = {row["_id"]: row.get("value") for row in rows}
     for name, meaning in _SETTINGS.items():
         if name in values:
-            yield Finding("ok", f"{name} is {values[name]}: {meaning}")
+            yield Finding("ok", f"{name} is {values[name]} ({meaning})")
 
 
 def _rights(rights: Rights, settings: RocketChatSettings) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.errors import BadAnswer
 from pipeline.records import Bookmarks, Part, Record, Span
@@ -255,7 +255,8 @@ def _result(reply: Reply, name: str) -> list[Doc]:
     result = reply.value.get("result")
     if not isinstance(result, dict):
         raise BadAnswer("chat.syncMessages answered without a result; is the server 7.1 or newer?")
-    return rows_of(Reply(result, reply.asked_at, reply.server_ms, reply.limited), name)
+    at = "_updatedAt" if name == "updated" else "_deletedAt"
+    return rows_of(replace(reply, value=result), name, "_id", at)
 
 
 def _message(rid: str, message: Doc, reply: Reply) -> Record:

@@ -23,7 +23,7 @@ def read_people(client: Client) -> Iterator[Part]:
     yield Part(
         tuple(
             Record("roles", role["_id"], role, roles.asked_at, to_ms(role["_updatedAt"]) * 1000)
-            for role in rows_of(roles, "roles")
+            for role in rows_of(roles, "roles", "_id", "_updatedAt")
         )
     )
 

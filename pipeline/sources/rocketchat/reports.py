@@ -22,6 +22,12 @@ from pipeline.sources.rocketchat.client import (
     to_ms,
 )
 
+_FIELDS = {
+    "reportsByUsers": ("userId", "count"),
+    "user.reportedMessages": ("message",),
+    "reports": ("_id", "ts"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class _Open:
@@ -99,7 +105,7 @@ class ReportReader:
         while True:
             page: dict[str, Any] = {**params, "count": MOST_A_PAGE, "offset": offset}
             reply = self.client.get(f"moderation.{endpoint}", **page)
-            rows = rows_of(reply, name)
+            rows = rows_of(reply, name, *_FIELDS[endpoint])
             yield from ((reply, row) for row in rows)
             offset += len(rows)
             if not rows or offset >= int(reply.value.get("total", 0)):

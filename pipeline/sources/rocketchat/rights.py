@@ -38,7 +38,7 @@ class Rights:
         """Two requests: who we are, and which roles grant what."""
         me = client.get("me").value
         roles = set(me.get("roles", ()))
-        granted = rows_of(client.get("permissions.listAll"), "update")
+        granted = rows_of(client.get("permissions.listAll"), "update", "_id")
         return Rights(me, frozenset(p["_id"] for p in granted if roles & set(p.get("roles", ()))))
 
     def lack(self, stream: str) -> str | None:

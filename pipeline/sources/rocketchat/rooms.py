@@ -46,7 +46,7 @@ def inventory(client: Client, private: Collection[str]) -> Inventory:
             raise
         rows, first = client.listed("channels.list", "channels", sort='{"_id":1}')
     joined = client.get("rooms.get", updatedSince=iso(0))
-    mine = rows_of(joined, "update")
+    mine = rows_of(joined, "update", "_id")
     known = {row["_id"] for row in rows}
     rows += [row for row in mine if row["_id"] not in known and row.get("t") in ("c", "p")]
     rooms = {row["_id"]: _without_message(row) for row in rows if row.get("t") in ("c", "p")}
@@ -54,7 +54,7 @@ def inventory(client: Client, private: Collection[str]) -> Inventory:
     return Inventory(
         rooms={rid: room for rid, room in rooms.items() if rid in open_rooms},
         withheld=rooms.keys() - open_rooms,
-        removed={row["_id"] for row in rows_of(joined, "remove")},
+        removed={row["_id"] for row in rows_of(joined, "remove", "_id")},
         active_ms={row["_id"]: to_ms(row["lm"]) for row in mine if row.get("lm")},
         asked_at=first.asked_at,
         server_ms=first.server_ms,

@@ -24,6 +24,7 @@ _BLIND_SPOTS = (
     "A message deleted while the server keeps hidden copies leaves no trace in the feed: it is "
     "noticed within a week, in rooms above 50,000 messages within four.",
     "Direct messages, and private groups that are not named in hearth.toml.",
+    "Who is a member of a room: only joins and leaves, as the room announces them, and a count.",
     "The text of encrypted rooms.",
 )
 
