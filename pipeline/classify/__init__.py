@@ -2,8 +2,29 @@
 
 Everything here is a pure function of messages and shipped models: no database, no network, no
 clock. Importing the package is quick; libraries and models load where they are used.
+
+    judge = Judge(languages=("en", "zh"))
+    for score in judge.score(messages): ...     one score per message and label
+    unanswered(thread, as_of)                   how far a question has come: L0 to L3
+    heat(thread)                                how heated a thread is, and since which turn
+    reasons()                                   the words of every reason, by code and language
 """
 
+from pipeline.classify.answers import ThreadView, Verdict, unanswered
+from pipeline.classify.heat import Heat, heat
+from pipeline.classify.judge import Judge
 from pipeline.classify.message import Label, Message, Reason, Score, reasons
 
-__all__ = ["Label", "Message", "Reason", "Score", "reasons"]
+__all__ = [
+    "Heat",
+    "Judge",
+    "Label",
+    "Message",
+    "Reason",
+    "Score",
+    "ThreadView",
+    "Verdict",
+    "heat",
+    "reasons",
+    "unanswered",
+]

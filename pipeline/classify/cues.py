@@ -67,6 +67,20 @@ def load(language: str) -> Cues:
 
 
 @cache
+def patterns(name: str) -> dict[str, re.Pattern[str]]:
+    """Kind -> pattern that finds any of its words, of `cues/<name>.toml`, in all its languages."""
+    lists = tomllib.loads((Path(__file__).parent / "cues" / f"{name}.toml").read_text("utf-8"))
+    return {
+        kind: re.compile(
+            rf"(?<!\w)(?:{'|'.join(map(re.escape, words['en']))})(?!\w)"
+            rf"|{'|'.join(map(re.escape, words['zh']))}",
+            re.IGNORECASE,
+        )
+        for kind, words in lists.items()
+    }
+
+
+@cache
 def version() -> str:
     """8 hex digits of all word lists."""
     files = sorted((Path(__file__).parent / "cues").glob("*.toml"))
@@ -76,13 +90,18 @@ def version() -> str:
 def readable(text: str) -> str:
     """Lower-case text without invisible characters, stacked accents and width variants."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKD", text)
-        kept = (c for c in text if unicodedata.category(c) not in _INVISIBLE)
-        text = unicodedata.normalize("NFC", "".join(kept)).replace("’", "'")
+        text = text.translate(_QUOTATION)
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _HIDDEN.sub("", unicodedata.normalize("NFKD", text)))
     return text.lower()
 
 
-_INVISIBLE = {"Mn", "Me", "Cf", "Cc"} - {"Cc"}
+_QUOTATION = str.maketrans("‘’“”–—…", "''\"\"-- ")
+_HIDDEN = re.compile(
+    "[\u00ad\u0300-\u036f\u0483-\u0489\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u1ab0-\u1aff"
+    "\u1dc0-\u1dff\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\u3164\ufe00-\ufe0f\ufe20-\ufe2f"
+    "\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
 _SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:([ .\-_*])[^\W\d_])(?:\1[^\W\d_])+(?![^\W_])")
 
 

@@ -24,7 +24,7 @@ WORDS, PARTS, CUES = 2**17, 2**17, 2**12  # sizes of the three blocks of a vecto
 LONGEST = 20_000  # characters of one text that are read
 
 _TOKEN = re.compile(
-    r":[a-z0-9_+-]+:|[^\W_]\*{2,}[^\W_]*|[^\W_]+(?:['*@$!#+][^\W_]+)*|[@#$%&*!]{4,}|[!?]+|…|"
+    r":[a-z0-9_+-]+:|[^\W_]\*{2,}[^\W_]*|[^\W_]+(?:['*@$!#+][^\W_]+)*|[@#$%&*!]{4,}|[!?]+|"
     r"[\U0001F300-\U0001FAFF\u2600-\u27bf❤]"
 )
 
@@ -94,11 +94,13 @@ def _tokens(sentence: str, language: str) -> list[Token]:
 
 
 def _phrases(tokens: list[Token], cues: lists.Cues) -> list[tuple[str, str]]:
+    words = [t.word for t in tokens]
     found = []
-    for at, first in enumerate(tokens):
-        for parts, kind in cues.phrases.get(first.word, ()):
-            if [t.word for t in tokens[at : at + len(parts)]] == list(parts):
-                found.append((kind, " ".join(parts)))
+    for at, word in enumerate(words):
+        if word in cues.phrases:
+            for parts, kind in cues.phrases[word]:
+                if tuple(words[at : at + len(parts)]) == parts:
+                    found.append((kind, " ".join(parts)))
     return found
 
 

@@ -7,14 +7,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.classify import cues, questions
-from pipeline.classify import model as models
-from pipeline.classify.features import Described, describe, spotted
 from pipeline.classify.language import language
 from pipeline.classify.message import Label, Message, Reason, Score
 from pipeline.text import Authored, authored, sentences, text_hash
 
+if TYPE_CHECKING:
+    from pipeline.classify.features import Described
+
+MODELS = Path(__file__).parent / "models"
 RULES = "1"  # counted up when code changes what a score or a reason says
 TONES: tuple[Label, ...] = ("uncivil", "strict")
 
@@ -46,7 +49,9 @@ class Judge:
     version    12 hex digits of all that a score depends on besides the message
     """
 
-    def __init__(self, languages: Collection[str] = ("en",), folder: Path = models.FOLDER) -> None:
+    def __init__(self, languages: Collection[str] = ("en",), folder: Path = MODELS) -> None:
+        from pipeline.classify import model as models
+
         self.languages = tuple(sorted(languages))
         loaded = [models.load(file) for file in sorted(folder.glob("*.skops"))]
         self.models = {model.language: model for model in loaded}
@@ -72,6 +77,8 @@ class Judge:
 
     def _worst_pieces(self, batch: Sequence[_Work]) -> dict[tuple[int, str], _Found]:
         """(place in the batch, label) -> its piece with the highest probability."""
+        from pipeline.classify.features import describe
+
         found: dict[tuple[int, str], _Found] = {}
         for code, model in self.models.items():
             work = [
@@ -109,6 +116,8 @@ class Judge:
 
     def _evidence(self, found: _Found, label: Label, work: _Work) -> tuple[str, tuple[Reason, ...]]:
         """The sentence that is worst by itself, and in words why the message counts."""
+        from pipeline.classify.features import describe, spotted
+
         code = work.language or ""
         model = self.models[code]
         parts = sentences(found.text)

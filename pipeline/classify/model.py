@@ -14,8 +14,6 @@ import numpy as np
 from pipeline.classify.features import Described, vectors, word_weights
 from pipeline.errors import FixSettings
 
-FOLDER = Path(__file__).parent / "models"
-
 
 @dataclass(frozen=True, slots=True)
 class Head:

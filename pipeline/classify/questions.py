@@ -10,15 +10,13 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import tomllib
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
+from pipeline.classify import cues
 from pipeline.classify.message import Reason
 from pipeline.text import Authored, sentences
 
-FILE = Path(__file__).parent / "cues" / "asking.toml"
 THRESHOLD = 0.5
 
 # (cue, what it adds in the title, what it adds in the text, how often it counts in the text)
@@ -78,15 +76,9 @@ def _evidence(title: str, text: str) -> Iterator[tuple[str, str, float]]:
 
 @cache
 def _patterns() -> dict[str, re.Pattern[str]]:
-    lists = tomllib.loads(FILE.read_text(encoding="utf-8"))
-    found = {}
-    for cue, by_language in lists.items():
-        latin = "|".join(re.escape(w) for w in by_language["en"])
-        han = "|".join(re.escape(w) for w in by_language["zh"])
-        start = r"^\W*" if cue == "opens" else ""
-        found[cue] = re.compile(rf"{start}(?:(?<!\w)(?:{latin})(?!\w)|(?:{han}))", re.IGNORECASE)
-    found["mark"] = re.compile(r"[?？](?=\W*$|\s)")
-    return found
+    found = dict(cues.patterns("asking"))
+    found["opens"] = re.compile(rf"^\W*(?:{found['opens'].pattern})", re.IGNORECASE)
+    return {**found, "mark": re.compile(r"[?？](?=\W*$|\s)")}
 
 
 _GREETING = re.compile(
@@ -99,6 +91,6 @@ _GREETING = re.compile(
 
 @cache
 def version() -> str:
-    """8 hex digits of the word lists and weights."""
-    content = FILE.read_bytes() + repr((_WEIGHTS, _START, _WITH_CODE, THRESHOLD)).encode()
-    return hashlib.sha256(content).hexdigest()[:8]
+    """8 hex digits of the weights."""
+    content = repr((_WEIGHTS, _START, _WITH_CODE, THRESHOLD))
+    return hashlib.sha256(content.encode()).hexdigest()[:8]

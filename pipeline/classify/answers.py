@@ -1,0 +1,294 @@
+"""Has a question been answered, and by which reply?"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from pipeline.classify import cues
+from pipeline.classify.message import Message, Reason, Score
+from pipeline.text import Authored, authored, sentences
+
+Level = Literal["L0", "L1", "L2", "L3"]
+State = Literal["waiting", "open", "stale", "helped", "solved"]
+
+STALE_DAYS = 7
+HELPFUL = 0.6  # from this probability a reply counts as an answer without anyone saying so
+_SHORT = 160  # characters beyond which a reply is more than "same here"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadView:
+    """A thread as it stood: its messages in time order, the first one the opening.
+
+    scores   message_id -> its scores; may lack messages
+    reports  how many reports members made of its messages
+    replies  chat only: message_ids that answer the opening although they stand outside its thread
+    """
+
+    source: str
+    thread_id: str
+    messages: Sequence[Message]
+    scores: Mapping[str, Sequence[Score]] = field(default_factory=dict)
+    reports: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How far a question has come.
+
+    level    L0 no human but the asker replied; L1 someone did, no sign that it helped; L2 a reply
+             helped; L3 an answer was accepted or the asker says it is solved
+    state    "waiting" (L0), "open" (L1), "stale" (L1 and the asker wrote last, or a helper's
+             question stands unanswered for a week), "helped" (L2), "solved" (L3)
+    answer   message_id of the reply that helped, null below L2 or where the asker found it alone
+    waiting_since  since when the asker waits; null from L2 on
+    """
+
+    level: Level
+    state: State
+    reasons: tuple[Reason, ...]
+    answer: str | None = None
+    waiting_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply with what its words say."""
+
+    message: Message
+    parts: Authored
+    is_asker: bool
+    says: frozenset[str]
+
+    @property
+    def asks(self) -> bool:
+        return "?" in self.parts.text or "？" in self.parts.text
+
+
+def unanswered(thread: ThreadView, as_of: datetime) -> Verdict:
+    """Whether a thread that asks something still needs somebody, as of a moment.
+
+    Bots never answer. Where the asker's account is gone, every human reply is someone else's.
+    """
+    first = thread.messages[0]
+    replies = read_replies(thread)
+    others = [reply for reply in replies if not reply.is_asker]
+    accepted = next((r for r in thread.messages if r.is_accepted), None)
+    if accepted:
+        return Verdict("L3", "solved", (Reason("accepted"),), accepted.message_id)
+    if _SOLVED_TITLE.search(first.title or "") and not _UNSOLVED_TITLE.search(first.title or ""):
+        return Verdict("L3", "solved", (Reason("self_solved", {"words": first.title or ""}),))
+    if said := _says_solved(first, replies, others):
+        return said
+    if others and (helped := _helped(first, replies, others)):
+        return helped
+    real = [reply for reply in others if not _is_me_too(reply)]
+    if not real:
+        return Verdict("L0", "waiting", _silence(thread, replies, others), None, first.created_at)
+    return _open(replies, first, as_of)
+
+
+def read_replies(thread: ThreadView) -> list[Reply]:
+    """The human replies of a thread, in time order."""
+    first = thread.messages[0]
+    found = []
+    for message in thread.messages[1:]:
+        if message.is_human:
+            parts = authored(message.body, message.form)
+            is_asker = message.account_id == first.account_id is not None
+            found.append(Reply(message, parts, is_asker, _says(parts.text)))
+    return found
+
+
+def _says(text: str) -> frozenset[str]:
+    head = text[:3000]
+    return frozenset(kind for kind, p in cues.patterns("replies").items() if p.search(head))
+
+
+def _says_solved(
+    first: Message, replies: Sequence[Reply], others: Sequence[Reply]
+) -> Verdict | None:
+    for reply in replies:
+        sentence = _solving(reply) if reply.is_asker else None
+        if sentence is None:
+            continue
+        reason = Reason("self_solved", {"words": sentence})
+        before = [o for o in others if o.message.created_at <= reply.message.created_at]
+        if not before:
+            return Verdict("L3", "solved", (reason,))
+        if "thanks" in reply.says:
+            return Verdict("L3", "solved", (Reason("thanked"), reason), _thanked(reply, before))
+        return Verdict("L3", "solved", (reason,), best_answer(first, replies))
+    return None
+
+
+def _helped(first: Message, replies: Sequence[Reply], others: Sequence[Reply]) -> Verdict | None:
+    liked = [o for o in others if first.account_id in o.message.thanked_by]
+    if liked:
+        return Verdict("L2", "helped", (Reason("liked"),), liked[-1].message.message_id)
+    for reply in replies:
+        before = [o for o in others if o.message.created_at <= reply.message.created_at]
+        thanks = reply.is_asker and before and "thanks" in reply.says
+        if thanks and "unsolved" not in reply.says and not reply.asks:
+            return Verdict("L2", "helped", (Reason("thanked"),), _thanked(reply, before))
+    values = helpfulness(first, replies)
+    best = values.index(max(values))
+    if values[best] >= HELPFUL and not replies[best].is_asker and not replies[-1].is_asker:
+        answer = replies[best].message.message_id
+        return Verdict("L2", "helped", (Reason("looks_helpful"),), answer)
+    return None
+
+
+def _thanked(reply: Reply, before: Sequence[Reply]) -> str:
+    """The reply that an asker's thanks are for: the one named, else the one just before."""
+    named = [o for o in before if o.message.message_id == reply.message.reply_to]
+    names = {name.lower() for name in reply.parts.mentions}
+    named += [o for o in before if (o.message.username or "").lower() in names]
+    return (named or before)[-1].message.message_id
+
+
+def _is_me_too(reply: Reply) -> bool:
+    return "me_too" in reply.says and len(reply.parts.text) < _SHORT and "helps" not in reply.says
+
+
+def _silence(
+    thread: ThreadView, replies: Sequence[Reply], others: Sequence[Reply]
+) -> tuple[Reason, ...]:
+    if others:
+        return (Reason("only_me_too", {"n": len({o.message.account_id for o in others})}),)
+    if replies:
+        return (Reason("only_asker"),)
+    return (Reason("only_bots" if len(thread.messages) > 1 else "no_reply"),)
+
+
+def _open(replies: Sequence[Reply], first: Message, as_of: datetime) -> Verdict:
+    last = replies[-1]
+    since = next((r.message.created_at for r in replies if r.is_asker), first.created_at)
+    if last.is_asker:
+        return Verdict("L1", "stale", (Reason("asker_last"),), None, last.message.created_at)
+    quiet = (as_of - last.message.created_at).total_seconds() / 86_400
+    if quiet >= STALE_DAYS and (last.asks or "asks_back" in last.says):
+        return Verdict("L1", "stale", (Reason("asked_back"),), None, since)
+    return Verdict("L1", "open", (Reason("no_sign_of_help"),), None, since)
+
+
+# --- which reply is the answer -----------------------------------------------------------------
+
+# What speaks for a reply, in log-odds: round numbers, set by hand. `hearth evaluate` holds them
+# against a forum's accepted answers, beside weights learned from that forum itself.
+WEIGHTS: Mapping[str, float] = {
+    "asker": -1.0,
+    "asker_solved": 2.0,
+    "asker_solved_at_length": 1.0,
+    "before_solved": 1.5,
+    "then_solved": 1.0,
+    "then_thanked": 1.0,
+    "answered_by_thanks": 1.5,
+    "asker_never_returned": 0.5,
+    "asker_returns": -0.3,
+    "first_of_others": 0.5,
+    "most_liked": 1.0,
+    "likes": 0.5,
+    "longest": 0.3,
+    "length": 0.2,
+    "shares_words": 0.5,
+    "has_code": 0.4,
+    "has_links": 0.3,
+    "helps": 0.5,
+    "asks": -0.6,
+    "asks_back": -0.6,
+    "thanks": -0.6,
+    "me_too": -0.8,
+    "unsolved": -0.5,
+    "later": -0.2,
+}
+_START = -2.5
+
+
+def helpfulness(opening: Message, replies: Sequence[Reply]) -> list[float]:
+    """0 to 1 for each reply: how likely it is the one that answers."""
+    totals = (
+        _START + sum(WEIGHTS[name] * value for name, value in found.items())
+        for found in evidence(opening, replies)
+    )
+    return [1 / (1 + math.exp(-total)) for total in totals]
+
+
+def best_answer(opening: Message, replies: Sequence[Reply]) -> str | None:
+    """message_id of the likeliest answer, null without replies."""
+    values = helpfulness(opening, replies)
+    return replies[values.index(max(values))].message.message_id if values else None
+
+
+def evidence(opening: Message, replies: Sequence[Reply]) -> list[dict[str, float]]:
+    """What speaks for and against each reply, by the names of WEIGHTS."""
+    asked = _words(f"{opening.title or ''} {authored(opening.body, opening.form).text}")
+    solved = [at for at, r in enumerate(replies) if r.is_asker and _solving(r)]
+    others = [at for at, r in enumerate(replies) if not r.is_asker]
+    likes = [len(r.message.thanked_by) for r in replies]
+    lengths = [len(r.parts.text) + sum(map(len, r.parts.code)) for r in replies]
+    last_solved = solved[-1] if solved else -1
+    before_solved = max((at for at in others if at < last_solved), default=-1)
+    found = []
+    for at, reply in enumerate(replies):
+        back = [n for n in range(at + 1, len(replies)) if replies[n].is_asker]
+        thanks = bool(back) and "thanks" in replies[back[0]].says
+        answered_by_thanks = any(
+            "thanks" in replies[n].says and replies[n].message.reply_to == reply.message.message_id
+            for n in back
+        )
+        flags = {
+            "asker": reply.is_asker,
+            "asker_solved": at == last_solved,
+            "asker_solved_at_length": at in solved and lengths[at] > 200,
+            "before_solved": at == before_solved,
+            "then_solved": bool(back) and back[0] in solved and back[0] == at + 1,
+            "then_thanked": thanks and back[0] == at + 1,
+            "answered_by_thanks": answered_by_thanks,
+            "asker_never_returned": not back and not reply.is_asker,
+            "first_of_others": bool(others) and at == others[0],
+            "most_liked": likes[at] == max(likes) > 0,
+            "longest": lengths[at] == max(lengths),
+            "has_code": bool(reply.parts.code),
+            "has_links": bool(reply.parts.links),
+            "asks": reply.asks,
+            **{kind: kind in reply.says for kind in _SAID},
+        }
+        found.append({
+            **{name: float(flag) for name, flag in flags.items()},
+            "asker_returns": math.log1p(len(back)),
+            "likes": math.log1p(likes[at]),
+            "length": math.log1p(lengths[at]) - 4.5,
+            "shares_words": len(_words(reply.parts.text) & asked) / math.sqrt(1 + len(asked)),
+            "later": math.log1p(at),
+        })  # fmt: skip
+    return found
+
+
+_SAID = ("helps", "asks_back", "thanks", "me_too", "unsolved")
+
+
+def _solving(reply: Reply) -> str | None:
+    """The sentence that says the problem is solved, null if none does."""
+    for sentence in sentences(reply.parts.text):
+        says = _says(sentence)
+        if "solved" in says and "unsolved" not in says and not sentence.endswith(("?", "？")):
+            return sentence
+    return None
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]{4,}|[\u3400-\u9fff]{2}", text[:4000].lower()))
+
+
+_SOLVED_TITLE = re.compile(
+    r"[\[(【]\s*(?:solved|resolved|fixed|done|answered|已解决|已搞定|解决).{0,12}[\])】]"
+    r"|(?:solved|已解决)\s*$",
+    re.IGNORECASE,
+)
+_UNSOLVED_TITLE = re.compile(r"un\s*(?:re)?solved|not solved|未解决|没解决", re.IGNORECASE)

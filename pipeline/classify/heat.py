@@ -1,0 +1,156 @@
+"""Is a thread turning sour, and since when?
+
+Kinds of evidence that do not depend on each other are counted; the count is the severity. No
+single kind, and no score, calls for a moderator by itself, except a message bad enough alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from pipeline.classify.answers import ThreadView
+from pipeline.classify.message import Message, Reason
+from pipeline.text import authored, sentences
+
+MEMORY = 0.75  # of a turn's heat is left one turn later
+WARM = 0.5  # heat from which a thread is called warming
+
+_RECENT = 6  # turns that pace, ping-pong and "you not" look at
+_PING_PONG = 4
+_FASTER = 4.0
+_YOU = re.compile(r"\b(?:you|your|you're|u|ur)\b|你|您", re.IGNORECASE)
+_NOT = re.compile(
+    r"\b(?:not|no|never|nothing|\w+n't|cannot|cant|dont|wont)\b|不|没|别", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """How heated a thread is.
+
+    score     0 to 1: decayed sum of what each turn adds; null if no turn could be scored
+    severity  number of independent kinds of evidence
+    kinds     those kinds: "tone" (the model), "alert" (a message that is bad alone), "reports"
+              (members), "wording" (you with not), "pattern" (two people answering each other),
+              "pace"
+    turn      message_id from which the tone changed, null if it did not
+    curve     heat after each turn, for a sparkline
+    """
+
+    score: float | None
+    severity: int
+    kinds: tuple[str, ...]
+    turn: str | None
+    reasons: tuple[Reason, ...]
+    curve: tuple[float, ...]
+
+    @property
+    def is_warming(self) -> bool:
+        """True if the thread belongs in front of a moderator."""
+        return bool({"alert", "reports"} & set(self.kinds)) or (
+            (self.score or 0.0) >= WARM and self.severity >= 2
+        )
+
+
+def heat(thread: ThreadView) -> Heat:
+    """The heat of a thread as it stood, from the messages of its people."""
+    people = [m for m in thread.messages if m.is_human]
+    tones = [_tone(thread, message) for message in people]
+    added = [
+        (tone or 0.0) + (0.3 if _says_you_not(m) else 0.0)
+        for m, tone in zip(people, tones, strict=True)
+    ]
+    curve = _curve(added)
+    kinds = dict(_evidence(thread, people, curve))
+    known = any(tone is not None for tone in tones)
+    return Heat(
+        score=max(curve[-_RECENT:], default=0.0) if known else None,
+        severity=len(kinds),
+        kinds=tuple(kinds),
+        turn=people[_change(curve)].message_id if kinds and people else None,
+        reasons=tuple(kinds.values()),
+        curve=tuple(round(value, 3) for value in curve),
+    )
+
+
+def _tone(thread: ThreadView, message: Message) -> float | None:
+    """How far a message is on the way to, or beyond, the thresholds of its scores: 0 to 2."""
+    parts = [
+        min(1.0, score.score / score.threshold) ** 2
+        for score in thread.scores.get(message.message_id, ())
+        if score.label in {"uncivil", "strict"} and score.score is not None and score.threshold
+    ]
+    return sum(parts) if parts else None
+
+
+def _curve(added: Sequence[float]) -> list[float]:
+    """Heat after each turn, 0 to 1: what the turns add, fading by MEMORY a turn."""
+    total, curve = 0.0, []
+    for value in added:
+        total = total * MEMORY + value
+        curve.append(total / (total + 1.5))
+    return curve
+
+
+def _change(curve: Sequence[float]) -> int:
+    """The turn with the steepest rise."""
+    rises = [curve[0], *(after - before for before, after in pairwise(curve))]
+    return rises.index(max(rises))
+
+
+def _evidence(
+    thread: ThreadView, people: Sequence[Message], curve: Sequence[float]
+) -> list[tuple[str, Reason]]:
+    found = []
+    flagged = _flagged(thread, people)
+    if flagged["strict"]:
+        found.append(("alert", Reason("alert_messages", {"n": flagged["strict"]})))
+    if flagged["uncivil"] >= 2:
+        found.append(("tone", Reason("rough_messages", {"n": flagged["uncivil"]})))
+    elif len(curve) > 2 and curve[-1] > WARM and curve[-1] > 2 * curve[max(0, len(curve) - 4)]:
+        found.append(("tone", Reason("rising", {"turns": min(3, len(curve))})))
+    if thread.reports:
+        found.append(("reports", Reason("reported", {"n": thread.reports})))
+    recent = people[-_RECENT:]
+    if (turns := sum(map(_says_you_not, recent))) >= 2:
+        found.append(("wording", Reason("you_against_you", {"n": turns})))
+    if (times := _ping_pong(people)) >= _PING_PONG:
+        found.append(("pattern", Reason("ping_pong", {"n": times})))
+    if (faster := _pace(people)) >= _FASTER:
+        found.append(("pace", Reason("pace", {"times": round(faster, 1)})))
+    return found
+
+
+def _flagged(thread: ThreadView, people: Sequence[Message]) -> Mapping[str, int]:
+    scores = [s for m in people for s in thread.scores.get(m.message_id, ()) if s.is_flagged]
+    return {label: sum(s.label == label for s in scores) for label in ("uncivil", "strict")}
+
+
+def _says_you_not(message: Message) -> bool:
+    """True if a sentence of the author's own says "you" together with "not"."""
+    text = authored(message.body, message.form).text[:4000]
+    return any(_YOU.search(part) and _NOT.search(part) for part in sentences(text))
+
+
+def _ping_pong(people: Sequence[Message]) -> int:
+    """How many of the last turns in a row alternate between the same two people."""
+    writers = [m.account_id for m in people]
+    turns = 0
+    for at in range(len(writers) - 1, 0, -1):
+        before, this, after = writers[at - 1], writers[at], writers[at + 1 : at + 2]
+        if before is None or before == this or after not in ([], [before]):
+            break
+        turns += 1
+    return turns
+
+
+def _pace(people: Sequence[Message]) -> float:
+    """How many times as fast the last turns came as those before; 0 with too few to tell."""
+    gaps = [(b.created_at - a.created_at).total_seconds() for a, b in pairwise(people)]
+    if len(gaps) < 2 * 3:
+        return 0.0
+    return median(gaps[:-3]) / max(median(gaps[-3:]), 60.0)
