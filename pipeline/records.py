@@ -76,6 +76,9 @@ class StreamPlan:
     blind_spots: tuple[str, ...] = ()
 
 
+_DIGEST_ROWS = 50_000  # at once, so that memory stays flat
+
+
 @dataclass(frozen=True, slots=True)
 class Bookmark:
     """What the warehouse already holds of one stream of one source.
@@ -92,7 +95,8 @@ class Bookmark:
     spans: Mapping[str, list[tuple[int, int]]] = field(default_factory=dict)
     started: int | None = None
 
-    def _ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows of a DuckDB query without its FROM, over the rows held."""
         if self.rows is None:
             return []
         import duckdb
@@ -107,33 +111,33 @@ class Bookmark:
 
         Clocks differ and rows commit late, so read again from some minutes before it."""
         limit = self.started if self.started is not None else 2**62
-        rows = self._ask('SELECT max("at") WHERE container = ? AND "at" <= ?', container, limit)
+        rows = self.ask('SELECT max("at") WHERE container = ? AND "at" <= ?', container, limit)
         return rows[0][0] if rows else None
 
     def reached(self, container: str = "") -> int | None:
         """Highest source time (µs) held of this container, from reads cut short too: where a
         first fill that walks up in time goes on. Null if nothing is held."""
-        rows = self._ask('SELECT max("at") WHERE container = ?', container)
+        rows = self.ask('SELECT max("at") WHERE container = ?', container)
         return rows[0][0] if rows else None
 
     def top(self) -> int | None:
         """Highest numeric key held, tombstones included; null if none."""
-        rows = self._ask("SELECT max(try_cast(key AS BIGINT))")
+        rows = self.ask("SELECT max(try_cast(key AS BIGINT))")
         return rows[0][0] if rows else None
 
     def first_seen_at(self, container: str = "") -> int | None:
         """When (µs) the first row of this container was read; null if none was."""
-        rows = self._ask("SELECT min(seen_at) WHERE container = ?", container)
+        rows = self.ask("SELECT min(seen_at) WHERE container = ?", container)
         return rows[0][0] if rows else None
 
     def containers(self) -> set[str]:
         """Containers of which anything is held."""
-        return {row[0] for row in self._ask("SELECT DISTINCT container")}
+        return {row[0] for row in self.ask("SELECT DISTINCT container")}
 
     def marks(self, low: int | None = None, high: int | None = None) -> dict[str, str | None]:
         """Key -> mark of what is held and not gone, numeric keys between low and high if given."""
         return dict(
-            self._ask(
+            self.ask(
                 "SELECT key, mark WHERE NOT gone"
                 " AND (? IS NULL OR try_cast(key AS BIGINT) >= ?)"
                 " AND (? IS NULL OR try_cast(key AS BIGINT) <= ?)",
@@ -144,17 +148,27 @@ class Bookmark:
     def digests(self, width: int) -> dict[int, tuple[int, str]]:
         """Bucket -> how many rows are held and not gone, and the MD5 of their marks in order of
         their keys. Bucket n holds the numeric keys from n * width up to the next bucket."""
-        found = self._ask(
-            "SELECT CAST(floor(try_cast(key AS BIGINT) / ?::DECIMAL(18, 1)) AS BIGINT) AS bucket,"
-            " count(*), md5(string_agg(coalesce(mark, ''), ',' ORDER BY try_cast(key AS BIGINT)))"
-            " WHERE NOT gone AND try_cast(key AS BIGINT) IS NOT NULL GROUP BY bucket",
-            width,
-        )
-        return {bucket: (entries, state) for bucket, entries, state in found}
+        number = f"floor(try_cast(key AS BIGINT) / {width}.0)"
+        ((rows, first, last),) = self.ask(
+            f"SELECT count(*), CAST(min({number}) AS BIGINT), CAST(max({number}) AS BIGINT)"
+        ) or [(0, None, None)]
+        if first is None:
+            return {}
+        found = {}
+        step = (last - first) // (rows // _DIGEST_ROWS + 1) + 1
+        for low in range(first, last + 1, step):
+            for bucket, entries, state in self.ask(
+                f"SELECT CAST({number} AS BIGINT) AS bucket, count(*),"
+                " md5(string_agg(coalesce(mark, ''), ',' ORDER BY try_cast(key AS BIGINT)))"
+                " WHERE NOT gone AND bucket BETWEEN ? AND ? GROUP BY bucket",
+                low, low + step - 1,
+            ):  # fmt: skip
+                found[bucket] = (entries, state)
+        return found
 
     def keys(self, container: str = "") -> set[str]:
         """Keys held and not gone in this container."""
-        return {r[0] for r in self._ask("SELECT key WHERE NOT gone AND container = ?", container)}
+        return {r[0] for r in self.ask("SELECT key WHERE NOT gone AND container = ?", container)}
 
     def covered(self, container: str = "") -> list[tuple[int, int]]:
         """Key ranges of this container already read completely, merged, ascending."""
