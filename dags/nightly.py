@@ -81,9 +81,7 @@ def nightly(community):
             return with_secrets(steps.extract, night, unit)
 
         def verb(step, **options):
-            return task(task_id=step.__name__, **options)(
-                lambda night: with_secrets(step, night)
-            )
+            return task(task_id=step.__name__, **options)(lambda night: with_secrets(step, night))
 
         def with_secrets(step, *args):
             steps.lend_secrets(community, connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import os
 import secrets
@@ -202,6 +203,21 @@ def publish(community: Community = None, run: Run = None) -> None:
 def digest(community: Community = None, run: Run = None) -> None:
     """Write and send the moderators' digest; what was sent once is not sent again."""
     steps.digest(steps.latest(community, run)["night"])
+
+
+@app.command()
+def verdict(
+    ref: Annotated[str, typer.Argument(help="The reference beside an item of a digest.")],
+    choice: Annotated[
+        str, typer.Argument(help="agree, disagree, unsure, handled, snooze or claim.")
+    ],
+    who: Annotated[str, typer.Option(help="Who says so.")] = getpass.getuser(),
+    days: Annotated[int | None, typer.Option(help="How long to snooze.")] = None,
+    community: Community = None,
+) -> None:
+    """Say what you think of an item: it does not come back unless something new is found."""
+    steps.give_verdict(ref, choice, who, community, days)
+    out.print(f"Noted: {choice} for {ref}.")
 
 
 @app.command()

@@ -259,32 +259,61 @@ def publish(night: Night) -> dict[str, Any]:
 
 
 def digest(night: Night) -> dict[str, Any]:
-    """Write and send each audience's digest of this night, once: a rerun sends nothing again."""
+    """Write and send each audience's digest of this night, once: a rerun sends nothing again.
+
+    A channel in trouble keeps no other waiting; its items come another night."""
     from zoneinfo import ZoneInfo
 
-    from pipeline import digest as telling
     from pipeline import warehouse
     from pipeline.digest import night as tonight
+    from pipeline.digest.ledger import Ledger
+    from pipeline.digest.tell import Teller
+    from pipeline.sources import open_source
 
-    home = _home(night)
+    home, journal = _home(night), _journal(night)
     moment = _moment(night["as_of"])
     day = moment.astimezone(ZoneInfo(home.time_zone)).date()
-    ledger = telling.Ledger(home.home / "digests" / "ledger.jsonl")
+    folder = home.home / "digests"
+    ledger = Ledger(folder / "ledger.jsonl")
+
+    def writer(source: str) -> Any:
+        return open_source(home, source).writer
+
     with warehouse.opened(home) as db:
         rows = tonight.items(db)
         health = tonight.health(db, _stale(home, night), ())
-    written: list[str] = []
-    for audience in home.digest.audiences:
-        told = ledger.told(audience, day)
-        edition = telling.select(rows, health, told, home, audience, as_of=moment, night=day)
-        if ledger.was_sent(audience, day, "files"):
-            _journal(night).done("digest", f"{audience}: this night's was written before")
-            continue
-        files = telling.deliver_files(edition, home.home / "digests", home.digest.languages)
-        ledger.record(edition, "files", datetime.now(UTC))
-        _journal(night).done("digest", f"{audience}: {len(edition.keys)} items in {files[0]}")
-        written += map(str, files)
-    return {"files": written}
+        verdicts = tonight.verdicts(db, home, ledger, writer, day)
+    teller = Teller(home, ledger, folder, datetime.now(UTC), writer)
+    sent = list(teller.tell(rows, health, verdicts, as_of=moment, night=day))
+    for told in sent:
+        step = f"digest/{told.audience}/{told.channel}"
+        if told.trouble:
+            journal.trouble(step, told.trouble)
+        else:
+            journal.done(step, f"{told.items} items; {told.where}")
+    return {"sent": [told.channel for told in sent if not told.trouble]}
+
+
+def give_verdict(
+    ref: str, choice: str, who: str, community: str | None = None, days: int | None = None
+) -> int:
+    """Note what a person says of an item of a digest, by its reference; returns how many findings
+    it is about. Raises FixSettings for a reference or choice nobody knows."""
+    from pipeline.digest.ledger import Ledger
+    from pipeline.digest.verdicts import CHOICES, SNOOZE_DAYS, Verdict, Verdicts, snoozed
+
+    home = settings.load().community(community)
+    keys = Ledger(home.home / "digests" / "ledger.jsonl").keys_of(ref.lower())
+    if not keys:
+        raise FixSettings(f"no digest of {home.name} had an item {ref!r}; each shows its own")
+    if choice not in CHOICES:
+        raise FixSettings(f"{choice!r} is no verdict; it is one of {', '.join(CHOICES)}")
+    now = datetime.now(UTC)
+    verdict = Verdict(keys, who, choice, now)
+    if choice == "snooze":
+        verdict = snoozed(verdict, now.date(), days or SNOOZE_DAYS)
+    Verdicts(home.home / "digests" / "verdicts.jsonl").add(verdict)
+    return len(keys)
 
 
 def conclude(night: Night) -> dict[str, Any]:
@@ -301,9 +330,7 @@ def conclude(night: Night) -> dict[str, Any]:
     return {"run": night["run"]}
 
 
-def run_night(
-    community: str | None = None, as_of: str | None = None
-) -> Night:
+def run_night(community: str | None = None, as_of: str | None = None) -> Night:
     """The whole night in this process, in the order the DAG has."""
     planned = plan(community, as_of)
     night = planned["night"]

@@ -17,6 +17,8 @@ bots = ["helper_bot"]
 platform = "discourse"
 url = "{forum}"
 share = 1
+requests_per_minute = 6000
+explorer_runs_per_10_s = 1000
 
 [communities.ember.sources.chat]
 platform = "rocketchat"

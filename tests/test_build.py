@@ -29,7 +29,9 @@ def message(key, text, reactions, gone, seen_at):
         "_id": key, "rid": "r", "msg": text, "ts": MADE, "u": {"_id": "u1", "username": "a"},
         "reactions": {f":{name}:": {"usernames": ["a", "b"]} for name in reactions},
     }  # fmt: skip
-    return Record("messages", key, {} if gone else payload, seen_at=seen_at, container="r", gone=gone)
+    return Record(
+        "messages", key, {} if gone else payload, seen_at=seen_at, container="r", gone=gone
+    )
 
 
 @st.composite
@@ -54,7 +56,8 @@ def test_typing_what_changed_equals_typing_everything(tmp_path_factory, home, hi
         landed.write("chat", "run", "rooms", Part((room,)))
         for number, changes in enumerate(history, start=1):
             records = tuple(
-                message(*change, seen_at=number * 100 + order) for order, change in enumerate(changes)
+                message(*change, seen_at=number * 100 + order)
+                for order, change in enumerate(changes)
             )
             landed.write("chat", f"run{number}", "messages", Part(records))
             load(small, landed)
@@ -62,7 +65,9 @@ def test_typing_what_changed_equals_typing_everything(tmp_path_factory, home, hi
         load(whole, landed)
         build.build(whole, home, AS_OF)
         for table in [*STAGED, "marts.messages", "marts.threads", "marts.daily_activity"]:
-            found = [sorted(db.execute(f"FROM {table}").fetchall(), key=repr) for db in (small, whole)]
+            found = [
+                sorted(db.execute(f"FROM {table}").fetchall(), key=repr) for db in (small, whole)
+            ]
             assert found[0] == found[1], table
 
 

@@ -44,7 +44,9 @@ def test_the_version_seen_last_wins_whatever_the_order_of_loading(db, landed):
 
 
 def test_loading_twice_changes_nothing(db, landed):
-    landed.write("forum", "run1", "posts", Part((post(1, 10, raw="a"),), (Span("posts", 10, 1, 5),)))
+    landed.write(
+        "forum", "run1", "posts", Part((post(1, 10, raw="a"),), (Span("posts", 10, 1, 5),))
+    )
     landed.finish(Report("forum", "posts", "run1", "rest", started_at=9, streams=("posts",)))
     tables = ("records", "spans", "files", "reads")
     load(db, landed)
@@ -89,7 +91,9 @@ def test_a_list_speaks_of_its_own_container_and_source_only(db, landed):
     there = Record("messages", "b", {}, seen_at=10, container="hall")
     landed.write("chat", "run1", "messages", Part((here, there)))
     landed.write("talk", "run1", "messages", Part((here,)))
-    landed.write("chat", "run2", "messages", Part((), (Span("messages", 20, container="room", keys=()),)))
+    landed.write(
+        "chat", "run2", "messages", Part((), (Span("messages", 20, container="room", keys=()),))
+    )
     load(db, landed)
     assert db.execute("SELECT source, key, gone_at FROM raw.records ORDER BY ALL").fetchall() == [
         ("chat", "a", 20), ("chat", "b", None), ("talk", "a", None),
@@ -132,7 +136,9 @@ def test_text_no_database_likes_arrives(db, landed):
 
 
 def test_a_bookmark_says_what_is_held(db, landed, tmp_path):
-    landed.write("forum", "run1", "posts", Part((post(7, 10), post(9, 12)), (Span("posts", 10, 7, 9),)))
+    landed.write(
+        "forum", "run1", "posts", Part((post(7, 10), post(9, 12)), (Span("posts", 10, 7, 9),))
+    )
     landed.finish(Report("forum", "posts", "run1", "rest", started_at=11, streams=("posts",)))
     landed.write("forum", "run2", "posts", Part((post(12, 30),), (Span("posts", 30, 10, 12),)))
     load(db, landed)
@@ -172,5 +178,7 @@ def test_any_order_of_files_ends_the_same(tmp_path_factory, history, random):
             return db.execute("SELECT key, seen_at FROM raw.records ORDER BY key").fetchall()
 
     numbered = list(enumerate(history))
-    shuffled = [(new, event) for new, (_, event) in enumerate(random.sample(numbered, len(numbered)))]
+    shuffled = [
+        (new, event) for new, (_, event) in enumerate(random.sample(numbered, len(numbered)))
+    ]
     assert play(shuffled) == play(numbered)

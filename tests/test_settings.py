@@ -28,7 +28,9 @@ def test_defaults_are_sensible(tmp_path):
 
 
 def test_all_problems_are_told_at_once():
-    said = refusal(MINIMAL + 'way_inn = "rest"\nshare = 2\n[communities.ember]\ntme_zone = "UTC"', {})
+    said = refusal(
+        MINIMAL + 'way_inn = "rest"\nshare = 2\n[communities.ember]\ntme_zone = "UTC"', {}
+    )
     assert "way_inn: unknown key; did you mean 'way_in'?" in said
     assert "tme_zone: unknown key; did you mean 'time_zone'?" in said
     assert "share: Input should be less than or equal to 1" in said

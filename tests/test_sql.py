@@ -109,7 +109,9 @@ def test_every_table_has_its_three_places():
     for name, contract in MADE_BY_SQL.items():
         assert build.files_of(contract), f"{name} has a contract but no SQL"
         assert list((CASES / name).glob("*.yaml")), f"{name} has no case in tests/sql/{name}/"
-    known = {f for c in MADE_BY_SQL.values() for f in build.files_of(c)} | {build.SQL / "macros.sql"}
+    known = {f for c in MADE_BY_SQL.values() for f in build.files_of(c)} | {
+        build.SQL / "macros.sql"
+    }
     assert set(build.SQL.rglob("*.sql")) == known, "an SQL file without a contract"
     assert {f.parent.name for f in cases()} == set(MADE_BY_SQL)
 

@@ -7,11 +7,18 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest.edition import Health
+from pipeline.digest.forum import answers
+from pipeline.digest.ledger import Ledger
+from pipeline.digest.verdicts import Verdict, Verdicts, from_reactions, from_replies
+from pipeline.settings import Community
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import date
 
     import duckdb
+
+    Writer = Callable[[str], Any]
 
 
 def items(db: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -33,6 +40,23 @@ def health(
         " FROM marts.health",
     )
     return Health(**row, stale_sources=tuple(stale), warnings=tuple(warnings))
+
+
+def verdicts(
+    db: duckdb.DuckDBPyConnection, community: Community, ledger: Ledger, writer: Writer, day: date
+) -> list[Verdict]:
+    """All that moderators said: by `hearth verdict`, by emoji in chat, by replies in the forum."""
+    reactions = db.execute(
+        "SELECT message_id, emoji, coalesce(account_id, username) FROM staging.reactions"
+        " WHERE removed_at IS NULL"
+    ).fetchall()
+    said = Verdicts(community.home / "digests" / "verdicts.jsonl").read()
+    said += from_reactions(ledger.posted(), reactions)
+    for name, audience in community.digest.audiences.items():
+        if audience.discourse:
+            client = writer(audience.discourse.partition("/")[0])
+            said += from_replies(ledger.keys_of, answers(client, community.name, name, day))
+    return said
 
 
 def _rows(db: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:

@@ -46,7 +46,11 @@ platform = "rocketchat"
 url = "{chat}"
 share = 1.0
 """
-SHOWN = {"done": "[green]done[/]   ", "trouble": "[yellow]trouble[/]", "progress": "[dim]...[/]    "}
+SHOWN = {
+    "done": "[green]done[/]   ",
+    "trouble": "[yellow]trouble[/]",
+    "progress": "[dim]...[/]    ",
+}
 
 
 def run(out: Console) -> int:
@@ -220,7 +224,9 @@ def _tell(out: Console, env: Mapping[str, str]) -> None:
         table.add_row(source, stream, via, *numbers)
     out.print()
     out.print(table)
-    out.print("\n{} questions in 90 days, {} wait ({} by newcomers); {} threads flagged".format(*asked))
+    out.print(
+        "\n{} questions in 90 days, {} wait ({} by newcomers); {} threads flagged".format(*asked)
+    )
     docs = max((home / "docs").iterdir())
     digest = max((home / "digests").glob("*/digest.html"))
     out.print(f"""

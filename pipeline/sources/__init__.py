@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pipeline.landing import make_folder
 from pipeline.records import Bookmarks, Part, StreamPlan
@@ -43,6 +43,10 @@ class Source(Protocol):
     @property
     def usage(self) -> Usage:
         """What talking to the site has cost so far."""
+
+    @property
+    def writer(self) -> Any:
+        """What writes to the site for digests: a forum's client, a workspace's poster."""
 
     def plan(self) -> list[StreamPlan]:
         """Probe the server once: the streams to read, each with its way in, or why it is not

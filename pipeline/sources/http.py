@@ -40,7 +40,7 @@ class TooLarge(BadAnswer):
     """The body was bigger than we read; ask for less."""
 
 
-class Retry(Exception):  # noqa: N818 - an instruction rather than an error
+class Retry(Exception):
     """Raised by a `check`: throw this answer away and ask again, after `wait_s` if given.
 
     At the end of our patience, or after so many `tries`, it becomes the `error`.

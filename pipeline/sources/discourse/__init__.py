@@ -69,6 +69,11 @@ class Discourse:
         """What talking to the forum has cost so far."""
         return self._transport.usage
 
+    @property
+    def writer(self) -> ForumClient:
+        """What writes to the forum, for digests."""
+        return self._client
+
     def plan(self) -> list[StreamPlan]:
         """The units of work, each with its way in and the streams it yields, and the streams that
         are not available with the reason.

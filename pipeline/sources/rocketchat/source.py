@@ -13,6 +13,7 @@ from pipeline.sources.rocketchat.client import Client, Refused
 from pipeline.sources.rocketchat.health import examine
 from pipeline.sources.rocketchat.messages import PAGE, WHOLE_ROOM, RoomReader
 from pipeline.sources.rocketchat.people import read_people
+from pipeline.sources.rocketchat.posting import Poster
 from pipeline.sources.rocketchat.reports import ReportReader
 from pipeline.sources.rocketchat.rights import Rights
 from pipeline.sources.rocketchat.rooms import Inventory, inventory
@@ -47,6 +48,11 @@ class RocketChat:
     def usage(self) -> Usage:
         """What reading has cost so far."""
         return self._client.transport.usage
+
+    @property
+    def writer(self) -> Poster:
+        """What writes to the workspace, for digests."""
+        return Poster(self._client)
 
     def plan(self) -> list[StreamPlan]:
         """The units of work, two requests. What the account's roles do not grant is named."""
