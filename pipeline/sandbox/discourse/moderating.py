@@ -93,6 +93,7 @@ class Moderating(Responding):
         """Delete a post for good: its row and all that hangs on it are gone."""
         topic_id = self.get("posts", post_id)["topic_id"]
         self._forget("posts", "id = ?", post_id)
+        self._tops.pop(topic_id, None)
         for table in ("post_actions", "post_revisions", "quoted_posts", "post_custom_fields"):
             self._forget(table, "post_id = ?", post_id)
         self._recount(topic_id, None)
@@ -145,7 +146,7 @@ class Moderating(Responding):
             post = self.get("posts", post_id)
             source, number = post["topic_id"], post["post_number"]
             sources.add(source)
-            target = self.get("topics", to_topic_id)["highest_staff_post_number"] + 1
+            target = self._next_number(to_topic_id)
             if number == 1:
                 post = self.add("posts", **{**post, "id": None})
             self.change(
@@ -171,6 +172,7 @@ class Moderating(Responding):
             self._recount(to_topic_id, at)
             ids.append(post["id"])
         for source in sources:
+            self._tops.pop(source, None)
             self._recount(source, at)
             self.small_action(source, by, "split_topic", at)
         return ids

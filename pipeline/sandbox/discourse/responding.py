@@ -22,6 +22,7 @@ class Responding(Writing):
         super().__init__(solved, at)
         self._solved = solved
         self._actions: dict[tuple[int, int, int], int] = {}  # (post, user, kind) -> row
+        self._once_solved: set[int] = set()  # topics that have or had a solution
 
     @action
     def like(self, post_id: int, user_id: int, at: datetime) -> int:
@@ -90,6 +91,7 @@ class Responding(Writing):
         topic_id = self.get("posts", post_id)["topic_id"]
         if not beside_others:
             self._clear_solution(topic_id)
+        self._once_solved.add(topic_id)
         stamp = made(at)
         if self._solved == 1:
             self.add(
@@ -130,6 +132,8 @@ class Responding(Writing):
         self._clear_solution(self.get("posts", post_id)["topic_id"])
 
     def _clear_solution(self, topic_id: int) -> None:
+        if topic_id not in self._once_solved:
+            return
         if self._solved == 1:
             self.write(
                 "DELETE FROM post_custom_fields WHERE name = 'is_accepted_answer' AND"

@@ -122,7 +122,8 @@ class Tables:
     def _row(self, table: str, row_id: int) -> Row:
         rows = self._rows.setdefault(table, {})
         if row_id not in rows:
-            found = self.read(f"FROM {table} WHERE id = ?", row_id)
+            # waiting rows are all in `rows`: no need to flush them first
+            found = _dicts(self.db.execute(f"FROM {table} WHERE id = ?", [row_id]))
             if not found:
                 raise KeyError(f"{table} has no row {row_id}")
             rows[row_id] = found[0]
@@ -130,17 +131,7 @@ class Tables:
 
     def read(self, sql: str, *values: Any) -> list[Row]:
         """Rows of a query, as dicts."""
-        self.flush()
-        return self._stored(sql, *values)
-
-    @action
-    def _stored(self, sql: str, *values: Any) -> list[Row]:
-        """Rows of a query that needs none of the waiting ones: those are all in `_rows`."""
-        cursor = self.db.cursor()
-        cursor.execute("USE public")
-        cursor.execute(sql, values)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return _dicts(self.cursor().execute(sql, values))
 
     @action
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -169,7 +160,7 @@ class Tables:
             return
         self.db.execute("BEGIN TRANSACTION")
         for table, ids in self._dirty.items():
-            rows = [self._rows[table][i] for i in sorted(ids)]
+            rows = [_known(self._rows[table][i]) for i in sorted(ids)]
             self.db.execute(
                 f"DELETE FROM {table} WHERE id IN (SELECT unnest(?::BIGINT[]))", [list(ids)]
             )
@@ -180,6 +171,16 @@ class Tables:
             )
         self.db.execute("COMMIT")
         self._dirty.clear()
+
+
+def _dicts(result: duckdb.DuckDBPyConnection) -> list[Row]:
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _known(row: Row) -> Row:
+    """The row without its nulls: what JSON does not say is null."""
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _text(value: Any) -> str:

@@ -28,6 +28,7 @@ class Writing(People):
     def __init__(self, solved: int | None, at: datetime) -> None:
         super().__init__(solved, at)
         self._numbers: dict[tuple[int, int], int] = {}  # (topic, post number) -> post
+        self._tops: dict[int, int] = {}  # topic -> highest post number in use
 
     @action
     def create_topic(
@@ -57,6 +58,7 @@ class Writing(People):
             **_named(title),
             **columns,
         )
+        self._tops[topic["id"]] = 0
         for name in tags:
             self.add("topic_tags", topic_id=topic["id"], tag_id=self.add_tag(name, at), **made(at))
         if category_id is not None:
@@ -101,7 +103,7 @@ class Writing(People):
     ) -> int:
         """The id of a new post. `reply_to` is the number of a post of the same topic."""
         topic = self.get("topics", topic_id)
-        number = topic["highest_staff_post_number"] + 1
+        number = self._next_number(topic_id)
         cooked = columns.pop("cooked", None)
         post = self.add(
             "posts",
@@ -200,6 +202,15 @@ class Writing(People):
             }
         self.change("topics", topic_id, **values, updated_at=utc(at))
         self.small_action(topic_id, by, f"{status}.{'enabled' if enabled else 'disabled'}", at)
+
+    def _next_number(self, topic_id: int) -> int:
+        """The number of the topic's next post. That of a deleted post is not used again; that of a
+        last post which was moved or destroyed is."""
+        if topic_id not in self._tops:
+            sql = "SELECT coalesce(max(post_number), 0) AS top FROM posts WHERE topic_id = ?"
+            self._tops[topic_id] = self.read(sql, topic_id)[0]["top"]
+        self._tops[topic_id] += 1
+        return self._tops[topic_id]
 
     def _is_ninja(self, post: Row, editor: int | None, raw: str, at: datetime) -> bool:
         if editor != post["user_id"] or utc(at) - post["last_version_at"] > _GRACE:
