@@ -7,9 +7,12 @@ import logging
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from pipeline.errors import HearthError
 
 log = logging.getLogger("hearth")
 
@@ -43,6 +46,18 @@ class Journal:
         """Something an operator should know."""
         log.warning("%s: %s", step, text)
         self._write("trouble", step, text)
+
+    @contextmanager
+    def telling(self, step: str) -> Iterator[None]:
+        """Whatever ends this step badly is told before it goes on its way."""
+        try:
+            yield
+        except HearthError as error:
+            self.trouble(step, str(error))
+            raise
+        except Exception as error:
+            self.trouble(step, f"{type(error).__name__}: a defect; its log tells where")
+            raise
 
     def lines(self) -> Iterator[Line]:
         """What was said so far."""

@@ -80,7 +80,7 @@ def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) ->
     for (stream,) in streams.fetchall():
         rows = folder / f"{stream}.parquet"
         db.execute(
-            "COPY (SELECT container, key, \"at\", mark, gone_at IS NOT NULL AS gone, seen_at"
+            'COPY (SELECT container, key, "at", mark, gone_at IS NOT NULL AS gone, seen_at'
             " FROM raw.records WHERE source = $source AND stream = $stream)"
             f" TO '{_sql_text(rows)}' (FORMAT parquet)",
             {"source": source, "stream": stream},
@@ -221,9 +221,7 @@ def _note_spans(db: duckdb.DuckDBPyConnection, source: str) -> None:
             "SELECT low, high FROM raw.spans WHERE source = ? AND stream = ? AND container = ?",
             where,
         ).fetchall()
-        db.execute(
-            "DELETE FROM raw.spans WHERE source = ? AND stream = ? AND container = ?", where
-        )
+        db.execute("DELETE FROM raw.spans WHERE source = ? AND stream = ? AND container = ?", where)
         for low, high in merge_ranges(ranges + old):
             db.execute("INSERT INTO raw.spans VALUES (?, ?, ?, ?, ?)", [*where, low, high])
 
@@ -254,5 +252,3 @@ def _one(db: duckdb.DuckDBPyConnection, sql: str, *values: object) -> int:
 
 def _sql_text(path: Path) -> str:
     return str(path).replace("'", "''")
-
-

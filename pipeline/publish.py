@@ -73,9 +73,7 @@ def publish(
     return manifest
 
 
-def _write(
-    db: duckdb.DuckDBPyConnection, folder: Path, audience: str, run: str
-) -> PublishedFile:
+def _write(db: duckdb.DuckDBPyConnection, folder: Path, audience: str, run: str) -> PublishedFile:
     tables = [c for c in contracts().values() if c.publish == audience]
     name = f"{audience}-{run}.duckdb"
     beside = folder / f".{name}"
@@ -98,9 +96,7 @@ def _copy(db: duckdb.DuckDBPyConnection, tables: Iterable[Contract]) -> None:
     for contract in tables:
         db.execute(f"CREATE SCHEMA IF NOT EXISTS night.{contract.schema_name}")
         key = ", ".join(f'"{name}"' for name in contract.key)
-        db.execute(
-            f"CREATE TABLE night.{contract.table} AS FROM {contract.table} ORDER BY {key}"
-        )
+        db.execute(f"CREATE TABLE night.{contract.table} AS FROM {contract.table} ORDER BY {key}")
         for comment in contract.comments():
             db.execute(comment.replace(contract.table, f"night.{contract.table}", 1))
 

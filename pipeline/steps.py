@@ -12,6 +12,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict
@@ -129,6 +130,11 @@ def estimate(community: str | None = None) -> Iterator[dict[str, Any]]:
 
 def extract(night: Night, unit: Unit) -> dict[str, Any]:
     """Land everything of one stream that is new, changed or gone. Returns its report."""
+    with _journal(night).telling(f"{unit['source']}/{unit['stream']}"):
+        return _extract(night, unit)
+
+
+def _extract(night: Night, unit: Unit) -> dict[str, Any]:
     from pipeline.sources import open_source
 
     home = _home(night)
@@ -214,7 +220,7 @@ def score(night: Night) -> dict[str, Any]:
     home = _home(night)
     with warehouse.opened(home) as db:
         building.set_scene(db, home, _moment(night["as_of"]))
-        counts = judging.judge(db, home.languages)
+        counts = judging.judge(db, home.languages, _moment(night["as_of"]))
         building.rebuild_after(db, "judgement.scores")
         building.rebuild_after(db, "judgement.threads")
     _journal(night).done(
@@ -335,10 +341,8 @@ def run_night(community: str | None = None, as_of: str | None = None) -> Night:
     planned = plan(community, as_of)
     night = planned["night"]
     for unit in planned["units"]:
-        try:
+        with suppress(HearthError):  # the journal tells, and `conclude` raises for it
             extract(night, unit)
-        except HearthError as error:
-            _journal(night).trouble(f"{unit['source']}/{unit['stream']}", str(error))
     for verb in (load, build, score, validate, publish, digest, conclude):
         verb(night)
     return night

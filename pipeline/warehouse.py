@@ -61,9 +61,7 @@ def prepare(db: duckdb.DuckDBPyConnection) -> None:
             db.execute(contract.ddl())
 
 
-def insert(
-    db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Mapping[str, Any]]
-) -> None:
+def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Add rows to a table, by column name; values are what JSON can say. By way of a file: DuckDB
     takes rows one by one a hundred times slower."""
     described = db.execute(f"DESCRIBE {table}").fetchall()

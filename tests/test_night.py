@@ -201,7 +201,7 @@ def test_no_source_at_all_publishes_nothing(world, unchecked):
 
 
 def test_an_insisted_on_plugin_that_is_off_is_explained(world, unchecked):
-    world.forum.switches.data_explorer = False
+    world.forum.switches.explorer = False
     with world.serve() as addresses:
         world.settings(addresses, forum='way_in = "data_explorer"')
         with pytest.raises(Degraded):
@@ -233,7 +233,7 @@ def test_a_damaged_landing_file_is_named_set_aside_and_read_again(world, uncheck
 def test_a_second_writer_is_refused_in_words(world, unchecked):
     hold = (
         "import sys, time, duckdb\n"
-        "duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(60)\n"
+        "db = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(60)\n"
     )
     (world.folder / "work").mkdir(mode=0o700)
     file = world.folder / "work" / "warehouse.duckdb"

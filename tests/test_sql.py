@@ -54,8 +54,10 @@ def cases():
 def scene(community):
     with duckdb.connect() as db:
         warehouse.prepare(db)
-        build.set_scene(db, community, datetime(2026, 3, 2, 2, tzinfo=UTC))
+        build.build(db, community, datetime(2026, 3, 2, 2, tzinfo=UTC))
         db.execute("DELETE FROM raw.sources")
+        db.execute("DELETE FROM raw.builds")
+        db.execute("DELETE FROM marts.health")
         db.execute("CREATE OR REPLACE MACRO person_id(source, id) AS source || '/' || id")
         db.execute("SET VARIABLE since_load = 0")
         yield db

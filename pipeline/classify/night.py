@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC
+from datetime import UTC, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from pipeline.classify.answers import ThreadView, Verdict, unanswered
+from pipeline.classify.heat import Heat, heat
 from pipeline.classify.judge import Judge
-from pipeline.classify.message import Message, Score
+from pipeline.classify.message import Message, Reason, Score
+from pipeline.text import text_hash
 from pipeline.warehouse import insert
 
 if TYPE_CHECKING:
@@ -17,11 +22,14 @@ if TYPE_CHECKING:
 BATCH = 2_000
 
 
-def judge(db: duckdb.DuckDBPyConnection, languages: Iterable[str]) -> dict[str, int]:
-    """Bring judgement.scores and judgement.threads up to date.
+def judge(
+    db: duckdb.DuckDBPyConnection, languages: Iterable[str], as_of: datetime
+) -> dict[str, int]:
+    """Bring judgement.scores and judgement.threads up to date, as of a moment (aware datetime).
 
-    A message is judged again only when its text, its title or the judge's version changed.
-    Returns how many messages were judged and how many threads have a finding.
+    A message is judged again only when its text, its title or the judge's version changed;
+    threads with a message of the last 90 days are judged each night. Returns how many messages
+    were judged and how many threads are sour or toxic.
     """
     judging = Judge(tuple(languages))
     scored = 0
@@ -33,7 +41,10 @@ def judge(db: duckdb.DuckDBPyConnection, languages: Iterable[str]) -> dict[str, 
         ]
         _replace(db, rows, hashes)
         scored += len(batch)
-    return {"scored": scored, "flagged": 0}
+    findings = list(_findings(db, judging, as_of))
+    _replace_all(db, "judgement.threads", findings)
+    flagged = {f["thread_id"] for f in findings if f["kind"] != "question"}
+    return {"scored": scored, "flagged": len(flagged)}
 
 
 def _unjudged(db: duckdb.DuckDBPyConnection, version: str) -> list[tuple[Message, str]]:
@@ -44,9 +55,127 @@ def _unjudged(db: duckdb.DuckDBPyConnection, version: str) -> list[tuple[Message
         " ORDER BY s.source, s.message_id LIMIT ?",
         [version, BATCH],
     )
+    return [(message(row), row["body_hash"]) for row in _dicts(found)]
+
+
+def _rows(db: duckdb.DuckDBPyConnection, sql: str) -> Iterator[dict[str, Any]]:
+    return _dicts(db.execute(sql))
+
+
+def _dicts(found: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
     names = [name for name, *_ in found.description or ()]
-    rows = (dict(zip(names, row, strict=True)) for row in found.fetchall())
-    return [(message(row), row["body_hash"]) for row in rows]
+    while rows := found.fetchmany(BATCH):
+        yield from (dict(zip(names, row, strict=True)) for row in rows)
+
+
+def _findings(
+    db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime
+) -> Iterator[dict[str, Any]]:
+    """Rows of judgement.threads."""
+    for thread in _threads(db):
+        found = {
+            "source": thread.source,
+            "thread_id": thread.thread_id,
+            "model_version": judging.version,
+        }
+        first = thread.messages[0]
+        asked = _score(thread, first, "question")
+        if asked and asked.is_flagged:
+            yield {**found, **_question(thread, asked, unanswered(thread, as_of))}
+        worst = _worst(thread)
+        if worst:
+            yield {**found, **_toxic(worst)}
+        heated = heat(thread)
+        if heated.is_warming and heated.turn:
+            yield {**found, **_sour(thread, heated)}
+
+
+def _question(thread: ThreadView, asked: Score, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "kind": "question",
+        "level": verdict.level,
+        "message_id": thread.messages[0].message_id,
+        "score": asked.score,
+        "severity": 1,
+        "evidence": ["asks"],
+        "reasons": [*map(_told, (*verdict.reasons, *asked.reasons))],
+        "sentence": asked.sentence,
+        "text_hash": asked.text_hash,
+        "model": asked.model,
+    }
+
+
+def _toxic(worst: Score) -> dict[str, Any]:
+    return {
+        "kind": "toxic",
+        "message_id": worst.message_id,
+        "score": worst.score,
+        "severity": 1,
+        "evidence": ["alert"],
+        "reasons": [*map(_told, worst.reasons)],
+        "sentence": worst.sentence,
+        "text_hash": worst.text_hash,
+        "model": worst.model,
+    }
+
+
+def _sour(thread: ThreadView, heated: Heat) -> dict[str, Any]:
+    """The message where the tone changed stands for the thread, and what was said there."""
+    turn = next(m for m in thread.messages if m.message_id == heated.turn)
+    there = _score(thread, turn, "uncivil")
+    return {
+        "kind": "sour",
+        "message_id": turn.message_id,
+        "score": heated.score,
+        "severity": heated.severity,
+        "evidence": sorted(heated.kinds),
+        "reasons": [*map(_told, heated.reasons)],
+        "sentence": there.sentence if there else None,
+        "text_hash": text_hash(turn.body),
+        "model": "heat",
+    }
+
+
+def _told(reason: Reason) -> dict[str, Any]:
+    return {"code": reason.code, **reason.values}
+
+
+def _worst(thread: ThreadView) -> Score | None:
+    """The strictest alert of a thread; null without one."""
+    alerts = [
+        score
+        for scores in thread.scores.values()
+        for score in scores
+        if score.label == "strict" and score.is_flagged
+    ]
+    return max(alerts, key=lambda score: (score.score or 0, score.message_id), default=None)
+
+
+def _score(thread: ThreadView, message: Message, label: str) -> Score | None:
+    found = (s for s in thread.scores.get(message.message_id, ()) if s.label == label)
+    return next(found, None)
+
+
+def _threads(db: duckdb.DuckDBPyConnection) -> Iterator[ThreadView]:
+    """Threads with a message of the last 90 days, as they stand: their own messages, and in flat
+    channels those that answer them from outside (marts.links)."""
+    for (source, thread_id), rows in groupby(
+        _rows(db, "FROM marts.conversations ORDER BY source, thread_id, created_at, message_id"),
+        key=lambda row: (row["source"], row["thread_id"]),
+    ):
+        told = list(rows)
+        if told[0]["is_first"]:
+            scores = {row["message_id"]: _read(row["scores"]) for row in told}
+            yield ThreadView(source, thread_id, [message(row) for row in told], scores)
+
+
+def _read(scores: str) -> list[Score]:
+    found = []
+    for score in json.loads(scores):
+        del score["body_hash"]
+        score["reasons"] = tuple(Reason(r["code"], r["values"]) for r in score["reasons"])
+        found.append(Score(**score))
+    return found
 
 
 def message(row: dict[str, Any]) -> Message:
@@ -87,6 +216,19 @@ def _replace(
             " AND scores.message_id = judged.message_id"
         )
         insert(db, "judgement.scores", rows)
+        db.commit()
+    except BaseException:
+        db.rollback()
+        raise
+
+
+def _replace_all(
+    db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Mapping[str, Any]]
+) -> None:
+    db.begin()
+    try:
+        db.execute(f"DELETE FROM {table}")
+        insert(db, table, rows)
         db.commit()
     except BaseException:
         db.rollback()

@@ -3,6 +3,7 @@ WITH found AS (
         j.*,
         t.channel_id, t.is_by_newcomer, t.is_private, t.created_at, t.first_response_at,
         t.is_author_last, t.is_closed, t.views, t.people, t.messages,
+        CASE WHEN c.kind = 'category' THEN 60 * 24 ELSE 7 * 24 END AS forgotten_h,
         hours_between(t.created_at, as_of()) AS age_h,
         CASE
             WHEN t.is_by_newcomer THEN getvariable('newcomer_overdue_h')
@@ -10,6 +11,7 @@ WITH found AS (
         END AS wanted_h
     FROM judgement.threads AS j
     INNER JOIN marts.threads AS t ON j.source = t.source AND j.thread_id = t.thread_id
+    LEFT JOIN marts.channels AS c ON t.source = c.source AND t.channel_id = c.channel_id
     WHERE NOT t.is_deleted
 ),
 
@@ -21,7 +23,7 @@ items AS (
     FROM found
     WHERE
         kind = 'question' AND (level = 'L0' OR (level = 'L1' AND is_author_last)) AND NOT is_closed
-        AND age_h BETWEEN wanted_h / 2 AND 60 * 24
+        AND age_h BETWEEN wanted_h / 2 AND forgotten_h
 
     UNION ALL
 

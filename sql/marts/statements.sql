@@ -26,7 +26,7 @@ SELECT
     m.is_first,
     s.body,
     s.form,
-    md5(s.form || s.body) AS body_hash,
+    md5(concat_ws(chr(31), s.form, s.body, CASE WHEN m.is_first THEN t.title END)) AS body_hash,
     CASE WHEN m.is_first THEN t.title END AS title,
     c.name AS channel,
     p.message_id AS reply_to,

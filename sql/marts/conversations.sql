@@ -1,0 +1,47 @@
+-- Whole conversations with what the judges said of each message: the messages of a thread, and those
+-- that answer it from outside in a flat channel. Only threads with a message of the last 90 days.
+WITH lively AS (
+    SELECT t.source, t.thread_id
+    FROM marts.threads AS t
+    WHERE t.is_countable AND t.last_message_at >= (SELECT max(b.as_of) FROM raw.builds AS b) - INTERVAL 90 DAYS
+),
+
+placed AS (
+    SELECT l.source, l.thread_id, s.message_id
+    FROM lively AS l
+    INNER JOIN marts.statements AS s ON l.source = s.source AND l.thread_id = s.thread_id
+
+    UNION
+
+    SELECT l.source, l.thread_id, k.message_id
+    FROM lively AS l
+    INNER JOIN marts.links AS k ON l.source = k.source AND l.thread_id = k.thread_id
+),
+
+judged AS (
+    SELECT source, message_id, to_json(list(scores ORDER BY label)) AS scores
+    FROM judgement.scores
+    GROUP BY source, message_id
+)
+
+SELECT
+    p.source,
+    p.thread_id,
+    s.message_id,
+    s.channel_id,
+    s.person_id,
+    s.created_at,
+    s.is_human,
+    s.is_first AND s.thread_id = p.thread_id AS is_first,
+    s.body,
+    s.form,
+    s.title,
+    s.channel,
+    s.reply_to,
+    s.username,
+    s.thanked_by,
+    s.is_accepted,
+    coalesce(j.scores, '[]'::JSON) AS scores
+FROM placed AS p
+INNER JOIN marts.statements AS s ON p.source = s.source AND p.message_id = s.message_id
+LEFT JOIN judged AS j ON p.source = j.source AND p.message_id = j.message_id
