@@ -16,7 +16,7 @@ from pipeline.sandbox.discourse.cook import excerpt
 from pipeline.sandbox.discourse.post_json import avatar
 from pipeline.sandbox.discourse.tables import Row
 from pipeline.sandbox.discourse.topic_json import tags_of
-from pipeline.sandbox.discourse.web import Routes, Visit, invalid, missing
+from pipeline.sandbox.discourse.web import Routes, Visit, invalid, missing, only
 
 _DEFAULT_PAGE = 30
 _ORDERS = {
@@ -289,27 +289,11 @@ def _items(visit: Visit, rows: list[Row]) -> list[Row]:
 def _item(visit: Visit, row: Row) -> Row:
     highest = "highest_staff_post_number" if visit.staff else "highest_post_number"
     copied = (
-        "id",
-        "title",
-        "fancy_title",
-        "slug",
-        "posts_count",
-        "reply_count",
-        "created_at",
-        "last_posted_at",
-        "bumped_at",
-        "archetype",
-        "visible",
-        "closed",
-        "archived",
-        "views",
-        "like_count",
-        "has_summary",
-        "category_id",
-        "pinned_globally",
-        "featured_link",
+        "id title fancy_title slug posts_count reply_count created_at last_posted_at"
+        " bumped_at archetype visible closed archived views like_count has_summary category_id"
+        " pinned_globally featured_link"
     )
-    return {name: row[name] for name in copied} | {
+    return only(row, copied) | {
         "highest_post_number": row[highest],
         "image_url": None,
         "bumped": True,

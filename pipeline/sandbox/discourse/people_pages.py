@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.sandbox.discourse.post_json import avatar, person
 from pipeline.sandbox.discourse.tables import Row
-from pipeline.sandbox.discourse.web import Refused, Routes, Visit, forbidden, invalid, missing
+from pipeline.sandbox.discourse.web import Refused, Routes, Visit, forbidden, invalid, missing, only
 
 _LISTS = {
     "active": "u.active",
@@ -96,23 +96,11 @@ def _groups_of(visit: Visit, user: int) -> list[Row]:
 def _admin_item(visit: Visit, row: Row) -> Row:
     now = visit.now.replace(tzinfo=None)
     copied = (
-        "active",
-        "admin",
-        "moderator",
-        "last_seen_at",
-        "last_emailed_at",
-        "created_at",
-        "trust_level",
-        "manual_locked_trust_level",
-        "title",
-        "time_read",
-        "staged",
-        "days_visited",
-        "posts_read_count",
-        "topics_entered",
-        "post_count",
+        "active admin moderator last_seen_at last_emailed_at created_at trust_level"
+        " manual_locked_trust_level title time_read staged days_visited posts_read_count"
+        " topics_entered post_count"
     )
-    item = person(row["id"], row["username"], row["name"]) | {name: row[name] for name in copied}
+    item = person(row["id"], row["username"], row["name"]) | only(row, copied)
     for name in ("last_seen", "last_emailed", "created"):
         item[f"{name}_age"] = _age(now, row[f"{name}_at"])
     if row["suspended_till"] is not None and row["suspended_till"] > now:
@@ -140,17 +128,8 @@ def profile(visit: Visit, username: str) -> Any:
         raise missing()
     row = rows[0]
     groups = _groups_of(visit, row["id"])
-    copied = (
-        "last_posted_at",
-        "last_seen_at",
-        "created_at",
-        "trust_level",
-        "moderator",
-        "admin",
-        "title",
-        "time_read",
-    )
-    user = person(row["id"], row["username"], row["name"]) | {name: row[name] for name in copied}
+    copied = "last_posted_at last_seen_at created_at trust_level moderator admin title time_read"
+    user = person(row["id"], row["username"], row["name"]) | only(row, copied)
     return {"user": user | {"badge_count": 0, "groups": groups}, "user_badges": []}
 
 
@@ -165,16 +144,10 @@ def directory(visit: Visit) -> Any:
     if period not in _PERIODS:
         raise forbidden()
     columns = (
-        "likes_received",
-        "likes_given",
-        "topics_entered",
-        "topic_count",
-        "post_count",
-        "posts_read",
-        "days_visited",
+        "likes_received likes_given topics_entered topic_count post_count posts_read days_visited"
     )
     order = visit.query.get("order", "likes_received")
-    order = order if order in columns else "likes_received"
+    order = order if order in columns.split() else "likes_received"
     page = visit.number("page", 0)
     rows = visit.read(
         "SELECT d.*, u.username, u.name, u.title FROM directory_items AS d JOIN users AS u"
@@ -188,7 +161,7 @@ def directory(visit: Visit) -> Any:
     more = f"/directory_items?period={period}&order={order}&page={page + 1}"
     items = [
         {"id": row["user_id"]}
-        | {name: row[name] for name in columns}
+        | only(row, columns)
         | {"user": person(row["user_id"], row["username"], row["name"]) | {"title": row["title"]}}
         for row in shown
     ]
@@ -209,27 +182,12 @@ def groups(visit: Visit) -> Any:
     rows = visit.read(f"FROM groups WHERE id <> 0 AND {seen} ORDER BY name")
     page = visit.number("page", 0)
     copied = (
-        "id",
-        "automatic",
-        "name",
-        "user_count",
-        "mentionable_level",
-        "messageable_level",
-        "visibility_level",
-        "primary_group",
-        "title",
-        "grant_trust_level",
-        "has_messages",
-        "flair_bg_color",
-        "flair_color",
-        "bio_cooked",
-        "public_admission",
-        "public_exit",
-        "full_name",
-        "default_notification_level",
-        "members_visibility_level",
+        "id automatic name user_count mentionable_level messageable_level visibility_level"
+        " primary_group title grant_trust_level has_messages flair_bg_color flair_color"
+        " bio_cooked public_admission public_exit full_name default_notification_level"
+        " members_visibility_level"
     )
-    shown = [{name: row[name] for name in copied} for row in rows[page * 36 : (page + 1) * 36]]
+    shown = [only(row, copied) for row in rows[page * 36 : (page + 1) * 36]]
     return {
         "groups": shown,
         "extras": {"type_filters": ["my", "automatic"]},
@@ -289,20 +247,10 @@ _BADGE_TYPES = [
 
 def _badge(row: Row) -> Row:
     copied = (
-        "id",
-        "name",
-        "description",
-        "grant_count",
-        "allow_title",
-        "multiple_grant",
-        "icon",
-        "listable",
-        "enabled",
-        "badge_grouping_id",
-        "system",
-        "badge_type_id",
+        "id name description grant_count allow_title multiple_grant icon listable enabled"
+        " badge_grouping_id system badge_type_id"
     )
-    return {name: row[name] for name in copied} | {"image_url": None}
+    return only(row, copied) | {"image_url": None}
 
 
 @routes.on("GET", "/user_badges")

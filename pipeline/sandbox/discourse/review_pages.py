@@ -10,7 +10,7 @@ from pipeline.sandbox.discourse.moderating import STATUS
 from pipeline.sandbox.discourse.people import HISTORY
 from pipeline.sandbox.discourse.post_json import person
 from pipeline.sandbox.discourse.tables import Row
-from pipeline.sandbox.discourse.web import Routes, Visit, invalid
+from pipeline.sandbox.discourse.web import Routes, Visit, invalid, only
 
 _STATUS = {name: str(code) for name, code in STATUS.items()} | {
     "reviewed": "1, 2, 3",
@@ -109,18 +109,10 @@ def _queue(visit: Visit, page: list[Row], total: int, after: int) -> Row:
 
 def _reviewable(visit: Visit, row: Row, scores: list[Row]) -> Row:
     copied = (
-        "id",
-        "type",
-        "topic_id",
-        "category_id",
-        "created_at",
-        "score",
-        "version",
-        "status",
-        "created_by_id",
-        "target_created_by_id",
+        "id type topic_id category_id created_at score version status created_by_id"
+        " target_created_by_id"
     )
-    item = {name: row[name] for name in copied} | {
+    item = only(row, copied) | {
         "topic_tags": [],
         "can_edit": False,
         "editable_fields": [],
@@ -150,17 +142,8 @@ def _payload(text: str | None) -> Any:
 
 
 def _score(row: Row) -> Row:
-    copied = (
-        "id",
-        "score",
-        "reason",
-        "created_at",
-        "reviewed_at",
-        "status",
-        "user_id",
-        "reviewed_by_id",
-    )
-    return {name: row[name] for name in copied} | {
+    copied = "id score reason created_at reviewed_at status user_id reviewed_by_id"
+    return only(row, copied) | {
         "score_type_id": row["reviewable_score_type"],
         "score_type": {"id": row["reviewable_score_type"]},
         "agree_stats": {"agreed": 0, "disagreed": 0, "ignored": 0},
@@ -198,22 +181,10 @@ def staff_actions(visit: Visit) -> Any:
 
 def _log_item(row: Row) -> Row:
     copied = (
-        "id",
-        "action",
-        "details",
-        "context",
-        "ip_address",
-        "email",
-        "created_at",
-        "subject",
-        "previous_value",
-        "new_value",
-        "topic_id",
-        "post_id",
-        "category_id",
-        "custom_type",
+        "id action details context ip_address email created_at subject previous_value"
+        " new_value topic_id post_id category_id custom_type"
     )
-    item = {name: row[name] for name in copied} | {"action_name": _ACTIONS[row["action"]]}
+    item = only(row, copied) | {"action_name": _ACTIONS[row["action"]]}
     for name, column in (("acting", "acting_user_id"), ("target", "target_user_id")):
         known = row[name] is not None
         item[f"{name}_user"] = (

@@ -8,7 +8,7 @@ from pipeline.sandbox.discourse import sight
 from pipeline.sandbox.discourse.cook import excerpt
 from pipeline.sandbox.discourse.post_json import person
 from pipeline.sandbox.discourse.tables import Row
-from pipeline.sandbox.discourse.web import Routes, Visit, forbidden, missing
+from pipeline.sandbox.discourse.web import Routes, Visit, forbidden, missing, only
 
 routes = Routes()
 
@@ -131,18 +131,10 @@ def _categories(visit: Visit) -> list[Row]:
 
 def _category(visit: Visit, row: Row) -> Row:
     copied = (
-        "id",
-        "name",
-        "color",
-        "text_color",
-        "slug",
-        "topic_count",
-        "post_count",
-        "position",
-        "read_restricted",
-        "parent_category_id",
+        "id name color text_color slug topic_count post_count position read_restricted"
+        " parent_category_id"
     )
-    return {name: row[name] for name in copied} | {
+    return only(row, copied) | {
         "description": row["description"],
         "description_text": row["description"],
         "topic_url": None,

@@ -49,6 +49,7 @@ class Tables:
         self.lock = threading.RLock()
         self.db = duckdb.connect(":memory:")
         self.db.execute("CREATE SCHEMA public; USE public; SET TimeZone = 'UTC'")
+        self.db.execute("SET enable_progress_bar = false")
         generation = solved or 1
         self.db.execute(schema.TABLES + schema.SOLVED[generation])
         self.db.execute(schema.SOLUTIONS[generation] + schema.VIEWS)

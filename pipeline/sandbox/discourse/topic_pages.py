@@ -9,7 +9,7 @@ from pipeline.sandbox.discourse.cook import excerpt
 from pipeline.sandbox.discourse.post_json import find_posts, person
 from pipeline.sandbox.discourse.tables import Row
 from pipeline.sandbox.discourse.topic_json import accepted, tags_of
-from pipeline.sandbox.discourse.web import Answer, Refused, Routes, Visit, forbidden, missing
+from pipeline.sandbox.discourse.web import Answer, Refused, Routes, Visit, forbidden, missing, only
 
 _CHUNK, _PRINT_CHUNK = 20, 1000
 routes = Routes()
@@ -173,71 +173,47 @@ def _whole(visit: Visit, row: Row, stream: list[Row], shown: list[Row]) -> Row:
     return whole
 
 
+_COPIED = (
+    "id title fancy_title posts_count created_at views reply_count like_count last_posted_at"
+    " visible closed archived has_summary archetype slug category_id word_count deleted_at user_id"
+    " featured_link pinned_globally pinned_at pinned_until slow_mode_seconds participant_count"
+)
+_NEVER_SET: Row = {
+    "image_url": None, "draft": None, "unpinned": None, "topic_timer": None, "thumbnails": None,
+    "slow_mode_enabled_until": None, "bookmarked": False, "show_read_indicator": False,
+    "tags_descriptions": {}, "bookmarks": [], "draft_sequence": 0, "message_bus_last_id": 0,
+    "current_post_number": 1,
+}  # fmt: skip
+
+
 def _fields(visit: Visit, row: Row) -> Row:
-    hidden = (
-        visit.staff
-        and not visit.flag("show_deleted")
-        and bool(
-            visit.read(
-                "SELECT 1 FROM posts WHERE topic_id = ? AND deleted_at IS NOT NULL LIMIT 1",
-                row["id"],
-            )
-        )
-    )
     deleter = visit.read("SELECT id, username, name FROM users WHERE id = ?", row["deleted_by_id"])
     highest = "highest_staff_post_number" if visit.staff else "highest_post_number"
-    copied = (
-        "id",
-        "title",
-        "fancy_title",
-        "posts_count",
-        "created_at",
-        "views",
-        "reply_count",
-        "like_count",
-        "last_posted_at",
-        "visible",
-        "closed",
-        "archived",
-        "has_summary",
-        "archetype",
-        "slug",
-        "category_id",
-        "word_count",
-        "deleted_at",
-        "user_id",
-        "featured_link",
-        "pinned_globally",
-        "pinned_at",
-        "pinned_until",
+    flags = [
+        {"id": kind, "count": 0, "hidden": False, "can_act": visit.user is not None}
+        for kind in (4, 8, 10, 7)
+    ]
+    return (
+        _NEVER_SET
+        | only(row, _COPIED)
+        | {
+            "tags": tags_of(visit, [row["id"]]).get(row["id"], []),
+            "draft_key": f"topic_{row['id']}",
+            "pinned": row["pinned_at"] is not None,
+            "highest_post_number": row[highest],
+            "deleted_by": person(**_named(deleter[0])) if deleter else None,
+            "has_deleted": _has_unseen(visit, row["id"]),
+            "actions_summary": flags,
+        }
     )
-    return {name: row[name] for name in copied} | {
-        "tags": tags_of(visit, [row["id"]]).get(row["id"], []),
-        "tags_descriptions": {},
-        "image_url": None,
-        "slow_mode_seconds": row["slow_mode_seconds"],
-        "draft": None,
-        "draft_key": f"topic_{row['id']}",
-        "draft_sequence": 0,
-        "unpinned": None,
-        "pinned": row["pinned_at"] is not None,
-        "current_post_number": 1,
-        "highest_post_number": row[highest],
-        "deleted_by": person(**_named(deleter[0])) if deleter else None,
-        "has_deleted": hidden,
-        "actions_summary": [
-            {"id": kind, "count": 0, "hidden": False, "can_act": visit.user is not None}
-            for kind in (4, 8, 10, 7)
-        ],
-        "bookmarked": False,
-        "bookmarks": [],
-        "topic_timer": None,
-        "message_bus_last_id": 0,
-        "participant_count": row["participant_count"],
-        "show_read_indicator": False,
-        "thumbnails": None,
-        "slow_mode_enabled_until": None,
-    }
+
+
+def _has_unseen(visit: Visit, topic: int) -> bool:
+    """Whether staff could see deleted posts that this answer leaves out."""
+    if not visit.staff or visit.flag("show_deleted"):
+        return False
+    sql = "SELECT 1 FROM posts WHERE topic_id = ? AND deleted_at IS NOT NULL LIMIT 1"
+    return bool(visit.read(sql, topic))
 
 
 def _named(row: Row) -> Row:

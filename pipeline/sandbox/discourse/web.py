@@ -194,6 +194,11 @@ def dump(body: Any) -> bytes:
     return json.dumps(body, ensure_ascii=False, default=_plain, separators=(",", ":")).encode()
 
 
+def only(row: Row, names: str) -> Row:
+    """The named columns of a row; names are separated by blanks."""
+    return {name: row[name] for name in names.split()}
+
+
 def stamp(at: datetime | None) -> str | None:
     """A time of the database as JSON has it."""
     return (
