@@ -146,8 +146,9 @@ class Bookmark:
         )  # fmt: skip
 
     def digests(self, width: int) -> dict[int, tuple[int, str]]:
-        """Bucket -> how many rows are held and not gone, and the MD5 of their marks in order of
-        their keys. Bucket n holds the numeric keys from n * width up to the next bucket."""
+        """Bucket -> how many rows are held and not gone, and the MD5 of their keys and marks.
+
+        Bucket n holds the numeric keys from n * width up to the next bucket."""
         number = f"floor(try_cast(key AS BIGINT) / {width}.0)"
         ((rows, first, last),) = self.ask(
             f"SELECT count(*), CAST(min({number}) AS BIGINT), CAST(max({number}) AS BIGINT)"
@@ -159,7 +160,7 @@ class Bookmark:
         for low in range(first, last + 1, step):
             for bucket, entries, state in self.ask(
                 f"SELECT CAST({number} AS BIGINT) AS bucket, count(*),"
-                " md5(string_agg(coalesce(mark, ''), ',' ORDER BY try_cast(key AS BIGINT)))"
+                " md5(string_agg(concat(key, ':', mark), ',' ORDER BY try_cast(key AS BIGINT)))"
                 " WHERE NOT gone AND bucket BETWEEN ? AND ? GROUP BY bucket",
                 low, low + step - 1,
             ):  # fmt: skip

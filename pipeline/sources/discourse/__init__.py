@@ -26,23 +26,26 @@ EXPLORER_BLIND_SPOTS = (
 
 def connect(settings: DiscourseSettings, name: str, folder: Path) -> Discourse:
     """The source of these settings; its budget is shared with all who are given this folder."""
-    share = settings.share
-    budget = Budget(
-        folder / f"{name}.budget.json",
-        max(1, int(settings.requests_per_minute * share)),
-        60,
-        limits={EXPLORER: (max(1, int(settings.explorer_runs_per_10_s * share)), 10)},
-    )
     transport = Transport(
         settings.url,
         headers(settings),
         source=name,
-        budget=budget,
+        budget=Budget(folder / f"{name}.budget.json", *per_minute(settings), limits=runs(settings)),
         timeout_s=settings.timeout_s,
         patience_s=settings.patience_s,
         check=signed_in,
     )
     return Discourse(settings, name, transport)
+
+
+def per_minute(settings: DiscourseSettings) -> tuple[int, float]:
+    """Our share of the server's admin API limit: calls, and the seconds they are counted in."""
+    return max(1, int(settings.requests_per_minute * settings.share)), 60
+
+
+def runs(settings: DiscourseSettings) -> dict[str, tuple[int, float]]:
+    """The same of its limit on Data Explorer runs, which count in both."""
+    return {EXPLORER: (max(1, int(settings.explorer_runs_per_10_s * settings.share)), 10)}
 
 
 class Discourse:
@@ -106,16 +109,16 @@ class Discourse:
         explorer = self._explorer()
         if explorer is None:
             by_stream = expected_requests(self._site(), bookmarks)
-            pace = 60 / max(1, int(self._settings.requests_per_minute * self._settings.share))
+            calls, per_s = per_minute(self._settings)
         else:
             differences = Differences(explorer, self.name, self._now)
             by_stream = {
                 "find, compare": 3,
                 **differences.estimate(differences.find(bookmarks)),
             }
-            pace = 10 / max(1, int(self._settings.explorer_runs_per_10_s * self._settings.share))
+            calls, per_s = runs(self._settings)[EXPLORER]
         requests = sum(by_stream.values())
-        return Estimate(requests, requests * pace, by_stream)
+        return Estimate(requests, requests * per_s / calls, by_stream)
 
     def probe(self) -> list[Finding]:
         """What an operator should know of this forum and key."""

@@ -16,6 +16,7 @@ every column it reads. What is private is left out here, in the WHERE clauses.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -81,13 +82,16 @@ class Table:
         return found | dict(self.computed)
 
     def state(self, schema: Schema) -> str:
-        """SQL of a row's mark: its parts in order, joined by |; null is empty."""
+        """SQL of a row's mark: its parts in order, joined by |; null is empty.
+
+        The last part stands for what we read of a row, so that rows are read again when we, or the
+        settings, begin to read more of them.
+        """
         known = self.expressions(schema)
         parts = [known.get(part, part) for part in self.mark.split(" ")]
-        usable = [part for part in parts if "." in part]
-        return (
-            "concat_ws('|', " + ", ".join(f"coalesce(CAST({p} AS text), '')" for p in usable) + ")"
-        )
+        usable = [f"coalesce(CAST({part} AS text), '')" for part in parts if "." in part]
+        shape = hashlib.sha256(" ".join(sorted(known)).encode()).hexdigest()[:4]
+        return f"concat_ws('|', {', '.join(usable)}, '{shape}')"
 
     def select(self, schema: Schema, bodies: bool) -> str:
         """SQL of all rows: id, mark and, with `bodies`, everything else."""
@@ -112,13 +116,13 @@ def schema_sql(needed: Iterable[str]) -> str:
 
 
 def digest_sql(tables: Sequence[Table], schema: Schema) -> str:
-    """Rows of stream, bucket, how many rows it has, and the MD5 of their marks in order of id.
+    """Rows of stream, bucket, how many rows it has, and the MD5 of their ids and marks.
 
     `streams` names streams, separated by commas; only ids from `low` to `high` count.
     """
     branches = [
         f"(SELECT '{table.stream}' AS stream, {_bucket(table)} AS bucket, count(*) AS entries,"
-        " md5(string_agg(t.mark, ',' ORDER BY t.id)) AS state"
+        " md5(string_agg(concat(t.id, ':', t.mark), ',' ORDER BY t.id)) AS state"
         f" FROM ({table.select(schema, bodies=False)}) t"
         f" WHERE {_chosen(table)} AND t.id BETWEEN :low AND :high GROUP BY {_bucket(table)})"
         for table in tables

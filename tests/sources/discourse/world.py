@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from starlette.types import Receive, Scope, Send
 
 from pipeline import load
 from pipeline.landing import Landing, Report
@@ -17,7 +19,7 @@ from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.discourse import ADMIN_KEY, Forum, Site
 from pipeline.sandbox.faults import Faults
 from pipeline.settings import DiscourseSettings
-from pipeline.sources.discourse import Discourse
+from pipeline.sources.discourse import Discourse, per_minute, runs
 from pipeline.sources.discourse.client import headers, signed_in
 from pipeline.sources.http import Budget, Transport
 from pipeline.warehouse import prepare
@@ -49,11 +51,13 @@ class World:
     settings: dict[str, Any] = field(default_factory=dict)
     url: str = ""
     runs: int = 0
+    keeps_limits: bool = False
+    refused: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clock = Clock(DAWN, frozen=True)
         self.site = Site(self.forum, clock=self.clock, seconds=self.time.now)
-        self.faults = Faults(self.site, delay_s=0.0)
+        self.faults = Faults(self._refusing, delay_s=0.0)
         self.db = duckdb.connect()
         prepare(self.db)
         self.landing = Landing(self.folder / "landing")
@@ -62,12 +66,25 @@ class World:
         """A new client of the forum, as each extraction makes one."""
         given = {"platform": "discourse", "url": self.url, "key": ADMIN_KEY}
         chosen = DiscourseSettings(**{**given, **self.settings, **settings})
-        budget = Budget(None, 10**9, 1, now=self.time.now, sleep=self.time.sleep)
+        limits = runs(chosen) if self.keeps_limits else {}
+        calls, per_s = per_minute(chosen) if self.keeps_limits else (10**9, 1)
+        budget = Budget(None, calls, per_s, limits=limits, now=self.time.now, sleep=self.time.sleep)
         transport = Transport(
             self.url, headers(chosen), source=NAME, budget=budget, timeout_s=5, patience_s=600,
             check=signed_in, now=self.time.now, sleep=self.time.sleep,
         )  # fmt: skip
         return Discourse(chosen, NAME, transport, now=self.micros)
+
+    async def _refusing(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The site, but for paths in `refused`, which get that status."""
+        status = self.refused.get(scope["path"])
+        if status is None:
+            await self.site(scope, receive, send)
+            return
+        body = b'{"errors": ["The requested URL or resource could not be found."]}'
+        kind = [(b"content-type", b"application/json"), (b"x-discourse-username", b"system")]
+        await send({"type": "http.response.start", "status": status, "headers": kind})
+        await send({"type": "http.response.body", "body": body})
 
     def micros(self) -> int:
         """The sandbox's time, one microsecond later at each look."""
@@ -126,6 +143,12 @@ class World:
             'SELECT stream, key, "at", mark, gone_at IS NOT NULL AS gone, payload FROM raw.records'
             " ORDER BY ALL"
         ).fetchall()
+
+    def words(self) -> str:
+        """All that a night leaves behind, as one text."""
+        files = sorted(self.folder.rglob("*.jsonl.gz"))
+        texts = [gzip.decompress(file.read_bytes()).decode() for file in files]
+        return "".join(texts) + str(self.everything())
 
     def gone(self, stream: str) -> set[str]:
         """Keys held as tombstones."""

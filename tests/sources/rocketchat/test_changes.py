@@ -78,6 +78,18 @@ def test_a_message_changed_and_then_deleted_is_gone_and_keeps_its_last_text(fill
     assert (row["gone"], row["payload"]["msg"]) == (True, "second thoughts")
 
 
+def test_of_a_message_in_both_lists_the_later_word_counts(filled):
+    """The trash is written before a deletion is done; and an id may be posted again."""
+    chat, deleted = filled.workspace, START + 2 * MINUTE
+    for mid, changed in (("m1", START + MINUTE), ("m2", START + 3 * MINUTE)):
+        chat.messages[mid]["_updatedAt"] = changed
+        row = {"_id": mid, "rid": "general", "_updatedAt": START, "_deletedAt": deleted}
+        chat.trash["general"].append(row)
+    filled.night(START + DAY)
+    assert filled.store.gone("messages") == {"m1"}
+    assert "m2" in filled.store.live("messages")
+
+
 def test_a_change_stamped_by_a_slow_clock_is_not_missed(filled):
     filled.workspace.post("general", "ann", "on time", START + 10 * MINUTE)
     filled.night(START + DAY)
