@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 import requests
@@ -55,3 +58,19 @@ def test_a_taken_port_is_an_error():
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match="in use"), running(greeter("x"), forum_port=port):
             pass
+
+
+def test_serving_in_the_foreground_ends_in_peace_when_interrupted():
+    code = (
+        "from starlette.applications import Starlette\n"
+        "from pipeline.sandbox import server\n"
+        "import os, signal, threading\n"
+        "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "print(server.serve(chat_app=Starlette(), chat_port=0))\n"
+    )
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=root
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("Addresses(forum='', chat='http://127.0.0.1:")

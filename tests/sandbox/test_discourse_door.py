@@ -159,3 +159,12 @@ def test_an_overloaded_server_answers_in_silence_as_to_a_stranger(served):
     assert answer.cookies["dosp"] == "1"
     listed = served.get("/latest.json")["topic_list"]["topics"]
     assert [row["id"] for row in listed] == [topic]
+
+
+def test_a_closed_site_tells_strangers_its_name_only(serve):
+    served = serve(login_required=True)
+    answer = requests.get(served.url + "/latest.json", timeout=10)
+    assert (answer.status_code, answer.json()["error_type"]) == (403, "not_logged_in")
+    name = requests.get(served.url + "/site/basic-info.json", timeout=10)
+    assert name.json()["title"] == "Sandbox"
+    assert served.ask("GET", "/latest.json").status_code == 200

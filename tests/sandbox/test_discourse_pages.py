@@ -362,3 +362,41 @@ def test_the_site_counts_and_names_itself(served):
     site = served.get("/site.json")
     assert [category["slug"] for category in site["categories"]] == ["support"]
     assert {group["id"]: group["name"] for group in site["groups"]}[2] == "moderators"
+
+
+def test_categories_come_all_at_once_unless_the_site_is_lazy(serve):
+    served = serve()
+    for n in range(24):
+        served.forum.add_category(f"Area {n}", f"area-{n}", NOON)
+    for n in range(7):
+        served.forum.add_category(f"Part {n}", f"part-{n}", NOON, parent_id=served.category)
+    path = "/categories.json?include_subcategories=true"
+
+    def shape(page: int) -> list[int]:
+        listed = served.get(f"{path}&page={page}")["category_list"]["categories"]
+        return [len(category["subcategory_list"]) for category in listed]
+
+    assert shape(1) == shape(2) == [7] + [0] * 24
+    assert len(served.get("/site.json")["categories"]) == 32
+    served.switches.lazy_categories = True
+    assert (shape(1), shape(2), shape(3)) == ([5] + [0] * 19, [0] * 5, [])
+    assert served.get("/site.json")["categories"] == []
+
+
+def test_the_topic_that_describes_a_category_is_not_listed_unless_the_site_says_so(serve):
+    served = serve()
+    topic, _ = served.topic()
+    served.forum.change("categories", served.category, topic_id=topic)
+    assert listed(served, "/latest.json") == []
+    served.switches.category_definitions_listed = True
+    assert listed(served, "/latest.json") == [topic]
+
+
+def test_members_print_five_times_an_hour_and_admins_always(served):
+    topic, _ = served.topic()
+    path, member = f"/t/{topic}.json?print=true", {"Api-Username": "ada"}
+    statuses = [served.ask("GET", path, headers=member).status_code for _ in range(6)]
+    assert statuses == [200] * 5 + [422]
+    assert {served.ask("GET", path).status_code for _ in range(7)} == {200}
+    served.seconds[0] += 3600
+    assert served.ask("GET", path, headers=member).status_code == 200

@@ -39,6 +39,7 @@ from pipeline.sandbox.discourse.web import (
     Visit,
     dump,
     missing,
+    not_logged_in,
 )
 
 ADMIN_KEY = hashlib.sha256(b"sandbox admin").hexdigest()
@@ -201,6 +202,8 @@ class Site:
         if self.switches.read_only and request.method != "GET" and found[0] not in explorer.runs:
             text = "The site is in read only mode. Interactions are disabled."
             raise Refused(503, text, "read_only")
+        if self.switches.login_required and user is None and bare != "/site/basic-info":
+            raise not_logged_in()
         visit = self._visit(request, bare, body, user)
         if endpoint in explorer.runs:
             self._gate.let_explorer_run()

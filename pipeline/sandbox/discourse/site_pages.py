@@ -10,6 +10,7 @@ from pipeline.sandbox.discourse.post_json import person
 from pipeline.sandbox.discourse.tables import Row
 from pipeline.sandbox.discourse.web import Routes, Visit, forbidden, missing, only
 
+_LAZY_PAGE, _LAZY_CHILDREN = 20, 5
 routes = Routes()
 
 
@@ -58,6 +59,7 @@ def about(visit: Visit) -> Any:
 def site(visit: Visit) -> Any:
     """What a client needs to know of the site, its flat list of categories too."""
     groups = visit.read("SELECT id, name FROM groups ORDER BY id")
+    listed = [_category(visit, row) for row in _categories(visit)]
     kinds = [
         (2, "like", False),
         (3, "off_topic", True),
@@ -77,7 +79,7 @@ def site(visit: Visit) -> Any:
         ],
         "trust_levels": {"newuser": 0, "basic": 1, "member": 2, "regular": 3, "leader": 4},
         "groups": groups,
-        "categories": [_category(visit, row) for row in _categories(visit)],
+        "categories": [] if visit.switches.lazy_categories else listed,
         "archetypes": [{"id": "regular", "name": "Regular Topic"}],
         "user_fields": [],
         "top_tags": [row["name"] for row in _tags(visit)],
@@ -92,15 +94,20 @@ def basic_info(visit: Visit) -> Any:
 
 @routes.on("GET", "/categories")
 def categories(visit: Visit) -> Any:
-    """Categories; nested with `include_subcategories=true`."""
+    """Categories, nested with `include_subcategories=true`: all on any page, unless the site loads
+    them lazily; then 20 a page counted from 1, with five children each."""
     rows = [_category(visit, row) for row in _categories(visit)]
     nested = visit.flag("include_subcategories")
     tops = [row for row in rows if row["parent_category_id"] is None]
+    most = len(rows)
+    if visit.switches.lazy_categories:
+        start = (visit.number("page", 1, low=1) - 1) * _LAZY_PAGE
+        tops, most = tops[start : start + _LAZY_PAGE], _LAZY_CHILDREN
     for top in tops:
         children = [row for row in rows if row["parent_category_id"] == top["id"]]
         top["subcategory_ids"] = [row["id"] for row in children]
         if nested:
-            top["subcategory_list"] = children
+            top["subcategory_list"] = children[:most]
     return {
         "category_list": {
             "can_create_category": visit.admin,

@@ -37,7 +37,9 @@ class Switches:
     title: str = "Sandbox"
     limits: Limits = field(default_factory=Limits)
     read_only: bool = False
+    login_required: bool = False
     detailed_404: bool = False
+    lazy_categories: bool = False  # lazy_load_categories: 20 a page, none in /site.json
     tags_as_objects: bool = True  # topic lists since 2026.1
     tag_ids: bool = True  # /tags.json gives numbers, not names, as ids
     per_page: bool = True  # topic lists honour per_page

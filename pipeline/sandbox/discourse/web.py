@@ -47,6 +47,11 @@ def forbidden() -> Refused:
     return Refused(403, FORBIDDEN, "invalid_access")
 
 
+def not_logged_in() -> Refused:
+    """403, for strangers where a login is needed."""
+    return Refused(403, "You need to be logged in to do that.", "not_logged_in")
+
+
 def invalid(parameter: str) -> Refused:
     """400, for a parameter of a wrong type or outside its range."""
     text = f"You supplied invalid parameters to the request: {parameter}"

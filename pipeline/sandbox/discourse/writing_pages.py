@@ -14,7 +14,15 @@ from pipeline.sandbox.discourse.cook import excerpt
 from pipeline.sandbox.discourse.people import SYSTEM
 from pipeline.sandbox.discourse.post_json import find_posts
 from pipeline.sandbox.discourse.tables import Row
-from pipeline.sandbox.discourse.web import Refused, Routes, Visit, dump, forbidden, missing
+from pipeline.sandbox.discourse.web import (
+    Refused,
+    Routes,
+    Visit,
+    dump,
+    forbidden,
+    missing,
+    not_logged_in,
+)
 
 _LEVELS = {
     1: ("admin",),
@@ -58,7 +66,7 @@ def _enqueue(visit: Visit, user: Row, sent: Mapping[str, Any]) -> Row:
 
 def _signed_in(visit: Visit) -> Row:
     if visit.user is None:
-        raise Refused(403, "You need to be logged in to do that.", "not_logged_in")
+        raise not_logged_in()
     return visit.user
 
 
