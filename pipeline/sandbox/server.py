@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from threading import Event, Thread
 from typing import NamedTuple
 
 import uvicorn
@@ -50,7 +50,7 @@ def serve(
     """Serve in the foreground until interrupted (Ctrl-C); returns the addresses it had."""
     with running(forum_app, chat_app, forum_port=forum_port, chat_port=chat_port) as addresses:
         try:
-            threading.Event().wait()
+            Event().wait()
         except KeyboardInterrupt:
             return addresses
     return addresses
@@ -69,7 +69,7 @@ def _served(app: ASGIApp, port: int) -> Iterator[str]:
             timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread = Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         while not server.started:
             if not thread.is_alive():

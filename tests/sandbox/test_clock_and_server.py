@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 import requests
@@ -14,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from pipeline.sandbox import server
 from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.server import running
 
@@ -60,17 +58,16 @@ def test_a_taken_port_is_an_error():
             pass
 
 
-def test_serving_in_the_foreground_ends_in_peace_when_interrupted():
-    code = (
-        "from starlette.applications import Starlette\n"
-        "from pipeline.sandbox import server\n"
-        "import os, signal, threading\n"
-        "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
-        "print(server.serve(chat_app=Starlette(), chat_port=0))\n"
-    )
-    root = Path(__file__).parents[2]
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=root
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith("Addresses(forum='', chat='http://127.0.0.1:")
+def test_serving_in_the_foreground_ends_in_peace_when_interrupted(monkeypatch):
+    seen = []
+
+    class Interrupted:
+        def wait(self) -> None:
+            seen.append("served")
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(server, "Event", Interrupted)
+    addresses = server.serve(chat_app=greeter("chat"), chat_port=0)
+    assert (seen, addresses.forum) == (["served"], "")
+    with pytest.raises(requests.ConnectionError):
+        requests.get(addresses.chat, timeout=10)
