@@ -114,10 +114,13 @@ class Client:
                 f"{source}: the user id or the token was refused (401); make a personal access "
                 "token in the account's settings, without two-factor, and set both variables"
             )
+        if not isinstance(answer.value, dict):
+            raise BadAnswer(
+                f"{source}: {endpoint} answered {answer.status}, but not in Rocket.Chat's words; "
+                "see what stands in front of the server, and whether it is 7.1 or newer"
+            )
         if not answer.ok:
             raise Refused(source, endpoint, answer.status, _code(answer.value))
-        if not isinstance(answer.value, dict):
-            raise BadAnswer(f"{source}: {endpoint} answered something that is not an object")
         self._pace(endpoint, answer)
         limited = "X-RateLimit-Limit" in answer.headers
         return Reply(answer.value, asked_at, _server_ms(answer), limited)
@@ -170,10 +173,8 @@ def iso(ms: int) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03}Z"
 
 
-def _code(value: Any) -> str:
+def _code(value: Doc) -> str:
     """The server's word for a refusal: newer routes name it apart, older ones in brackets."""
-    if not isinstance(value, dict):
-        return ""
     bracketed = _CODE.search(str(value.get("error", "")))
     kind = str(value.get("errorType") or (bracketed[1] if bracketed else ""))
     return kind if re.fullmatch(r"[\w -]{1,80}", kind) else ""

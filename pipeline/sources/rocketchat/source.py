@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.errors import FixSettings
+from pipeline.errors import FixAccess, FixSettings
 from pipeline.records import Bookmarks, Part, Record, Span, StreamPlan
 from pipeline.settings import RocketChatSettings
 from pipeline.sources import Estimate, Finding
@@ -70,7 +70,17 @@ class RocketChat:
         ]
 
     def read(self, stream: str, bookmarks: Bookmarks) -> Iterator[Part]:
-        """Everything of this unit of work that is new, changed or gone since the bookmarks."""
+        """Everything of this unit of work that is new, changed or gone since the bookmarks.
+
+        Raises FixAccess where a permission was lost since the plan was made."""
+        try:
+            yield from self._read(stream, bookmarks)
+        except Refused as refusal:
+            if refusal.denied:
+                raise FixAccess(f"{refusal}; `hearth doctor` names what is missing") from refusal
+            raise
+
+    def _read(self, stream: str, bookmarks: Bookmarks) -> Iterator[Part]:
         if stream == "messages":
             yield from self._read_rooms(bookmarks)
         elif stream == "users":

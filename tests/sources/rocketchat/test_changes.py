@@ -125,6 +125,14 @@ def test_a_quiet_room_is_asked_every_night_and_read_whole_every_week(filled):
     assert (len(calls), len(whole)) == (15, 3)
 
 
+def test_a_second_night_of_the_same_day_reads_no_room_whole(filled):
+    for n in range(1, 8):
+        filled.night(START + n * DAY, units=("messages",))
+        again = filled.night(START + n * DAY + MINUTE, units=("messages",))
+        since = [r.values["lastUpdate"][:4] for r in again if r.endpoint == "chat.syncMessages"]
+        assert since == ["2026", "2026"]
+
+
 def test_a_room_that_closed_to_us_is_lost_and_keeps_its_messages(filled):
     filled.private = ("staff",)
     filled.workspace.join("staff", "hearthReader23456", START)

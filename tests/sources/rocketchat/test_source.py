@@ -6,8 +6,11 @@ from datetime import timedelta
 import pytest
 
 from pipeline.errors import BadAnswer, FixAccess, FixSettings, SourceDown
+from pipeline.records import Bookmarks
 from pipeline.sandbox.rocketchat import READER_ID
 from pipeline.sandbox.rocketchat.app import ROUTES
+from pipeline.sandbox.rocketchat.protocol import Refusal
+from pipeline.sources.rocketchat import connect
 from tests.sources.rocketchat.conftest import START
 
 DAY = timedelta(days=1)
@@ -47,6 +50,36 @@ def test_a_bad_token_is_said_at_once(world):
     with pytest.raises(FixAccess, match="user id or the token was refused"):
         world.source(token="old").plan()
     assert world.waits == []
+
+
+def test_a_permission_lost_since_the_plan(world):
+    world.workspace.roles["extractor"].remove("view-d-room")
+    with pytest.raises(FixAccess, match=r"users.list was refused \(403 error-unauthorized\)"):
+        world.night(units=("users",))
+
+
+def test_a_wall_in_front_of_the_server_is_no_lost_room(world, monkeypatch):
+    world.night()
+    refuse = replace(ROUTES["GET"]["chat.syncMessages"], handler=_blocked)
+    monkeypatch.setitem(ROUTES["GET"], "chat.syncMessages", refuse)
+    with pytest.raises(BadAnswer, match="403, but not in Rocket.Chat's words"):
+        world.night(START + DAY)
+    assert {r["access"] for r in world.store.live("room_reads").values()} == {"read"}
+
+
+def _blocked(_call):
+    refusal = Refusal(None, status=403)
+    refusal.body = "blocked"
+    raise refusal
+
+
+def test_the_pipeline_opens_a_source_that_reads_and_posts(world, tmp_path):
+    source = connect(world.settings(), "chat", tmp_path)
+    records = [r for part in source.read("messages", Bookmarks()) for r in part.records]
+    assert {r.stream for r in records} == {"rooms", "room_reads"}
+    (mid,) = source.writer.post("general", "good morning", key="k")
+    assert world.truth().keys() == {mid}
+    assert source.usage.requests == len(world.app.state.log)
 
 
 def test_an_unknown_stream(world):
