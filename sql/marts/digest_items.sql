@@ -49,7 +49,7 @@ SELECT
     i.message_id,
     t.title,
     c.name AS channel,
-    coalesce(m.url, t.url) AS url,
+    coalesce(m.url, t.url, c.message_url || i.message_id) AS url,
     coalesce(a.name, a.username) AS person,
     i.is_by_newcomer AS is_newcomer,
     i.is_private,

@@ -6,6 +6,7 @@ SELECT
     'category' AS kind,
     nullif(payload ->> 'parent_category_id', '') AS parent_id,
     coalesce(flag(payload ->> 'read_restricted'), FALSE) AS is_private,
-    gone_at
+    gone_at,
+    NULL AS message_url
 FROM raw.changed
 WHERE platform = 'discourse' AND stream = 'categories' AND payload IS NOT NULL

@@ -11,6 +11,7 @@ SELECT
     END AS kind,
     payload ->> 'prid' AS parent_id,
     coalesce(payload ->> 't', 'p') <> 'c' AS is_private,
-    gone_at
+    gone_at,
+    url || CASE WHEN (payload ->> 't') = 'c' THEN '/channel/' ELSE '/group/' END || (payload ->> 'name') || '?msg=' AS message_url
 FROM raw.changed
 WHERE platform = 'rocketchat' AND stream = 'rooms' AND payload IS NOT NULL
