@@ -143,7 +143,7 @@ def play(folder, seed, nights, pauses, much):
 
 @pytest.mark.parametrize("large", [False, True])
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
