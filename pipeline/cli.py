@@ -12,11 +12,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import __version__, settings, steps
+from pipeline import __version__, cli_operator, settings, steps
 from pipeline.errors import FixSettings, HearthError
 
 app = typer.Typer(
@@ -27,7 +26,8 @@ app = typer.Typer(
     "74 a landing file is damaged; 75 try again later; 76 a source answered nonsense; "
     "77 access is missing; 78 settings must be changed.",
 )
-out = Console(highlight=False)
+app.add_typer(cli_operator.app)
+out = Console(highlight=False, soft_wrap=True)
 
 Community = Annotated[
     str | None, typer.Option(help="Which community of hearth.toml; needed where it has several.")
@@ -45,7 +45,9 @@ def main() -> None:
     try:
         app()
     except HearthError as error:
-        Console(stderr=True, highlight=False).print(_plain(f"hearth: {error}"), style="red")
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            _plain(f"hearth: {error}"), style="red"
+        )
         sys.exit(error.exit_code)
 
 
@@ -66,11 +68,7 @@ def _start(
 ) -> None:
     if settings_file:
         os.environ["HEARTH_SETTINGS"] = str(settings_file)
-    logging.basicConfig(
-        level=logging.WARNING,
-        format="%(message)s",
-        handlers=[RichHandler(console=out, show_path=False, show_level=False, markup=False)],
-    )
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("hearth").setLevel(logging.INFO)
 
 
@@ -127,9 +125,9 @@ def estimate(community: Community = None) -> None:
             "at the share of the server's limit that the settings allow"
         )
         for stream, requests in told["by_stream"].items():
-            out.print(f"  {stream:16} {requests:>8,}")
+            out.print(f"  {stream:34} {requests:>8,}")
         for stream, reason in told["unavailable"].items():
-            out.print(_plain(f"  {stream:16}   not available: {reason}"))
+            out.print(_plain(f"  {stream:34}   not available: {reason}"))
         for blind in told["blind_spots"]:
             out.print(_plain(f"  cannot see: {blind}"))
 

@@ -140,9 +140,10 @@ def write_whole(file: Path, content: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """A folder only we can open."""
+    """A folder only we can open; so are those made on the way to it."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for place in reversed([folder, *folder.parents]):
+            place.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise FixSettings(f"cannot make the folder {folder}: {error.strerror}; choose another "
                           "`home` in hearth.toml or fix its permissions") from None  # fmt: skip

@@ -77,7 +77,7 @@ def validate(file: Path, docs: Path) -> Validation:
 
     Data Docs, one self-contained static site, are written into the folder `docs`.
     """
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
     import great_expectations as gx
 
     make_folder(docs)
