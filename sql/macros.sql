@@ -58,3 +58,31 @@ CREATE OR REPLACE MACRO hours_between(earlier, later) AS epoch_us(later - earlie
 CREATE OR REPLACE MACRO is_human(is_bot, is_staged, username) AS NOT (
     is_bot OR is_staged OR coalesce(list_contains(getvariable('bots')::VARCHAR[], username), FALSE)
 );
+
+-- The community's calendar day in which the build speaks; it is not over yet.
+CREATE OR REPLACE MACRO as_of_day() AS local_day(as_of());
+
+-- The Monday a day's week begins with.
+CREATE OR REPLACE MACRO week_of(day) AS date_trunc('week', day)::DATE;
+
+-- Whether numbers of a day will still move: answers, deletions and late records come within a week.
+CREATE OR REPLACE MACRO is_final(day) AS day + 7 < as_of_day();
+
+-- A share, not told of fewer than five: one person more would move it too far.
+CREATE OR REPLACE MACRO rate(part, whole) AS CASE WHEN whole >= 5 THEN part / whole END;
+
+-- Where the true share lies with 95 % certainty (Wilson 1927); null as the share is.
+CREATE OR REPLACE MACRO rate_low(part, whole) AS CASE
+    WHEN whole >= 5
+        THEN greatest(0, (
+            part / whole + 1.920729 / whole
+            - 1.959964 * sqrt(part / whole * (1 - part / whole) / whole + 0.960365 / whole / whole)
+        ) / (1 + 3.841459 / whole))
+END;
+CREATE OR REPLACE MACRO rate_high(part, whole) AS CASE
+    WHEN whole >= 5
+        THEN least(1, (
+            part / whole + 1.920729 / whole
+            + 1.959964 * sqrt(part / whole * (1 - part / whole) / whole + 0.960365 / whole / whole)
+        ) / (1 + 3.841459 / whole))
+END;
