@@ -68,7 +68,8 @@ def _start(
 ) -> None:
     if settings_file:
         os.environ["HEARTH_SETTINGS"] = str(settings_file)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    line = "%(asctime)s %(message)s"
+    logging.basicConfig(level=logging.WARNING, format=line, datefmt="%H:%M:%S")
     logging.getLogger("hearth").setLevel(logging.INFO)
 
 
@@ -228,7 +229,7 @@ def query(
     """Ask the published file (read-only). No night is ever in the way of it."""
     import duckdb
 
-    home = settings.load().community(community)
+    home = settings.load(secrets=False).community(community)
     file = home.home / "published" / ("restricted.duckdb" if restricted else "current.duckdb")
     if not file.exists():
         raise FixSettings(f"{file} does not exist yet; `hearth nightly` publishes it")
