@@ -6,11 +6,10 @@ from pathlib import Path
 
 from pipeline.settings import RocketChatSettings
 from pipeline.sources.http import Budget, Transport
+from pipeline.sources.rocketchat.client import MOST_CALLS_A_MINUTE
 from pipeline.sources.rocketchat.source import RocketChat
 
 __all__ = ["RocketChat", "connect"]
-
-MOST_CALLS_A_MINUTE = 300  # our own manners; where the server limits, its headers set the pace
 
 
 def connect(settings: RocketChatSettings, name: str, folder: Path) -> RocketChat:

@@ -19,6 +19,7 @@ from pipeline.sources.http import Answer, Transport
 
 Doc = dict[str, Any]
 MOST_A_PAGE = 100  # API_Upper_Count_Limit; a larger count is lowered without a word
+MOST_CALLS_A_MINUTE = 300  # our own manners; where the server limits, its headers set the pace
 _WHOLE_LIST_PATIENCE_S = 20.0
 _CODE = re.compile(r"\[([\w-]+)\]\s*$")
 

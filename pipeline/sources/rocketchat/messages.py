@@ -18,6 +18,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from pipeline.errors import BadAnswer
 from pipeline.records import Bookmarks, Part, Record, Span
@@ -175,13 +176,11 @@ class RoomReader:
 
     def _list(self, rid: str) -> Part:
         """The ids of all that exists, found by a walk, so that those not named are known gone."""
+        walk = self._walk(rid, 0, LIST_PAGE)
+        first = next(walk)
         keys: dict[str, None] = {}
-        first: Reply | None = None
-        for reply in self._walk(rid, -1, LIST_PAGE):
-            first = first or reply
+        for reply in chain([first], walk):
             keys |= dict.fromkeys(message["_id"] for message in _result(reply, "updated"))
-        if first is None:
-            raise BadAnswer("a walk has at least one answer")
         memory = self._now(rid, first, whole=True)
         span = Span("messages", first.asked_at, container=rid, keys=tuple(keys), covers=False)
         return Part((self._read_record(rid, "read", memory, first.asked_at),), (span,))

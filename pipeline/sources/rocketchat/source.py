@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from pipeline.errors import FixAccess, FixSettings
 from pipeline.records import Bookmarks, Part, Record, Span, StreamPlan
 from pipeline.settings import RocketChatSettings
 from pipeline.sources import Estimate, Finding
 from pipeline.sources.http import Transport, Usage
-from pipeline.sources.rocketchat.client import Client, Refused
+from pipeline.sources.rocketchat.client import MOST_CALLS_A_MINUTE, Client, Refused
 from pipeline.sources.rocketchat.health import examine
-from pipeline.sources.rocketchat.messages import PAGE, WHOLE_ROOM, RoomReader
+from pipeline.sources.rocketchat.messages import (
+    LARGE_EVERY_DAYS,
+    LARGE_ROOM,
+    PAGE,
+    WHOLE_EVERY_DAYS,
+    WHOLE_ROOM,
+    RoomReader,
+)
 from pipeline.sources.rocketchat.people import read_people
 from pipeline.sources.rocketchat.posting import Poster
 from pipeline.sources.rocketchat.reports import ReportReader
@@ -23,7 +31,8 @@ _BLIND_SPOTS = (
     "Reactions carry no time and no id: a reaction taken back before the next night is not seen, "
     "and people are known by the name they had when reacting.",
     "A message deleted while the server keeps hidden copies leaves no trace in the feed: it is "
-    "noticed within a week, in rooms above 50,000 messages within four.",
+    f"noticed within {WHOLE_EVERY_DAYS} days, in rooms above {LARGE_ROOM:,} messages within "
+    f"{LARGE_EVERY_DAYS}.",
     "Direct messages, and private groups that are not named in hearth.toml.",
     "Who is a member of a room: only joins and leaves, as the room announces them, and a count.",
     "The text of encrypted rooms.",
@@ -86,7 +95,9 @@ class RocketChat:
         elif stream == "users":
             yield from read_people(self._client)
         elif stream == "reports":
-            yield from ReportReader(self._client, bookmarks, self._Readable(self, bookmarks)).read()
+            tonight = cache(self._inventory)  # not asked for without new reports
+            reader = ReportReader(self._client, bookmarks, lambda rid: rid in tonight().rooms)
+            yield from reader.read()
         else:
             raise FixSettings(f"{self.name}: a Rocket.Chat workspace has no stream {stream!r}")
 
@@ -101,8 +112,8 @@ class RocketChat:
         messages = sum(self._requests(reader, rid) for rid in reader.due())
         by_stream = {"messages": 2 + messages, "users": 2, "reports": 2}
         total = sum(by_stream.values())
-        calls_per_s = 10 * self._settings.share / 60 if rooms.limited else 5
-        return Estimate(total, messages / calls_per_s, by_stream)
+        a_minute = 10 * self._settings.share if rooms.limited else MOST_CALLS_A_MINUTE
+        return Estimate(total, messages / a_minute * 60, by_stream)
 
     @staticmethod
     def _requests(reader: RoomReader, rid: str) -> int:
@@ -136,20 +147,6 @@ class RocketChat:
         except Refused as refusal:
             return refusal.code == "error-room-not-found"
         return False
-
-    class _Readable:
-        """Whether a room may be read: known from the warehouse, else from an inventory."""
-
-        def __init__(self, source: RocketChat, bookmarks: Bookmarks) -> None:
-            self._source = source
-            self._known = set(bookmarks["rooms"].marks())
-            self._asked = False
-
-        def __call__(self, rid: str) -> bool:
-            if rid not in self._known and not self._asked:
-                self._asked = True
-                self._known |= self._source._inventory().rooms.keys()
-            return rid in self._known
 
 
 def _deleted_room(rid: str, seen_at: int) -> Part:

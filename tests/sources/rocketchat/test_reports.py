@@ -96,3 +96,12 @@ def test_more_than_a_page_of_reports(world):
     world.night(START + DAY)
     assert len(held(world)) == 130
     assert held(world) == truth(world)
+
+
+def test_a_report_from_a_room_that_became_private_is_not_written_down(reported):
+    reported.workspace.make_private("help", START + MINUTE)
+    reported.workspace.post("help", "ben", "behind doors", START + 2 * MINUTE, id="p")
+    reported.workspace.report("p", "ann", "rude", START + 3 * MINUTE)
+    reported.night(START + DAY, units=("reports",))
+    assert "behind doors" not in reported.store.text()
+    assert len(held(reported)) == 4
