@@ -83,9 +83,14 @@ def nightly(community):
         def verb(step, **options):
             return task(task_id=step.__name__, **options)(lambda night: with_secrets(step, night))
 
+        @task(trigger_rule="all_done")
+        def report():
+            with_secrets(steps.report, community)
+
         def with_secrets(step, *args):
             steps.lend_secrets(community, connection)
-            return step(*args)
+            with steps.at_work(community, shared=True):
+                return step(*args)
 
         units = plan()
         night = units["night"]
@@ -107,6 +112,8 @@ def nightly(community):
         for after in [loaded, *rest]:
             before >> after
             before = after
+        # A teardown runs however the night went and does not make a failed one green.
+        before >> report().as_teardown()
 
     return night_of()
 

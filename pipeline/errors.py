@@ -4,7 +4,8 @@
     ├── TryLater            waiting helps: the scheduler retries             exit 75
     │   ├── SourceDown      connection refused, 5xx, maintenance page
     │   ├── BudgetSpent     the server's limit (429) outlasted our patience
-    │   └── WarehouseBusy   another process holds the work file
+    │   ├── WarehouseBusy   another process holds the work file
+    │   └── NightRuns       another night of this community runs already
     ├── FixAccess           a key, scope, role or plugin; waiting is useless exit 77
     ├── FixSettings         hearth.toml, an environment variable, a folder   exit 78
     ├── BadAnswer           the source answered something we cannot trust    exit 76
@@ -39,6 +40,10 @@ class BudgetSpent(TryLater):
 
 class WarehouseBusy(TryLater):
     """Another process holds the work file; DuckDB allows one writer."""
+
+
+class NightRuns(TryLater):
+    """Another night of this community runs already; two would undo each other's work."""
 
 
 class FixAccess(HearthError):

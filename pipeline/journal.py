@@ -19,8 +19,9 @@ log = logging.getLogger("hearth")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: progress of a step, its end, or trouble that was met."""
+    """One line: progress of a step, its end, or trouble that was met; `at` is s since 1970 UTC."""
 
+    at: float
     level: Literal["progress", "done", "trouble"]
     step: str
     text: str
@@ -60,11 +61,14 @@ class Journal:
             raise
 
     def lines(self) -> Iterator[Line]:
-        """What was said so far."""
+        """What was said so far; a line that a crash or a full disk cut short is left out."""
         if self.file.exists():
-            for text in self.file.read_text(encoding="utf-8").splitlines():
-                entry = json.loads(text)
-                yield Line(entry["level"], entry["step"], entry["text"])
+            for text in self.file.read_text(encoding="utf-8", errors="replace").split("\n"):
+                try:
+                    entry = json.loads(text)
+                except json.JSONDecodeError:
+                    continue
+                yield Line(entry["at"], entry["level"], entry["step"], entry["text"])
 
     def _write(self, level: str, step: str, text: str) -> None:
         line = json.dumps(

@@ -153,6 +153,12 @@ class Community(_Section):
     languages: tuple[str, ...] = ("en",)
     bots: tuple[str, ...] = Field((), description="user names that are bots, beside known ones")
     keep_nights: int = Field(14, ge=2, description="published nights kept for rollback")
+    keep_days: int = Field(90, ge=1, description="days that journals, Data Docs, digests are kept")
+    keep_landing_days: int | None = Field(
+        None, ge=7, description="the same for what was fetched; null: all, for `hearth rebuild`"
+    )
+    operators: tuple[Address, ...] = Field((), description="told of a night that was not whole")
+    ping: Url | None = Field(None, description="address called after each publish (a dead man)")
     memory: str = Field("2GB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
     sources: Mapping[str, AnySource] = Field(min_length=1)
     digest: DigestSettings = DigestSettings()
@@ -170,6 +176,8 @@ class Community(_Section):
 
     @model_validator(mode="after")
     def _channels_exist(self) -> Self:
+        if self.operators and self.mail is None:
+            raise ValueError("operators: needs a table `mail`")
         for name, audience in self.digest.audiences.items():
             if audience.mail_to and self.mail is None:
                 raise ValueError(f"digest.audiences.{name}.mail_to needs a table `mail`")
@@ -205,14 +213,17 @@ class Settings(_Section):
         return self.communities[name]
 
 
-def load(file: Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
-    """Settings from hearth.toml (or `$HEARTH_SETTINGS`) and the environment.
+def load(
+    file: Path | None = None, env: Mapping[str, str] | None = None, *, secrets: bool = True
+) -> Settings:
+    """Settings from hearth.toml (or `$HEARTH_SETTINGS`) and the environment. Who only reads what
+    was published needs no `secrets`: those that are not set are then empty.
 
     Raises FixSettings with every problem found, an unknown key with the nearest known one.
     """
     env = os.environ if env is None else env
     file = file or Path(env.get("HEARTH_SETTINGS") or DEFAULT_FILE)
-    return parse(_text(file), env, file)
+    return parse(_text(file), env, file, secrets=secrets)
 
 
 def names() -> list[str]:
@@ -233,11 +244,13 @@ def connections(community: str) -> Iterator[tuple[str, str, str]]:
             yield variable, f"hearth_{community}_{holder}", part
 
 
-def parse(text: str, env: Mapping[str, str], file: Path = DEFAULT_FILE) -> Settings:
+def parse(
+    text: str, env: Mapping[str, str], file: Path = DEFAULT_FILE, *, secrets: bool = True
+) -> Settings:
     """Settings from the text of a hearth.toml; `file` is its name in errors and the place from
     which relative folders count."""
     tree = _tree(text, file)
-    problems = list(_add_secrets(tree, env))
+    problems = list(_add_secrets(tree, env, required=secrets))
     for name, community in _tables(tree, "communities"):
         community.setdefault("name", name)
         community.setdefault("title", name.replace("_", " ").title())
@@ -315,12 +328,14 @@ def _holders(
         yield "mail", mail, ("password",)
 
 
-def _add_secrets(tree: dict[str, Any], env: Mapping[str, str]) -> Iterator[str]:
+def _add_secrets(
+    tree: dict[str, Any], env: Mapping[str, str], *, required: bool
+) -> Iterator[str]:
     """Put secrets into the tree; yield a sentence for each that is missing or in the file."""
     for name, community in _tables(tree, "communities"):
         key = _pseudonym_variable(name)
         community["pseudonym_key"] = env.get(key, "")
-        if not env.get(key):
+        if required and not env.get(key):
             yield f"environment variable {key} is not set; `openssl rand -hex 32` makes one"
         for holder, table, secrets in _holders(community):
             where = f"communities.{name}.{'' if holder == 'mail' else 'sources.'}{holder}"
@@ -330,7 +345,7 @@ def _add_secrets(tree: dict[str, Any], env: Mapping[str, str]) -> Iterator[str]:
                     yield f"{where}.{secret}: secrets do not belong "\
                           f"in this file; set {variable} instead"  # fmt: skip
                 table[secret] = env.get(variable, "")
-                if not env.get(variable):
+                if required and not env.get(variable):
                     yield f"environment variable {variable} is not set"
 
 
@@ -366,6 +381,10 @@ time_zone = "{time_zone}"          # whose calendar days the metrics count
 # languages = ["en", "zh"]         # languages its members write
 # bots = ["helper_bot"]            # user names that are bots, beside those the platforms know
 # keep_nights = 14                 # published nights kept for rollback
+# keep_days = 90                   # days that journals, Data Docs and digests are kept
+# keep_landing_days = 365          # the same for what was fetched; all of it unless set
+# operators = ["ops@example.org"]  # told of a night that was not whole; needs the table `mail`
+# ping = "https://watch.example.org/abc"  # called after each publish; silence is the alarm
 
 [communities.{community}.digest]
 # most_flags = 10                  # threads needing a judgement, at most

@@ -12,12 +12,14 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypedDict
 
-from pipeline import landing, settings
+from pipeline import housekeeping, landing, settings
 from pipeline.errors import ContractBroken, Degraded, FixSettings, HearthError
 from pipeline.journal import Journal
 from pipeline.landing import Landing, Report
@@ -65,20 +67,33 @@ def lend_secrets(
                 os.environ[variable] = secret
 
 
-def plan(community: str | None = None, as_of: str | None = None) -> Plan:
-    """Bring in what an earlier night landed and did not load, ask every source what it can give,
-    and write the bookmarks. A source that does not answer is left out and named; the night goes on
-    without it. Raises the source's own error where none answers."""
-    from pipeline import load, warehouse
+def at_work(community: str, *, shared: bool = False) -> AbstractContextManager[None]:
+    """While one task of a scheduled night is at work (`shared`), or a whole night: see
+    `pipeline.housekeeping.alone`. Raises NightRuns where another night is at work."""
+    return housekeeping.alone(settings.load().community(community), shared=shared)
 
+
+def plan(community: str | None = None, as_of: str | None = None) -> Plan:
+    """Bring in what an earlier night landed and did not load, tidy up, ask every source what it can
+    give, and write the bookmarks. A source that does not answer is left out and named; the night
+    goes on without it. Raises the source's own error where none answers."""
     home = settings.load().community(community)
     moment = _moment(as_of)
     night = Night(community=home.name, run=_run_id(), as_of=moment.isoformat())
+    with _journal(night).telling("plan"):
+        return _plan(home, night)
+
+
+def _plan(home: Community, night: Night) -> Plan:
+    from pipeline import load, warehouse
+
     journal = _journal(night)
+    housekeeping.check_room(home)
     with warehouse.opened(home) as db:
         load.load(db, Landing(home.home / "landing"))
         for name in home.sources:
             load.write_bookmarks(db, name, _bookmarks(home, night, name))
+    housekeeping.tidy(home, datetime.now(UTC))
     units: list[Unit] = []
     silent: dict[str, HearthError] = {}
     for name in home.sources:
@@ -171,9 +186,26 @@ def _extract(night: Night, unit: Unit) -> dict[str, Any]:
     landed.finish(report)
     counted = ", ".join(f"{n:,} {name}" for name, n in sorted(brought.items())) or "nothing new"
     journal.done(step, f"{counted}; {usage.requests} requests via {chosen['via']}")
-    return {**unit, "records": brought.total(), "requests": usage.requests}
+    return {
+        **unit,
+        "records": brought.total(),
+        "requests": usage.requests,
+        "bytes": usage.bytes,
+    }
 
 
+def _told(step: Callable[[Night], dict[str, Any]]) -> Callable[[Night], dict[str, Any]]:
+    """A step whose bad end stands in the night's journal, from where people are told of it."""
+
+    @wraps(step)
+    def telling(night: Night) -> dict[str, Any]:
+        with _journal(night).telling(step.__name__):
+            return step(night)
+
+    return telling
+
+
+@_told
 def load(night: Night) -> dict[str, Any]:
     """Bring what was landed into `raw`. A damaged file is named, set aside and read again."""
     from pipeline import load as loading
@@ -195,6 +227,7 @@ def load(night: Night) -> dict[str, Any]:
     return {"files": loaded.files, "changed": loaded.changed, "damaged": list(loaded.damaged)}
 
 
+@_told
 def build(night: Night) -> dict[str, Any]:
     """Type what changed and build the marts, as of the night's moment."""
     from pipeline import build as building
@@ -211,6 +244,7 @@ def build(night: Night) -> dict[str, Any]:
     return counts
 
 
+@_told
 def score(night: Night) -> dict[str, Any]:
     """Judge messages whose text or whose judge changed, and build what reads the judgements."""
     from pipeline import build as building
@@ -229,6 +263,7 @@ def score(night: Night) -> dict[str, Any]:
     return counts
 
 
+@_told
 def validate(night: Night) -> dict[str, Any]:
     """Hold the work file against its contracts. Raises ContractBroken for a critical rule."""
     from pipeline import validate as validating
@@ -236,6 +271,8 @@ def validate(night: Night) -> dict[str, Any]:
     home = _home(night)
     docs = home.home / "docs" / night["run"]
     found = validating.validate(home.home / "work" / "warehouse.duckdb", docs)
+    said = {"checked": found.checked, "broken": [asdict(broken) for broken in found.broken]}
+    landing.write_whole(_run_folder(home, night) / "validation.json", json.dumps(said).encode())
     journal = _journal(night)
     for broken in found.broken:
         journal.trouble(broken.table, f"{broken.rule} ({broken.severity}): {broken.says} "
@@ -251,19 +288,26 @@ def validate(night: Night) -> dict[str, Any]:
     return {"checked": found.checked, "warnings": len(found.broken), "docs": str(found.docs)}
 
 
+@_told
 def publish(night: Night) -> dict[str, Any]:
-    """Write tonight's files and flip the links."""
+    """Write tonight's files and flip the links; then tell the watchdog, if one is set."""
+    from pipeline import notice, status, warehouse
     from pipeline import publish as publishing
-    from pipeline import warehouse
 
     home = _home(night)
     with warehouse.opened(home) as db:
         manifest = publishing.publish(db, home, night["run"], _moment(night["as_of"]))
     file = home.home / "published" / "current.duckdb"
+    status.mark_published(home, datetime.now(UTC))
+    try:
+        notice.ping(home)
+    except HearthError as error:
+        _journal(night).trouble("ping", str(error))
     _journal(night).done("publish", f"{file} -> {manifest.community.name}")
     return {"file": str(file), "rows": manifest.community.rows}
 
 
+@_told
 def digest(night: Night) -> dict[str, Any]:
     """Write and send each audience's digest of this night, once: a rerun sends nothing again.
 
@@ -322,6 +366,7 @@ def give_verdict(
     return len(keys)
 
 
+@_told
 def conclude(night: Night) -> dict[str, Any]:
     """Whether the night was whole. Raises Degraded where a source or stream stayed stale: what was
     good is published all the same, and what is stale is named."""
@@ -336,8 +381,35 @@ def conclude(night: Night) -> dict[str, Any]:
     return {"run": night["run"]}
 
 
+def report(community: str) -> str:
+    """Write the operations page and mail the operators of a night that was not whole; the last
+    step, however the night went. Returns how the newest run ended."""
+    from pipeline import notice, status
+
+    home = settings.load().community(community)
+    now = datetime.now(UTC)
+    runs = status.write_page(home, now)["runs"]
+    if not runs:
+        return "unfinished"
+    try:
+        notice.tell_operators(home, runs[0], now)
+    except HearthError as error:
+        Journal(home.home / "runs" / runs[0]["run"] / "journal.jsonl").trouble("notice", str(error))
+    return str(runs[0]["state"])
+
+
 def run_night(community: str | None = None, as_of: str | None = None) -> Night:
-    """The whole night in this process, in the order the DAG has."""
+    """The whole night in this process, in the order the DAG has. Raises NightRuns where another
+    one of this community runs."""
+    name = settings.load().community(community).name
+    with at_work(name):
+        try:
+            return _run_night(name, as_of)
+        finally:
+            report(name)
+
+
+def _run_night(community: str, as_of: str | None) -> Night:
     planned = plan(community, as_of)
     night = planned["night"]
     for unit in planned["units"]:
@@ -349,8 +421,6 @@ def run_night(community: str | None = None, as_of: str | None = None) -> Night:
 
 
 def _plan_source(home: Community, night: Night, name: str) -> Iterator[Unit]:
-    from dataclasses import asdict
-
     from pipeline.sources import open_source
 
     streams = open_source(home, name).plan()

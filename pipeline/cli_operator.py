@@ -1,0 +1,81 @@
+"""What whoever runs Hearth may ask of it besides a night; part of `hearth`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline import settings
+
+app = typer.Typer()
+out = Console(highlight=False, soft_wrap=True)
+Community = Annotated[
+    str | None, typer.Option(help="Which community of hearth.toml; needed where it has several.")
+]
+_STYLE = {"whole": "green", "stale": "yellow", "unfinished": "yellow", "failed": "red"}
+
+
+@app.command()
+def status(
+    community: Community = None,
+    check: Annotated[
+        float | None,
+        typer.Option(help="Only say whether a night was published in the last so many hours."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it, for programs.")] = False,
+) -> None:
+    """How the last nights went: runs, freshness, cost, validation, digests, sizes."""
+    from pipeline import status as state
+
+    home = settings.load().community(community)
+    now = datetime.now(UTC)
+    if check is not None:
+        out.print(state.check(home, now, check))
+        return
+    found = state.collect(home, now)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    published = found["published"]
+    out.print(
+        f"{found['title']}: night {published['run']} published, {published['age_h']:.1f} h ago"
+        if published
+        else f"{found['title']}: nothing was published yet"
+    )
+    _show_runs(found["runs"])
+    _show_streams(found["streams"])
+    out.print(f"All of it: {home.home / 'ops' / 'index.html'}")
+
+
+def _show_runs(runs: list[dict[str, Any]]) -> None:
+    table = Table("run", "how it ended", "took", "trouble", box=None)
+    for run in runs:
+        said = "\n".join(f"{t['step']}: {t['text']}" for t in run["troubles"])
+        took = "–" if run["seconds"] is None else f"{run['seconds']:.0f} s"
+        ended = Text(run["state"], style=_STYLE[run["state"]])
+        table.add_row(run["run"], ended, took, _plain(said))
+    out.print(table)
+
+
+def _show_streams(streams: list[dict[str, Any]]) -> None:
+    table = Table("stream", "way in", "read", "records", "requests", box=None)
+    for stream in streams:
+        name = f"{stream['source']}/{stream['stream']}"
+        if stream["lag_h"] is None:
+            table.add_row(name, _plain(stream["unavailable"] or "never read to its end"))
+        else:
+            numbers = (f"{stream['records']:,}", f"{stream['requests']:,}")
+            table.add_row(name, stream["via"], f"{stream['lag_h']:.1f} h ago", *numbers)
+    out.print(table)
+
+
+def _plain(text: str) -> Text:
+    """Text of a server for a terminal: no markup, no control or direction marks."""
+    kept = (c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return Text("".join(kept))

@@ -1,0 +1,67 @@
+"""A word to those who run Hearth: a mail when a night was not whole, a ping when one was published.
+
+The ping is the dead man's switch: a watchdog elsewhere raises the alarm when it stays away, which
+also covers a machine that is off. Nothing a forum said is in either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline.digest.mail import send_mail
+from pipeline.digest.safe import for_header
+from pipeline.errors import SourceDown
+from pipeline.settings import Community
+
+_ENDED = {
+    "stale": "was published, but something in it is stale",
+    "failed": "failed; readers keep the last published night",
+    "unfinished": "did not end",
+}
+
+
+def ping(community: Community) -> None:
+    """Tell the watchdog that a night was published. Raises SourceDown, without the address's path:
+    it may be a secret."""
+    import requests
+
+    if community.ping is None:
+        return
+    host = urlsplit(community.ping).hostname
+    try:
+        answer = requests.get(community.ping, timeout=10, allow_redirects=False)
+    except requests.RequestException:
+        raise SourceDown(f"the watchdog at {host} could not be reached; see `ping`") from None
+    if not answer.ok:
+        raise SourceDown(f"the watchdog at {host} answered {answer.status_code}; see `ping`")
+
+
+def tell_operators(community: Community, run: Mapping[str, Any], now: datetime) -> bool:
+    """Mail `operators` about a run (see `pipeline.status`) that was not whole; whether one went.
+
+    Raises what `send_mail` raises."""
+    if run["state"] == "whole" or not community.operators or community.mail is None:
+        return False
+    message = EmailMessage(policy=SMTP)
+    message["From"] = community.mail.sender
+    message["To"] = ", ".join(community.operators)
+    message["Subject"] = for_header(f"Hearth, {community.title}: the night {run['state']}")
+    message["Date"] = format_datetime(now.astimezone(UTC))
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(words(community, run), cte="quoted-printable")
+    send_mail(message, community.mail, community.operators)
+    return True
+
+
+def words(community: Community, run: Mapping[str, Any]) -> str:
+    """What happened and what to look at, as plain text: each trouble says what to do next."""
+    lines = [f"Night {run['run']} of {community.title} {_ENDED[run['state']]}.", ""]
+    lines += [f"- {trouble['step']}: {trouble['text']}" for trouble in run["troubles"]]
+    page = community.home / "ops" / "index.html"
+    return "\n".join([*lines, "", f"Everything at a glance: {page} or `hearth status`.", ""])

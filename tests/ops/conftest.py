@@ -1,0 +1,17 @@
+"""A served community, and nights without the slow validation."""
+
+import pytest
+
+from pipeline import steps
+from tests.test_night import World
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    return World(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Great Expectations takes seconds and has its own tests."""
+    monkeypatch.setattr(steps, "validate", lambda night: {})
