@@ -25,6 +25,8 @@ BLIND_SPOTS = (
     "Unlike and like of one topic that cancel out; a like on a topic of a large forum shows within "
     "a week.",
     "Former texts of edited posts, and what was deleted before the first night.",
+    "Who liked what, beyond 2,000 posts a night where the forum does not tell it by giver.",
+    "Whose posts were given to another account (by a merge) or to nobody (by its deletion).",
     "Who gave reactions other than likes, and when a like was given where only its giver is told.",
 )
 UNAVAILABLE = {

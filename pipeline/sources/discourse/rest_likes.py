@@ -14,6 +14,7 @@ LIKES_GIVEN = 1  # user_actions.action_type
 ACTIONS_PAGE = 30
 LIKERS_PAGE = 200
 LIKE = 2  # post_action_type_id
+MOST_ASKED = 2000  # posts a night; the newest first, the others on the nights that follow
 MOST_HIDDEN = 20  # profiles; with more, this way is closed on this forum
 
 
@@ -24,6 +25,7 @@ class Likes:
         self._site = site
         self._client = site.client
         self._likes = bookmarks["likes"]
+        self._asked = bookmarks["like_counts"]
         self._posts = bookmarks["posts"]
         self._seen = seen
 
@@ -43,9 +45,12 @@ class Likes:
                     post = record.payload["post_id"]
                     held[post] = held.get(post, 0) + 1
                 yield part
+        asked = self._asked.marks()
+        left = MOST_ASKED
         for post, likes in sorted(wanted.items(), reverse=True):
-            if likes != held.get(post, 0):
-                yield from self._of_post(post)
+            if likes != held.get(post, 0) and asked.get(str(post)) != str(likes) and left:
+                left -= 1
+                yield from self._of_post(post, likes)
 
     def _expected(self) -> dict[int, int]:
         """Post -> its number of likes, of posts that have or had some."""
@@ -104,8 +109,12 @@ class Likes:
         at = micros(like["created_at"])
         return Record("likes", str(key), payload, asked_at, at=at, mark=state("liked"))
 
-    def _of_post(self, post: int) -> Iterator[Part]:
-        """All who like one post now; who is no longer among them took the like back."""
+    def _of_post(self, post: int, likes: int) -> Iterator[Part]:
+        """All who like one post now; who is no longer among them took the like back.
+
+        Also notes with how many likes it was asked: counters drift, and people are deleted, so
+        their number may never agree.
+        """
         asked_at = self._site.now()
         people: list[dict[str, Any]] = []
         try:
@@ -118,14 +127,14 @@ class Likes:
         keys = [post * PAIR + person["id"] for person in people]
         low, high = post * PAIR - PAIR // 2, post * PAIR + PAIR // 2 - 1
         held = self._likes.marks(low, high)
-        yield Part(
-            tuple(
-                Record("likes", str(key), {"post_id": post, "user_id": key - post * PAIR},
-                       asked_at, mark=state("liked"))
-                for key in keys if str(key) not in held
-            ),
-            (Span("likes", asked_at, low, high, keys=tuple(map(str, keys))),),
-        )  # fmt: skip
+        asked = {"post_id": post, "likes": likes}
+        records = [Record("like_counts", str(post), asked, asked_at, mark=str(likes))]
+        for key in keys:
+            if str(key) not in held:
+                payload = {"post_id": post, "user_id": key - post * PAIR}
+                records.append(Record("likes", str(key), payload, asked_at, mark=state("liked")))
+        span = Span("likes", asked_at, low, high, keys=tuple(map(str, keys)))
+        yield Part(tuple(records), (span,))
 
     def _likers_page(self, post: int, page: int) -> list[dict[str, Any]]:
         answer = self._client.post_action_users(post, LIKE, page=page, limit=LIKERS_PAGE)

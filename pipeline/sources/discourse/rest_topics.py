@@ -169,18 +169,18 @@ class Topics:
         """Tonight's slice of all topics, oldest first; afterwards `missing` is known."""
         number_of_pages = -(-held // self._list_page)
         tonight = self._site.slice(number_of_pages)
-        whole = len(tonight) == number_of_pages
-        to_the_end = whole or tonight.stop == number_of_pages
+        to_the_end = tonight.stop >= number_of_pages
         listed: set[int] = set()
         number = tonight.start
-        while to_the_end or number < tonight.stop:
+        while to_the_end or number <= tonight.stop:  # one page over: nothing hides between slices
             page = self._page(number, order="created", ascending="true")
             if not page:
                 break
             yield page
             listed.update(item["id"] for item in page)
             number += 1
-        low, high = (0, 2**62) if whole else (min(listed, default=1), max(listed, default=0))
+        low = 0 if tonight.start == 0 else min(listed, default=1)
+        high = 2**62 if to_the_end else max(listed, default=0)
         self.found.missing += [
             int(key)
             for key, mark in self._topics.marks(low, high).items()

@@ -9,7 +9,7 @@ from pipeline.records import Bookmarks, Part
 from pipeline.sources.discourse import rest_moderation, rest_people
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import NIGHTS, WHOLE_SWEEP, Site
-from pipeline.sources.discourse.rest_likes import Likes
+from pipeline.sources.discourse.rest_likes import MOST_ASKED, Likes
 from pipeline.sources.discourse.rest_topics import LIST_PAGE, PAGE, Topics
 
 
@@ -41,7 +41,7 @@ def _topics(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
 REST_UNITS = {
     "categories": Unit(("categories",), rest_people.categories),
     "users": Unit(("users",), rest_people.users, "/admin/users/list/active.json"),
-    "topics": Unit(("topics", "posts", "likes"), _topics),
+    "topics": Unit(("topics", "posts", "likes", "like_counts"), _topics),
     "groups": Unit(("groups", "group_members"), rest_people.groups),
     "badges": Unit(("badges", "user_badges"), rest_people.badges, "/badges.json"),
     "reports": Unit(("reports", "report_scores"), rest_moderation.reports, "/review.json"),
@@ -70,7 +70,7 @@ def expected_requests(site: Site, bookmarks: Bookmarks) -> dict[str, int]:
             "topics": swept + 5,
             "all others": 20,
         }
-    likes = min(posts // 7, users + posts // 30) if site.settings.who_liked else 0
+    likes = min(posts // 7, users + posts // 30, MOST_ASKED) if site.settings.who_liked else 0
     return {
         "users": users // 100 + 2,
         "topics": posts // PAGE + topics // LIST_PAGE + topics // 30 + likes + 3,

@@ -7,9 +7,11 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from pipeline.sandbox.discourse import Forum, Limits, Switches
+from pipeline.sources.discourse import rest, rest_topics
 from tests.sources.discourse.history import LIKES, History, nights, play, truth
 from tests.sources.discourse.world import DAWN, World
 
@@ -84,3 +86,131 @@ def test_after_any_nights_all_that_can_be_seen_agrees(
             play(history, events)
             world.night()
             assert seen(world) == true(world)
+
+
+def paths(world: World) -> list[str]:
+    return [seen.path for seen in world.site.log]
+
+
+def test_topics_are_read_only_where_their_lists_ask_for_it(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    for n in range(120):
+        history.topic(n, n)
+        history.reply(-1, n)
+    with world_of(history.forum, way_in="rest", who_liked=False) as world:
+        world.night()
+        assert seen(world)["posts"] == true(world)["posts"]
+        with_whisper = f"/t/{history.topics[0]}.json"
+        assert {path for path in paths(world) if path.startswith("/t/")} <= {with_whisper}
+        world.site.log.clear()
+        history.reply(4, 1)
+        history.edit(len(history.posts) - 1, 60)
+        history.like(9, 1)
+        world.night()
+        assert seen(world)["posts"] == true(world)["posts"]
+        read = {path for path in paths(world) if path.startswith("/t/")}
+        assert len(read) == 2
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_topic_that_is_refused_stops_nothing_and_is_not_taken_for_deleted(
+    world_of: Serve, quiet: Switches, status: int
+) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        history.delete(1)
+        history.delete(3)
+        refused = f"/t/{history.topics[0]}.json"
+        world.refused[refused] = status
+        world.night()
+        assert world.gone("topics") == set()
+        assert world.held("posts")[str(history.posts[3])]["deleted_at"]
+        world.refused.clear()
+        world.night()
+        assert seen(world) == true(world)
+
+
+def test_deleted_topics_are_told_from_destroyed_ones(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    history.topic(1, 1)
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        history.delete_topic(1)
+        history.destroy_topic(2)
+        world.night()
+        assert world.held("topics")[str(history.topics[1])]["deleted_at"]
+        assert world.gone("topics") == {str(history.topics[2])}
+        assert world.gone("posts") == {str(post) for post in history.posts[4:6]}
+        history.recover_topic(1)
+        world.night()
+        assert seen(world) == true(world)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "old",
+    [
+        {"latest_posts_by_window": True},
+        {"per_page": False, "tags_as_objects": False},
+        {"page_overflow_redirects": False},
+        {"mega_topic_posts": 20},
+        {"detailed_404": True},
+        {"category_definitions_listed": True},
+    ],
+)
+def test_old_and_odd_servers_give_the_same(world_of: Serve, old: dict[str, Any]) -> None:
+    history = lived_in(Switches(limits=Limits.off(), **old))
+    for n in range(70):
+        history.topic(n, n)
+        history.reply(0, n)
+    with world_of(history.forum, way_in="rest", who_liked=False) as world:
+        world.night()
+        for event in (("delete", 9), ("reply", 0, 1), ("move", 11, 5)):
+            play(history, [event])
+        world.night()
+        for stream in ("posts", "topics", "users"):
+            assert seen(world)[stream] == true(world)[stream]
+
+
+def test_likes_that_never_add_up_are_asked_for_once(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    history.forum.write("UPDATE posts SET like_count = 7 WHERE id = ?", history.posts[3])
+    history.forum.write("UPDATE topics SET like_count = 7 WHERE id = ?", history.topics[1])
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        assert paths(world).count("/post_action_users") == 1
+        world.night()
+        assert paths(world).count("/post_action_users") == 1
+
+
+@pytest.mark.slow
+def test_a_large_forum_is_swept_in_slices(
+    world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "WHOLE_SWEEP", 0)
+    monkeypatch.setattr(rest_topics, "LIST_PAGE", 5)
+    history = lived_in(quiet)
+    for n in range(40):
+        history.topic(n, n)
+    with world_of(history.forum, way_in="rest", who_liked=False) as world:
+        world.night()
+        play(history, [("like", 2, 1), ("delete_topic", 3), ("like", 60, 1), ("destroy_topic", 20)])
+        for day in range(1, 8):
+            world.clock.set(DAWN + timedelta(days=day))
+            world.night()
+        assert seen(world)["topics"] == true(world)["topics"]
+        assert seen(world)["posts"] == true(world)["posts"]
+
+
+def test_what_is_not_available_says_why(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum, way_in="rest") as world:
+        world.refused["/admin/reports/visits.json"] = 404
+        plans = {plan.stream: plan for plan in world.source().plan()}
+        assert "/admin/reports/visits.json is refused (404)" in str(plans["visits"].unavailable)
+        assert "HTML comparison" in str(plans["revisions"].unavailable)
+        assert plans["topics"].blind_spots
+        assert world.source().estimate(world.bookmarks()).requests > 10

@@ -1,0 +1,343 @@
+"""The forum by Data Explorer: everything, every change to it, with few requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from pipeline.errors import BadAnswer, FixAccess
+from pipeline.sandbox.discourse import ADMIN_KEY, READ_KEY, Forum, Limits, Switches
+from pipeline.sources.discourse import FORUM, differences
+from tests.sources.discourse.history import (
+    CLOSED_WORDS,
+    LIKES,
+    TRUTH,
+    History,
+    nights,
+    play,
+    truth,
+)
+from tests.sources.discourse.world import DAWN, World
+
+Serve = Callable[..., AbstractContextManager[World]]
+
+
+def lived_in(switches: Switches) -> History:
+    return History(Forum(switches), DAWN - timedelta(days=60))
+
+
+def agrees(world: World) -> None:
+    """What is held is what the forum's own tables say, table by table."""
+    for stream in TRUTH:
+        there = truth(world.forum, stream)
+        held = world.held(stream)
+        fields = list(next(iter(there.values()), ()))
+        here = {key: {name: row.get(name) for name in fields} for key, row in held.items()}
+        assert here == there, stream
+    alive = {
+        (like["post_id"], like["user_id"])
+        for like in world.held("likes").values()
+        if like["deleted_us"] is None
+    }
+    assert alive == {tuple(row.values()) for row in world.forum.read(LIKES)}
+
+
+def test_a_first_night_holds_all_and_a_second_one_brings_nothing(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    history.accept(3)
+    history.edit(3, 30)
+    history.flag(2, 1)
+    history.like(3, 0)
+    with world_of(history.forum) as world:
+        assert world.night() <= 8
+        assert all(truth(world.forum, stream) for stream in TRUTH)
+        agrees(world)
+        before = world.everything()
+        assert world.parts() == []
+        assert world.night() == 3
+        assert world.everything() == before
+
+
+@settings(
+    max_examples=60, deadline=None, derandomize=False,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+@given(nights=nights)
+def test_after_any_nights_all_tables_agree(
+    world_of: Serve, nights: list[list[tuple[Any, ...]]]
+) -> None:
+    history = lived_in(Switches(limits=Limits.off()))
+    history.accept(3)
+    history.edit(3, 30)
+    history.flag(2, 1)
+    history.like(3, 0)
+    with world_of(history.forum) as world:
+        for events in [[], *nights]:
+            play(history, events)
+            world.night()
+            agrees(world)
+
+
+@pytest.mark.parametrize("generation", [1, 2, 3])
+def test_answers_are_found_in_every_way_the_plugin_has_kept_them(
+    world_of: Serve, generation: int
+) -> None:
+    history = lived_in(Switches(limits=Limits.off(), solved=generation))
+    history.accept(3)
+    with world_of(history.forum) as world:
+        world.night()
+        held = world.held("solutions")
+        assert {(row["topic_id"], row["answer_post_id"]) for row in held.values()} == {(2, 4)}
+        history.unaccept(3)
+        world.night()
+        assert (world.held("solutions"), world.gone("solutions")) == ({}, set(held))
+
+
+def test_a_forum_without_plugins_says_what_it_lacks(world_of: Serve) -> None:
+    history = lived_in(Switches(limits=Limits.off(), solved=None))
+    history.forum.write("DROP TABLE assignments")
+    with world_of(history.forum) as world:
+        plans = world.source().plan()
+        assert [plan.stream for plan in plans] == [FORUM, "assignments"]
+        assert "no table assignments" in str(plans[1].unavailable)
+        world.night()
+        assert world.held("posts")
+
+
+STANDING = (
+    " JOIN topics t ON t.id = p.topic_id JOIN categories c ON c.id = t.category_id"
+    " WHERE t.archetype = 'regular' AND NOT c.read_restricted AND p.post_type <> 4"
+    " AND p.deleted_at IS NULL AND t.deleted_at IS NULL"
+)
+
+
+@pytest.fixture
+def small_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer holds little, so that a small forum needs many."""
+    monkeypatch.setattr(differences, "FEW", 3)
+    monkeypatch.setattr(differences, "PAGE_ROWS", 8)
+    monkeypatch.setattr(differences, "PAGE_IDS", 2)
+    monkeypatch.setattr(differences, "LIMIT", 12)
+
+
+def busy(history: History) -> None:
+    """A night in which every kind of thing happens."""
+    for n in range(12):
+        history.topic(n, n)
+        history.reply(n, n + 1)
+        history.like(n, n + 2)
+    play(history, [("edit", 3, 1), ("delete", 5), ("move", 9, 1), ("rename", 1), ("merge", 2),
+                   ("accept", 7), ("retitle", 3), ("delete_topic", 4), ("flag", 11, 1),
+                   ("destroy", 13), ("recategorise", 2, 2), ("unlike", 3, 5)])  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_moment_loses_and_doubles_nothing(
+    world_of: Serve, quiet: Switches, small_answers: None
+) -> None:
+    history = lived_in(quiet)
+    busy(history)
+    with world_of(history.forum) as whole:
+        parts = len(whole.parts())
+        whole.night()
+        agrees(whole)
+    assert parts > 27
+    for killed_after in range(0, parts, 9):
+        with world_of(history.forum) as world:
+            world.night(stop_after=killed_after)
+            world.night()
+            assert world.everything() == whole.everything()
+
+
+@pytest.mark.slow
+def test_a_busy_night_reads_only_what_differs(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    for n in range(300):
+        history.topic(n, n)
+    with world_of(history.forum) as world:
+        world.night()
+        busy(history)
+        parts = world.parts()
+        assert sum(len(part.records) for part in parts) < 1200
+        assert world.night() <= 8
+        agrees(world)
+
+
+def test_a_merge_that_moves_a_like_is_seen(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    history.like(3, 0)
+    with world_of(history.forum) as world:
+        world.night()
+        history.forum.merge_users(history.people[0], history.people[2], history.later())
+        world.night()
+        agrees(world)
+
+
+@pytest.mark.slow
+def test_small_answers_bring_the_same(
+    world_of: Serve, quiet: Switches, small_answers: None
+) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum) as world:
+        world.night()
+        busy(history)
+        world.night()
+        agrees(world)
+        assert world.parts() == []
+
+
+@pytest.mark.parametrize("way", ["data_explorer", "rest"])
+def test_nothing_private_is_left_behind_unless_it_is_named(
+    world_of: Serve, quiet: Switches, way: str
+) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum, way_in=way) as world:
+        world.night()
+        assert [word for word in CLOSED_WORDS if word in world.words()] == []
+        assert world.held("posts")
+
+
+def test_what_is_named_is_read(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    named = ("Staff only", "whispers", "private_messages")
+    with world_of(history.forum, private=named) as world:
+        world.night()
+        assert [word for word in CLOSED_WORDS if word not in world.words()] == []
+
+
+def test_what_becomes_private_is_gone(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum) as world:
+        world.night()
+        history.recategorise(1, 2)
+        world.night()
+        agrees(world)
+        assert world.gone("topics") == {str(history.topics[1])}
+
+
+@pytest.mark.parametrize("way", ["data_explorer", "rest"])
+def test_faults_change_nothing(world_of: Serve, quiet: Switches, way: str) -> None:
+    history = lived_in(quiet)
+    busy(history)
+    with world_of(history.forum, way_in=way) as healthy, world_of(history.forum, way_in=way) as ill:
+        ill.faults.rate = 0.5 if way == "data_explorer" else 0.1
+        for events in ([], [("reply", 1, 1), ("delete", 3), ("like", 5, 5)]):
+            play(history, events)
+            healthy.night()
+            ill.night()
+            assert ill.everything() == healthy.everything()
+        assert len(ill.faults.seen) > 2
+
+
+@pytest.mark.parametrize("way", ["data_explorer", "rest"])
+@pytest.mark.parametrize("keeps_limits", [True, False])
+def test_under_the_servers_limits_no_request_is_lost(
+    world_of: Serve, way: str, keeps_limits: bool
+) -> None:
+    limits = Limits(admin_per_minute=20, explorer_blocks=True, ip_per_10_seconds=50)
+    history = lived_in(Switches(limits=limits))
+    busy(history)
+    with world_of(history.forum, way_in=way, requests_per_minute=20) as world:
+        world.keeps_limits = keeps_limits
+        for _ in range(2):
+            world.night()
+        rows = world.forum.read("SELECT p.id FROM posts p" + STANDING)
+        assert set(world.held("posts")) >= {str(row["id"]) for row in rows}
+        refused = [seen for seen in world.site.log if seen.status == 429]
+        assert bool(refused) != keeps_limits
+
+
+def test_an_old_server_knows_only_the_old_route(world_of: Serve) -> None:
+    history = lived_in(Switches(limits=Limits.off(), explorer_legacy_only=True))
+    with world_of(history.forum) as world:
+        world.night()
+        agrees(world)
+
+
+def test_a_read_only_key_runs_queries_made_by_hand(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum, key=READ_KEY) as world:
+        for _ in range(3):
+            with pytest.raises(FixAccess, match="an admin must make") as raised:
+                world.night()
+            title = str(raised.value).split("query '")[1].split("'")[0]
+            sql = str(raised.value).split("without a description:")[1].strip()
+            world.source(key=ADMIN_KEY)._client._post(
+                "/admin/plugins/explorer/queries.json",
+                **{"query[name]": title, "query[sql]": sql},
+            )
+        world.night()
+        agrees(world)
+
+
+def test_queries_are_made_once_replaced_when_they_change_and_removed(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum) as world:
+
+        def stored() -> list[str]:
+            answer = world.source()._client._get("/admin/plugins/explorer/queries.json")
+            return sorted(query["name"] for query in answer["queries"] if query["id"] > 0)
+
+        world.night()
+        world.night(private=("whispers",))
+        assert stored() == ["Hearth digest (forum)", "Hearth rows (forum)", "Hearth schema (forum)"]
+
+
+def test_a_forum_that_seems_empty_is_not_believed(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum) as world:
+        world.night()
+        before = world.everything()
+        history.forum.write("DELETE FROM posts")
+        with pytest.raises(BadAnswer, match="shows none of the posts"):
+            world.night()
+        assert world.everything() == before
+
+
+def test_without_the_plugin_rest_is_the_way_in(world_of: Serve, quiet: Switches) -> None:
+    quiet.explorer = False
+    history = lived_in(quiet)
+    with world_of(history.forum) as world:
+        plans = world.source().plan()
+        assert {plan.via for plan in plans} == {"rest"}
+        with pytest.raises(FixAccess, match="data_explorer_enabled"):
+            world.source(way_in="data_explorer").plan()
+
+
+def test_a_wrong_key_is_named_and_never_shown(world_of: Serve, quiet: Switches) -> None:
+    with world_of(lived_in(quiet).forum, key="0123456789abcdef") as world:
+        with pytest.raises(FixAccess, match="Check the key") as raised:
+            world.source().plan()
+        assert "0123456789abcdef" not in str(raised.value)
+        findings = world.source().probe()
+        assert [finding.level for finding in findings][-1] == "fail"
+
+
+def test_the_estimate_is_close(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    busy(history)
+    with world_of(history.forum) as world:
+        estimate = world.source().estimate(world.bookmarks())
+        assert abs(estimate.requests - world.night()) <= 4
+        assert world.source().estimate(world.bookmarks()).requests == 3
+
+
+def test_no_email_is_read_unless_asked(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    ((address,),) = [
+        tuple(row.values()) for row in history.forum.read("SELECT email FROM user_emails LIMIT 1")
+    ]
+    with world_of(history.forum) as world:
+        world.night()
+        assert address not in world.words() and "email" not in str(world.held("users"))
+        world.night(emails=True)
+        assert address not in world.words() and "email_md5" in str(world.held("users"))
