@@ -1,0 +1,99 @@
+-- Kaplan and Meier (1958): S(t) is the product over t_i <= t of 1 - d_i / n_i; those who still wait
+-- leave the risk set at their age. exp(-700) stands for the 0 that ln cannot say; a percentile takes
+-- S(t) with a hair's breadth of tolerance, for sums of logarithms are not exact.
+WITH placed AS (
+    SELECT *, 'week' AS period, week_of(created_day) AS begins_on
+    FROM marts.waits
+
+    UNION ALL
+
+    SELECT *, 'last_90_days' AS period, as_of_day() - 90 AS begins_on
+    FROM marts.waits
+    WHERE created_at >= as_of() - INTERVAL 90 DAYS
+),
+
+ends AS (
+    SELECT
+        population, event, period, begins_on, waited_h,
+        CASE WHEN grouping(source) = 1 THEN 'all' ELSE source END AS source,
+        CASE WHEN grouping(channel_id) = 1 THEN 'all' ELSE coalesce(channel_id, 'unknown') END AS channel_id,
+        CASE WHEN grouping(asker) = 1 THEN 'all' ELSE asker END AS asker,
+        count(*) AS ended,
+        count(*) FILTER (has_happened) AS happened,
+        count(*) FILTER (age_h >= 24) AS due_24h,
+        count(*) FILTER (age_h >= 24 AND has_happened AND waited_h <= 24) AS within_24h,
+        count(*) FILTER (age_h >= 72) AS due_72h,
+        count(*) FILTER (age_h >= 72 AND has_happened AND waited_h <= 72) AS within_72h,
+        count(*) FILTER (age_h >= 168) AS due_168h,
+        count(*) FILTER (age_h >= 168 AND has_happened AND waited_h <= 168) AS within_168h
+    FROM placed
+    GROUP BY
+        population, event, period, begins_on, waited_h,
+        GROUPING SETS ((), (source), (source, channel_id), (asker), (source, asker))
+),
+
+risks AS (
+    SELECT
+        *,
+        sum(ended) OVER (
+            PARTITION BY population, event, period, begins_on, source, channel_id, asker
+            ORDER BY waited_h DESC
+        ) AS at_risk
+    FROM ends
+),
+
+curves AS (
+    SELECT
+        *,
+        exp(sum(CASE WHEN happened < at_risk THEN ln(1 - happened / at_risk) ELSE -700 END) OVER (
+            PARTITION BY population, event, period, begins_on, source, channel_id, asker
+            ORDER BY waited_h
+        )) - 1e-9 AS still_waiting
+    FROM risks
+),
+
+summed AS (
+    SELECT
+        population, event, period, begins_on, source, channel_id, asker,
+        sum(ended)::BIGINT AS waits,
+        sum(happened)::BIGINT AS happened,
+        min(waited_h) FILTER (happened > 0 AND still_waiting <= 0.5) AS p50_h,
+        min(waited_h) FILTER (happened > 0 AND still_waiting <= 0.25) AS p75_h,
+        min(waited_h) FILTER (happened > 0 AND still_waiting <= 0.1) AS p90_h,
+        sum(due_24h)::BIGINT AS due_24h,
+        sum(within_24h)::BIGINT AS within_24h,
+        sum(due_72h)::BIGINT AS due_72h,
+        sum(within_72h)::BIGINT AS within_72h,
+        sum(due_168h)::BIGINT AS due_168h,
+        sum(within_168h)::BIGINT AS within_168h
+    FROM curves
+    GROUP BY ALL
+)
+
+SELECT
+    population,
+    event,
+    period,
+    begins_on,
+    source,
+    channel_id,
+    asker,
+    waits,
+    happened,
+    waits - happened AS waiting,
+    CASE WHEN waits >= 20 THEN p50_h END AS p50_h,
+    CASE WHEN waits >= 20 THEN p75_h END AS p75_h,
+    CASE WHEN waits >= 20 THEN p90_h END AS p90_h,
+    due_24h,
+    within_24h,
+    rate(within_24h, due_24h) AS within_24h_rate,
+    rate_low(within_24h, due_24h) AS within_24h_rate_low,
+    rate_high(within_24h, due_24h) AS within_24h_rate_high,
+    due_72h,
+    within_72h,
+    rate(within_72h, due_72h) AS within_72h_rate,
+    due_168h,
+    within_168h,
+    rate(within_168h, due_168h) AS within_168h_rate,
+    period = 'week' AND is_final(begins_on + 6) AS is_final
+FROM summed
