@@ -1,0 +1,36 @@
+-- Gini with ranks i ascending: 2 * sum(i * x) / (n * sum(x)) - (n + 1) / n.
+WITH shares AS (
+    UNPIVOT (
+        SELECT week, source, person_id, messages, helps
+        FROM marts.standings
+    ) ON messages, helps INTO NAME kind VALUE made
+),
+
+ordered AS (
+    SELECT
+        week, source, kind, made,
+        row_number() OVER (PARTITION BY week, source, kind ORDER BY made, person_id) AS place,
+        row_number() OVER (PARTITION BY week, source, kind ORDER BY made DESC, person_id ASC) AS place_from_top,
+        sum(made) OVER (
+            PARTITION BY week, source, kind ORDER BY made DESC, person_id ASC
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS made_so_far,
+        sum(made) OVER (PARTITION BY week, source, kind) AS made_by_all
+    FROM shares
+    WHERE made > 0
+)
+
+SELECT
+    week,
+    source,
+    kind,
+    count(*) AS people,
+    sum(made)::BIGINT AS made,
+    min(place_from_top) FILTER (made_so_far * 2 >= made_by_all) AS absence_factor,
+    CASE
+        WHEN count(*) >= 5 THEN 2 * sum(place * made) / (count(*) * sum(made)) - (count(*) + 1) / count(*)
+    END AS gini,
+    CASE WHEN count(*) >= 20 THEN (sum(made) FILTER (place_from_top <= 10)) / sum(made) END AS top_10_rate,
+    sum((made / made_by_all) ** 2) AS hhi
+FROM ordered
+GROUP BY week, source, kind

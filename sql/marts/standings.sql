@@ -1,0 +1,92 @@
+-- Each Monday looks back on 13 whole weeks. A week of a person reaches 13 Mondays; the three Mondays
+-- after that show that nothing is left of it.
+WITH weeks AS (
+    SELECT
+        d.source, d.person_id, week_of(d.day) AS week,
+        sum(d.messages) AS messages,
+        sum(d.helps) AS helps,
+        sum(d.reactions) AS reactions
+    FROM marts.person_days AS d
+    GROUP BY ALL
+),
+
+reaching AS (
+    SELECT *, unnest(range(1, 17)) AS weeks_later
+    FROM weeks
+),
+
+windows AS (
+    SELECT
+        source, person_id,
+        week + 7 * weeks_later::INTEGER AS week,
+        coalesce(sum(messages) FILTER (weeks_later <= 13), 0)::BIGINT AS messages,
+        coalesce(sum(helps) FILTER (weeks_later <= 13), 0)::BIGINT AS helps,
+        coalesce(sum(reactions) FILTER (weeks_later <= 13), 0)::BIGINT AS reactions,
+        count(*) FILTER (weeks_later <= 13 AND messages > 0) AS weeks_active
+    FROM reaching
+    WHERE week + 7 * weeks_later::INTEGER <= as_of_day()
+    GROUP BY ALL
+),
+
+weighed AS (
+    SELECT
+        *,
+        messages + helps AS contribution,
+        sum(messages + helps) OVER (PARTITION BY source, week) AS contribution_of_all,
+        sum(messages + helps) OVER (
+            PARTITION BY source, week ORDER BY messages + helps DESC, person_id ASC
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS contribution_so_far
+    FROM windows
+),
+
+ranked AS (
+    SELECT
+        w.*,
+        w.contribution > 0
+        AND (w.contribution_so_far - w.contribution) * 2 < w.contribution_of_all AS is_in_half,
+        coalesce(a.is_staff, FALSE) AND w.messages > 0 AS is_active_staff
+    FROM weighed AS w
+    LEFT JOIN marts.accounts AS a ON w.source = a.source AND w.person_id = a.person_id
+),
+
+judged AS (
+    SELECT
+        *,
+        CASE
+            WHEN is_active_staff OR is_in_half THEN 3
+            WHEN messages >= 4 AND weeks_active >= 3 AND helps >= 1 THEN 2
+            WHEN messages + reactions > 0 THEN 1
+            ELSE 0
+        END AS rank
+    FROM ranked
+),
+
+held AS (
+    SELECT
+        *,
+        max(rank) OVER (
+            PARTITION BY source, person_id ORDER BY week RANGE BETWEEN INTERVAL 14 DAYS PRECEDING AND CURRENT ROW
+        ) AS held_rank
+    FROM judged
+)
+
+SELECT
+    week,
+    source,
+    person_id,
+    messages,
+    helps,
+    reactions,
+    weeks_active,
+    contribution,
+    ['passer_by', 'user', 'contributor', 'core'][held_rank + 1] AS tier,
+    CASE
+        WHEN held_rank > rank THEN 'held'
+        WHEN rank = 3 AND is_in_half THEN 'half_of_all'
+        WHEN rank = 3 THEN 'staff'
+        WHEN rank = 2 THEN 'steady_helper'
+        WHEN rank = 1 THEN 'active'
+        ELSE 'silent'
+    END AS reason
+FROM held
