@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pipeline.errors import FixAccess, HearthError
+from pipeline.errors import BadAnswer, FixAccess, HearthError
 from pipeline.records import Bookmarks, Part, StreamPlan
 from pipeline.settings import DiscourseSettings
 from pipeline.sources import Estimate, Finding
@@ -87,15 +87,24 @@ class Discourse:
         if explorer is None:
             return _rest_plan(self._site())
         missing = [
-            StreamPlan(stream, "data_explorer", unavailable=f"the forum has no table "
-                       f"{' and '.join(tables)}: its plugin was never installed")
-            for stream, tables in explorer.absent.items()
+            StreamPlan(stream, "data_explorer", unavailable=f"the forum's database has no "
+                       f"{', '.join(lacking)} (a plugin never installed, or another version)")
+            for stream, lacking in explorer.absent.items()
         ]  # fmt: skip
         yields = tuple(explorer.tables)
         return [StreamPlan(FORUM, "data_explorer", yields, None, EXPLORER_BLIND_SPOTS), *missing]
 
     def read(self, stream: str, bookmarks: Bookmarks) -> Iterator[Part]:
         """Everything of this unit of work that is new, changed or gone since the bookmarks."""
+        try:
+            yield from self._read(stream, bookmarks)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise BadAnswer(
+                f"{self.name}/{stream}: an answer was not what Discourse's API promises "
+                f"({type(error).__name__}); see what answers at {self._settings.url}"
+            ) from error
+
+    def _read(self, stream: str, bookmarks: Bookmarks) -> Iterator[Part]:
         if stream != FORUM:
             yield from REST_UNITS[stream].read(self._site(), bookmarks)
             return

@@ -27,7 +27,7 @@ class Explorer:
     """What one forum lets us read by SQL. Open it before any run.
 
     tables  streams this forum can give, by name
-    absent  streams it cannot give -> the tables it lacks
+    absent  streams it cannot give -> the tables or columns it lacks
     """
 
     def __init__(self, client: ForumClient, name: str, settings: DiscourseSettings) -> None:
@@ -46,7 +46,7 @@ class Explorer:
         """
         stored = self._stored()
         every = all_tables(self._settings, {})
-        needed = [name for table in every for name in table.needs]
+        needed = {name for table in every for name in table.names()}
         self._ids["schema"] = self._ensure(stored, "schema", tables.schema_sql(needed))
         schema = self._schema()
         for table in all_tables(self._settings, schema):
@@ -82,13 +82,6 @@ class Explorer:
         if not isinstance(rows, list):
             raise BadAnswer(f"{self._name}: Data Explorer's {kind} query answered no rows")
         return rows
-
-    def remove(self) -> int:
-        """Delete our queries from the forum; returns how many there were."""
-        mine = [query for query in self._stored() if _marker(self._name) in _described(query)]
-        for query in mine:
-            self._client._delete(f"{self._client.explorer_root}/queries/{query['id']}.json")
-        return len(mine)
 
     def _run(self, query: int, form: dict[str, Any], manner: dict[str, float]) -> Any:
         if not self._runs_by_get:
@@ -181,10 +174,10 @@ class Explorer:
         return f"Hearth {kind} ({self._name})"
 
 
-def _marker(source: str, kind: str = "", sql: str = "") -> str:
-    """What the description of a query of ours holds; without SQL or kind, of any."""
+def _marker(source: str, kind: str, sql: str = "") -> str:
+    """What the description of a query of ours holds; without SQL, of any version."""
     version = hashlib.sha256(sql.encode()).hexdigest()[:12] if sql else ""
-    return f"hearth:{source}:{kind}:{version}" if kind else f"hearth:{source}:"
+    return f"hearth:{source}:{kind}:{version}"
 
 
 def _described(query: dict[str, Any]) -> str:

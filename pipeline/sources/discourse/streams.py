@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from pipeline.errors import FixSettings
 from pipeline.settings import DiscourseSettings
-from pipeline.sources.discourse.tables import PAIR, WIDTH, Schema, Table
+from pipeline.sources.discourse.tables import PAIR, SOLVED, WIDTH, Schema, Table
 
 
 def all_tables(settings: DiscourseSettings, schema: Schema) -> list[Table]:
@@ -19,7 +19,7 @@ def all_tables(settings: DiscourseSettings, schema: Schema) -> list[Table]:
     private = _Private(settings.private)
     return [
         *_places(private),
-        _users(settings.emails),
+        _users(settings.emails, schema),
         _topics(private),
         _posts(private),
         _likes(private),
@@ -74,6 +74,7 @@ def _quoted(name: str) -> str:
 def _places(private: _Private) -> Iterator[Table]:
     yield Table(
         "categories",
+        main="categories",
         source="categories x",
         columns="name slug description parent_category_id read_restricted topic_id user_id"
         " position",
@@ -84,26 +85,26 @@ def _places(private: _Private) -> Iterator[Table]:
         },
         mark="updated_us md5(x.name) slug parent_category_id read_restricted permissions",
         where=private.category("x"),
-        needs=("categories", "category_groups"),
     )
     yield Table(
         "tags",
+        main="tags",
         source="tags x",
         columns="name slug description target_tag_id public_topic_count",
         times="created_at updated_at",
         mark="updated_us name target_tag_id public_topic_count",
         where=f"EXISTS (SELECT 1 FROM topic_tags l {_TOPIC.format('l')}"
         f" WHERE l.tag_id = x.id AND {private.topic()})",
-        needs=("tags", "topic_tags"),
     )
 
 
-def _users(emails: bool) -> Table:
+def _users(emails: bool, schema: Schema) -> Table:
+    has_stats = not schema or "user_stats" in schema
     stats = (
         "post_count topic_count likes_given likes_received days_visited posts_read_count"
         " topics_entered time_read"
     )
-    computed = {name: f"s.{name}" for name in stats.split()}
+    computed = {name: f"s.{name}" for name in stats.split()} if has_stats else {}
     if emails:
         computed["email_md5"] = (
             "(SELECT min(md5(lower(e.email))) FROM user_emails e"
@@ -111,7 +112,8 @@ def _users(emails: bool) -> Table:
         )
     return Table(
         "users",
-        source="users x LEFT JOIN user_stats s ON s.user_id = x.id",
+        main="users",
+        source="users x" + (" LEFT JOIN user_stats s ON s.user_id = x.id" if has_stats else ""),
         columns="username name trust_level admin moderator staged active approved title locale"
         " primary_group_id",
         times="created_at updated_at last_seen_at last_posted_at suspended_at suspended_till"
@@ -119,13 +121,13 @@ def _users(emails: bool) -> Table:
         computed=computed,
         mark="updated_us username md5(x.name) trust_level admin moderator staged active"
         f" suspended_till_us silenced_till_us last_posted_us {stats}",
-        needs=("users", "user_stats", *(("user_emails",) if emails else ())),
     )
 
 
 def _topics(private: _Private) -> Table:
     return Table(
         "topics",
+        main="topics",
         source="topics x LEFT JOIN categories c ON c.id = x.category_id",
         columns="title slug user_id category_id archetype visible closed archived pinned_globally"
         " views posts_count reply_count highest_post_number like_count participant_count word_count"
@@ -139,13 +141,13 @@ def _topics(private: _Private) -> Table:
         " closed archived pinned_globally views posts_count reply_count highest_post_number"
         " like_count tags",
         where=private.topic("x"),
-        needs=("topics", "categories", "topic_tags", "tags"),
     )
 
 
 def _posts(private: _Private) -> Table:
     return Table(
         "posts",
+        main="posts",
         source="posts x " + _TOPIC.format("x"),
         columns="topic_id user_id post_number reply_to_post_number reply_to_user_id post_type raw"
         " cooked version public_version like_count reply_count quote_count reads word_count hidden"
@@ -155,7 +157,6 @@ def _posts(private: _Private) -> Table:
         mark="topic_id post_number like_count updated_us deleted_us user_id version hidden"
         " user_deleted reply_to_post_number post_type reply_count md5(x.raw)",
         where=private.post("x"),
-        needs=("posts", "topics", "categories"),
     )
 
 
@@ -163,6 +164,7 @@ def _likes(private: _Private) -> Table:
     """One row a post and person: alive if any of their likes is. Undone likes keep their time."""
     return Table(
         "likes",
+        main="post_actions",
         source=f"""(SELECT a.post_id * {PAIR} + a.user_id AS id, a.post_id, a.user_id,
             max(a.created_at) AS created_at,
             CASE WHEN count(*) = count(a.deleted_at) THEN max(a.deleted_at) END AS deleted_at
@@ -175,52 +177,36 @@ def _likes(private: _Private) -> Table:
         times="created_at deleted_at",
         mark="created_us deleted_us",
         where=private.post(),
-        needs=("post_actions",),
         width=WIDTH * PAIR,
     )
 
 
 def _solutions(private: _Private, schema: Schema) -> Table:
     """Accepted answers, in the newest of the three ways the Solved plugin has kept them."""
-    if "discourse_solved_topic_answers" in schema:
-        source = (
-            "discourse_solved_topic_answers x JOIN discourse_solved_solved_topics s"
-            " ON s.id = x.solved_topic_id " + _TOPIC.format("s")
-        )
-        needs, topic, accepter = (
-            "discourse_solved_topic_answers",
-            "s.topic_id",
-            "x.accepter_user_id",
-        )
-    elif "answer_post_id" in schema.get("discourse_solved_solved_topics", ()):
-        source = "discourse_solved_solved_topics x " + _TOPIC.format("x")
-        needs, topic, accepter = (
-            "discourse_solved_solved_topics",
-            "x.topic_id",
-            "x.accepter_user_id",
-        )
-    else:
-        source, needs = "post_custom_fields x " + _POST, "post_custom_fields"
+    newest, older = SOLVED
+    if newest not in schema and "answer_post_id" not in schema.get(older, ()):
         return Table(
             "solutions",
-            source=source,
+            main="post_custom_fields",
+            source="post_custom_fields x " + _POST,
             columns="",
             times="created_at updated_at",
             computed={"topic_id": "p.topic_id", "answer_post_id": "x.post_id"},
             mark="topic_id created_us",
             where=f"x.name = 'is_accepted_answer' AND x.value = 'true' AND {private.post()}",
-            needs=(needs,),
             id="x.post_id",
         )
+    main, topic = (newest, "s") if newest in schema else (older, "x")
+    solved = f" JOIN {older} s ON s.id = x.solved_topic_id" if newest in schema else ""
     return Table(
         "solutions",
-        source=source,
-        columns="answer_post_id",
+        main=main,
+        source=f"{main} x{solved} {_TOPIC.format(topic)}",
+        columns="answer_post_id accepter_user_id",
         times="created_at updated_at",
-        computed={"topic_id": topic, "accepter_user_id": accepter},
+        computed={"topic_id": f"{topic}.topic_id"},
         mark="topic_id accepter_user_id created_us updated_us",
         where=private.topic(),
-        needs=(needs,),
         id="x.answer_post_id",
     )
 
@@ -228,35 +214,36 @@ def _solutions(private: _Private, schema: Schema) -> Table:
 def _around_posts(private: _Private) -> Iterator[Table]:
     yield Table(
         "revisions",
+        main="post_revisions",
         source="post_revisions x " + _POST,
         columns="post_id user_id number modifications",
         times="created_at updated_at",
         mark="updated_us user_id",
         where=f"NOT x.hidden AND {private.post()}",
-        needs=("post_revisions",),
     )
     yield Table(
         "replies",
+        main="post_replies",
         source="post_replies x " + _POST,
         columns="post_id reply_post_id",
         times="created_at",
         mark="created_us",
         where=f"x.reply_post_id IS NOT NULL AND {private.post()}",
-        needs=("post_replies",),
         id=f"x.post_id * {PAIR} + x.reply_post_id",
         width=WIDTH * PAIR,
     )
     yield Table(
         "quotes",
+        main="quoted_posts",
         source="quoted_posts x " + _POST,
         columns="post_id quoted_post_id",
         times="created_at",
         mark="post_id quoted_post_id",
         where=private.post(),
-        needs=("quoted_posts",),
     )
     yield Table(
         "reactions",
+        main="discourse_reactions_reaction_users",
         source="discourse_reactions_reaction_users x"
         " JOIN discourse_reactions_reactions r ON r.id = x.reaction_id " + _POST,
         columns="post_id user_id",
@@ -264,61 +251,61 @@ def _around_posts(private: _Private) -> Iterator[Table]:
         computed={"reaction_value": "r.reaction_value"},
         mark="post_id user_id reaction_value updated_us",
         where=private.post(),
-        needs=("discourse_reactions_reaction_users", "discourse_reactions_reactions"),
     )
     yield Table(
         "assignments",
+        main="assignments",
         source="assignments x " + _TOPIC.format("x"),
         columns="topic_id assigned_to_id assigned_to_type assigned_by_user_id target_id target_type"
         " active status",
         times="created_at updated_at",
         mark="updated_us assigned_to_id active status",
         where=private.topic(),
-        needs=("assignments",),
     )
 
 
 def _groups(private: _Private) -> Iterator[Table]:
     yield Table(
         "groups",
+        main="groups",
         source="groups x",
         columns="name full_name title automatic primary_group visibility_level"
         " members_visibility_level grant_trust_level user_count",
         times="created_at updated_at",
         mark="updated_us name user_count visibility_level",
         where=private.group("x"),
-        needs=("groups",),
     )
     yield Table(
         "group_members",  # the trust levels' own groups (10 to 14) repeat users.trust_level
+        main="group_users",
         source="group_users x JOIN groups g ON g.id = x.group_id",
         columns="group_id user_id owner",
         times="created_at",
         mark="owner",
         where=f"{private.group()} AND g.members_visibility_level <= 1"
         " AND g.id NOT BETWEEN 10 AND 14",
-        needs=("group_users", "groups"),
         id=f"x.group_id * {PAIR} + x.user_id",
         width=WIDTH * PAIR,
     )
     yield Table(
         "badges",
+        main="badges",
         source="badges x",
         columns="name description badge_type_id grant_count enabled listable system multiple_grant",
         times="created_at updated_at",
         mark="updated_us name grant_count enabled",
-        needs=("badges",),
     )
     yield Table(
         "user_badges",
+        main="user_badges",
         source="user_badges x",
         columns="badge_id user_id granted_by_id post_id seq",
         times="granted_at",
         mark="badge_id user_id granted_us",
-        needs=("user_badges",),
     )
     yield Table(
         "visits",  # a day's sums: no trace of one person's days
+        main="user_visits",
         source="""(SELECT CAST(v.visited_at - DATE '1970-01-01' AS bigint) AS id,
             CAST(v.visited_at AS text) AS visited_on, count(*) AS visits,
             CAST(sum(CASE WHEN v.mobile THEN 1 ELSE 0 END) AS bigint) AS mobile_visits,
@@ -332,7 +319,6 @@ def _groups(private: _Private) -> Iterator[Table]:
             for name in ("visited_on", "visits", "mobile_visits", "posts_read", "time_read_s")
         },
         mark="visits mobile_visits posts_read time_read_s",
-        needs=("user_visits",),
     )
 
 
@@ -349,16 +335,17 @@ def _moderation(private: _Private) -> Iterator[Table]:
     topic = "LEFT " + _TOPIC
     yield Table(
         "reports",
+        main="reviewables",
         source="reviewables x " + topic.format("x"),
         columns="type status created_by_id category_id topic_id score potential_spam target_id"
         " target_type target_created_by_id version",
         times="created_at updated_at latest_score",
         mark="updated_us status version topic_id",
         where=where.format("x"),
-        needs=("reviewables",),
     )
     yield Table(
         "report_scores",
+        main="reviewable_scores",
         source="reviewable_scores x JOIN reviewables r ON r.id = x.reviewable_id "
         + topic.format("r"),
         columns="reviewable_id user_id status score reviewed_by_id",
@@ -366,18 +353,17 @@ def _moderation(private: _Private) -> Iterator[Table]:
         computed={"score_type_id": "x.reviewable_score_type"},
         mark="updated_us status reviewed_by_id",
         where=where.format("r"),
-        needs=("reviewable_scores", "reviewables"),
     )
     shown = "CASE WHEN x.action IN (2, 21) THEN x.{} END"
     yield Table(
         "staff_actions",
+        main="user_histories",
         source="user_histories x " + topic.format("x"),
         columns="action acting_user_id target_user_id topic_id post_id category_id",
         times="created_at",
         computed={name: shown.format(name) for name in ("previous_value", "new_value")},
         mark="created_us",
         where=f"x.action IN {STAFF_ACTIONS} AND " + where.format("x"),
-        needs=("user_histories",),
     )
 
 
@@ -386,15 +372,16 @@ def _chat(private: _Private) -> Iterator[Table]:
     category = "JOIN categories c ON c.id = {0}.chatable_id AND {0}.chatable_type = 'Category'"
     yield Table(
         "chat_channels",
+        main="chat_channels",
         source="chat_channels x " + category.format("x"),
         columns="name slug description status chatable_id user_count threading_enabled",
         times="created_at updated_at deleted_at last_message_sent_at",
         mark="updated_us deleted_us name status",
         where=private.category(),
-        needs=("chat_channels",),
     )
     yield Table(
         "chat_messages",
+        main="chat_messages",
         source="chat_messages x JOIN chat_channels h ON h.id = x.chat_channel_id "
         + category.format("h"),
         columns="chat_channel_id user_id in_reply_to_id thread_id message last_editor_id"
@@ -402,5 +389,4 @@ def _chat(private: _Private) -> Iterator[Table]:
         times="created_at updated_at deleted_at",
         mark="updated_us deleted_us user_id md5(x.message)",
         where=private.category(),
-        needs=("chat_messages", "chat_channels"),
     )

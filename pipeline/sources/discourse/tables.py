@@ -17,6 +17,7 @@ every column it reads. What is private is left out here, in the WHERE clauses.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -26,8 +27,8 @@ WIDTH = 256  # ids in a bucket
 PAIR = 2**32  # a pair of ids as one: first * PAIR + second
 EVERYTHING = (-(2**62), 2**62)
 
-# Also read where a forum has them, though no stream of their own needs them
-OPTIONAL = ("discourse_solved_topic_answers", "discourse_solved_solved_topics")
+# Read where a forum has them; which of them decides where accepted answers are kept
+SOLVED = ("discourse_solved_topic_answers", "discourse_solved_solved_topics")
 
 _DIGEST_PARAMETERS = """-- [params]
 -- string :streams
@@ -49,37 +50,45 @@ _ROWS_PARAMETERS = """-- [params]
 class Table:
     """One stream's rows.
 
-    source    FROM clause; the main table is `x`
+    main      the table that is `x` in all SQL here
+    source    FROM clause; aliases are one letter
     columns   columns of `x` to read, of those the forum has
     times     the same for times; `created_at` becomes `created_us`, µs since 1970 UTC
     mark      what makes up a row's state: names of the above, or SQL
-    computed  name -> SQL, read with the rest
-    needs     tables without which the stream is not there
+    computed  name -> SQL, read with the rest where the forum has what it speaks of
     """
 
     stream: str
+    main: str
     source: str
     columns: str
     times: str
     mark: str
     where: str = "TRUE"
     computed: Mapping[str, str] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()
     id: str = "x.id"
     width: int = WIDTH
 
+    def names(self) -> set[str]:
+        """Tables that this stream would read."""
+        every = " ".join((self.source, self.where, *self.computed.values()))
+        return {self.main, *(table for table, _ in _ALIAS.findall(every))}
+
     def missing(self, schema: Schema) -> list[str]:
-        """Tables this stream needs and the forum lacks."""
-        return [table for table in self.needs if table not in schema]
+        """Tables and columns without which the stream is not there, and which the forum lacks."""
+        return _unmet(f"{self.source} {self.where} {self.id}", schema)
 
     def expressions(self, schema: Schema) -> dict[str, str]:
         """Name -> SQL of all we read of a row on this forum."""
-        have = schema.get(self.needs[0], frozenset())
+        have = schema.get(self.main, frozenset())
         found = {name: f"x.{name}" for name in self.columns.split() if name in have}
         for name in self.times.split():
             if name in have:
                 found[name.removesuffix("_at") + "_us"] = microseconds(f"x.{name}")
-        return found | dict(self.computed)
+        for name, sql in self.computed.items():
+            if not _unmet(f"{self.source} {sql}", schema):
+                found[name] = sql
+        return found
 
     def state(self, schema: Schema) -> str:
         """SQL of a row's mark: its parts in order, joined by |; null is empty.
@@ -101,6 +110,22 @@ class Table:
         return f"SELECT {listed} FROM {self.source} WHERE {self.where}"
 
 
+_ALIAS = re.compile(r"(?:^|FROM |JOIN )(\w+) ([a-z])\b")
+_COLUMN = re.compile(r"\b([a-z])\.(\w+)")
+
+
+def _unmet(sql: str, schema: Schema) -> list[str]:
+    """Tables and columns this SQL speaks of and the forum lacks."""
+    tables = {alias: table for table, alias in _ALIAS.findall(sql)}
+    lacking = {table for table in tables.values() if table not in schema}
+    columns = {
+        f"{tables[alias]}.{column}"
+        for alias, column in _COLUMN.findall(sql)
+        if alias in tables and column not in schema.get(tables[alias], {column})
+    }
+    return sorted(lacking | columns)
+
+
 def microseconds(sql: str) -> str:
     """SQL of a time as µs since 1970 UTC: as JSON, Discourse rounds times to ms."""
     return f"CAST(extract(epoch FROM {sql}) * 1000000 AS bigint)"
@@ -108,7 +133,7 @@ def microseconds(sql: str) -> str:
 
 def schema_sql(needed: Iterable[str]) -> str:
     """Which of these tables and columns there are: rows of table and column."""
-    names = ", ".join(f"'{name}'" for name in sorted({*needed, *OPTIONAL}))
+    names = ", ".join(f"'{name}'" for name in sorted({*needed, *SOLVED}))
     return (
         "SELECT table_name, column_name FROM information_schema.columns"
         f" WHERE table_schema <> 'backup' AND table_name IN ({names})"

@@ -103,10 +103,15 @@ def test_answers_are_found_in_every_way_the_plugin_has_kept_them(
 def test_a_forum_without_plugins_says_what_it_lacks(world_of: Serve) -> None:
     history = lived_in(Switches(limits=Limits.off(), solved=None))
     history.forum.write("DROP TABLE assignments")
+    history.forum.write("DROP TABLE topic_tags")
+    history.forum.write("ALTER TABLE groups DROP COLUMN visibility_level")
     with world_of(history.forum) as world:
         plans = world.source().plan()
-        assert [plan.stream for plan in plans] == [FORUM, "assignments"]
-        assert "no table assignments" in str(plans[1].unavailable)
+        assert [plan.stream for plan in plans] == [
+            FORUM, "tags", "assignments", "groups", "group_members",
+        ]  # fmt: skip
+        assert "has no assignments" in str(plans[2].unavailable)
+        assert "has no groups.visibility_level" in str(plans[3].unavailable)
         world.night()
         assert world.held("posts")
 
