@@ -53,6 +53,26 @@ def status(
     out.print(f"All of it: {home.home / 'ops' / 'index.html'}")
 
 
+@app.command()
+def migrate(
+    community: Community = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+) -> None:
+    """Bring the work file of an older version up to date; every night does so by itself."""
+    from pipeline import migrations, warehouse
+
+    home = settings.load().community(community)
+    with warehouse.read_only(home) as db:
+        changes = migrations.pending(db)
+    for change in changes:
+        out.print(change.says)
+    if not changes:
+        out.print("Nothing to change.")
+    elif not dry_run:
+        with warehouse.opened(home):
+            pass
+
+
 def _show_runs(runs: list[dict[str, Any]]) -> None:
     table = Table("run", "how it ended", "took", "trouble", box=None)
     for run in runs:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline.errors import HearthError
+from pipeline.errors import FixSettings, HearthError
+from pipeline.landing import FULL
 
 log = logging.getLogger("hearth")
 
@@ -56,6 +57,13 @@ class Journal:
         except HearthError as error:
             self.trouble(step, str(error))
             raise
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            full = FixSettings(f"{step}: no room to write {error.filename or ''}; free space, then "
+                               "run again: nothing was lost")  # fmt: skip
+            self.trouble(step, str(full))
+            raise full from None
         except Exception as error:
             self.trouble(step, f"{type(error).__name__}: a defect; its log tells where")
             raise
@@ -75,6 +83,9 @@ class Journal:
             {"at": round(time.time(), 3), "level": level, "step": step, "text": text},
             ensure_ascii=False,
         )
-        descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "ab") as out:
-            out.write(f"{line}\n".encode("utf-8", "replace"))
+        try:
+            descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "ab") as out:
+                out.write(f"{line}\n".encode("utf-8", "replace"))
+        except OSError as error:  # a full disk ends the night where it matters, not here
+            log.error("%s cannot be written: %s", self.file, error.strerror)

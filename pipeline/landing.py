@@ -9,6 +9,7 @@ again without the network. Lines are records and spans, told apart by `kind`.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -21,6 +22,7 @@ from typing import Any
 from pipeline.errors import FixSettings
 from pipeline.records import Part
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk, a quota or a file has no room left
 _PART = re.compile(r"^\d{6}\.jsonl\.gz$")
 
 

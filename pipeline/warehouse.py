@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import migrations
 from pipeline.contracts import contracts
 from pipeline.errors import FixSettings, WarehouseBusy
-from pipeline.landing import make_folder
+from pipeline.landing import FULL, make_folder
 from pipeline.settings import Community
 
 if TYPE_CHECKING:
@@ -22,17 +26,44 @@ SCHEMAS = ("raw", "staging", "judgement", "marts")
 
 @contextmanager
 def opened(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The work file, open for writing, with every table that Python fills in place.
+    """The work file, open for writing, with every table that Python fills in place. One of an older
+    version is copied to `backup/` and brought up to date first.
 
-    Raises WarehouseBusy while another process holds it, FixSettings where it cannot be opened.
+    Raises WarehouseBusy while another process holds it, FixSettings where it cannot be opened or
+    memory or disk run out.
     """
-    import duckdb
-
     work = community.home / "work"
     make_folder(work / "spill")
     file = work / "warehouse.duckdb"
+    db = _connected(file, community, read_only=False)
+    changes = migrations.pending(db)
+    if changes:
+        db.close()
+        migrations.keep_copy(file, datetime.now(UTC))
+        db = _connected(file, community, read_only=False)
+        migrations.migrate(db, changes)
+    with db, _in_words(community):
+        file.chmod(0o600)
+        db.execute("SET temp_directory = ?", [str(work / "spill")])
+        prepare(db)
+        _set_pseudonym_key(db, community)
+        yield db
+
+
+def read_only(community: Community) -> duckdb.DuckDBPyConnection:
+    """The work file as it lies there, to look at; an empty database where there is none yet.
+    Raises WarehouseBusy, FixSettings."""
+    import duckdb
+
+    file = community.home / "work" / "warehouse.duckdb"
+    return _connected(file, community, read_only=True) if file.exists() else duckdb.connect()
+
+
+def _connected(file: Path, community: Community, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
     try:
-        db = duckdb.connect(file, config={"memory_limit": community.memory})
+        return duckdb.connect(file, read_only, config={"memory_limit": community.memory})
     except duckdb.IOException as error:
         if "lock" in str(error):
             raise WarehouseBusy(
@@ -42,12 +73,27 @@ def opened(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
         raise _damaged(file, error) from None
     except duckdb.Error as error:
         raise _damaged(file, error) from None
-    with db:
-        file.chmod(0o600)
-        db.execute("SET temp_directory = ?", [str(work / "spill")])
-        prepare(db)
-        _set_pseudonym_key(db, community)
-        yield db
+
+
+@contextmanager
+def _in_words(community: Community) -> Iterator[None]:
+    """What memory or disk cannot hold, told so that an operator can act; all else as it is."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise FixSettings(
+            f"{community.name}: the work file needs more than its memory of {community.memory}; "
+            "raise `memory` in hearth.toml, then run again: nothing was lost"
+        ) from None
+    except duckdb.Error as error:
+        if not any(os.strerror(code) in str(error) for code in FULL):
+            raise
+        raise FixSettings(
+            f"{community.name}: the disk of {community.home} is full; free space, then run again: "
+            "nothing was lost"
+        ) from None
 
 
 def prepare(db: duckdb.DuckDBPyConnection) -> None:
@@ -63,10 +109,13 @@ def prepare(db: duckdb.DuckDBPyConnection) -> None:
 
 def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Add rows to a table, by column name; values are what JSON can say. By way of a file: DuckDB
-    takes rows one by one a hundred times slower."""
+    takes rows one by one a hundred times slower. It lies where DuckDB spills, for it may hold what
+    members wrote, and is gone by the next night even if this process is killed."""
+    spill = db.execute("SELECT current_setting('temp_directory')").fetchone()
+    folder = spill[0] if spill and Path(str(spill[0])).is_dir() else None
     described = db.execute(f"DESCRIBE {table}").fetchall()
     columns = {name: kind for name, kind, *_ in described}
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="replace") as out:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="replace", dir=folder) as out:
         out.writelines(f"{json.dumps(dict(row), ensure_ascii=False)}\n" for row in rows)
         out.flush()
         db.execute(

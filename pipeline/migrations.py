@@ -1,0 +1,159 @@
+"""A work file that an older version wrote, brought to what today's contracts say.
+
+What has to change follows from the contracts alone. Typed and built tables need nothing: the next
+build makes them anew. Tables that are written by Python keep their rows where only columns came
+or went, or a type became one that every value fits; judgements are made again. Nothing else can be
+derived, and says so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.contracts import Contract, contracts
+from pipeline.errors import FixSettings
+from pipeline.landing import make_folder, sync_folder
+
+if TYPE_CHECKING:
+    import duckdb
+
+KEPT_COPIES = 2
+_BUILT = ("staging", "marts")  # schemas that hold nothing but what a build makes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step: what it does, as a sentence, and the statement that does it."""
+
+    says: str
+    sql: str
+
+
+def pending(db: duckdb.DuckDBPyConnection) -> list[Change]:
+    """What has to change, in order; nothing for a new file. Raises FixSettings where a table can
+    only be made anew from landing."""
+    held = _held(db)
+    kinds = dict(
+        db.execute("SELECT table_schema || '.' || table_name, table_type FROM"
+                   " information_schema.tables").fetchall()
+    )  # fmt: skip
+    changes = list(_leftovers(kinds))
+    for contract in contracts().values():
+        columns = held.get(contract.table)
+        if columns is not None and contract.build == "load" and columns != _wanted(contract):
+            changes.append(_retyped(db, contract, columns))
+    return changes
+
+
+def migrate(db: duckdb.DuckDBPyConnection, changes: list[Change]) -> None:
+    """Make the changes, all or none."""
+    import duckdb
+
+    db.begin()
+    try:
+        for change in changes:
+            db.execute(change.sql)
+        db.commit()
+    except duckdb.ConversionException as error:
+        db.rollback()
+        raise _only_anew(str(error).splitlines()[0]) from None
+    except BaseException:
+        db.rollback()
+        raise
+
+
+def keep_copy(file: Path, now: datetime) -> Path:
+    """A copy of the closed work file in `backup/` beside its folder; the newest few are kept."""
+    folder = file.parents[1] / "backup"
+    make_folder(folder)
+    copy = folder / f"work-{now:%Y%m%dT%H%M%SZ}.duckdb"
+    beside = copy.with_name(f".{copy.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(file, beside)
+        beside.chmod(0o600)
+        beside.replace(copy)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise FixSettings(f"cannot write {copy}: {error.strerror}; the work file was not touched: "
+                          "free space, then run again") from None  # fmt: skip
+    sync_folder(folder)
+    for old in sorted(folder.glob("work-*.duckdb"))[:-KEPT_COPIES]:
+        old.unlink()
+    return copy
+
+
+def _held(db: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """Columns and types of every table, in their order."""
+    found: dict[str, dict[str, str]] = {}
+    rows = db.execute(
+        "SELECT schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns()"
+        " WHERE NOT internal AND database_name = current_database()"
+        " ORDER BY table_oid, column_index"
+    )
+    for table, column, kind in rows.fetchall():
+        found.setdefault(table, {})[column] = kind
+    return found
+
+
+def _leftovers(kinds: Mapping[str, str]) -> Iterator[Change]:
+    """What no build would replace: tables and views without a contract, or of the other kind."""
+    for name, kind in sorted(kinds.items()):
+        if name.split(".")[0] not in _BUILT:
+            continue
+        contract = contracts().get(name)
+        what = "VIEW" if kind == "VIEW" else "TABLE"
+        if contract is None:
+            yield Change(f"{name} has no contract any more: removed", f"DROP {what} {name}")
+        elif (contract.build == "view") != (what == "VIEW"):
+            yield Change(f"{name} was a {what.lower()}: made anew", f"DROP {what} {name}")
+
+
+def _wanted(contract: Contract) -> dict[str, str]:
+    return {name: column.type for name, column in contract.columns.items()}
+
+
+def _retyped(
+    db: duckdb.DuckDBPyConnection, contract: Contract, columns: Mapping[str, str]
+) -> Change:
+    """The table with the contract's columns in their order; what is new is null."""
+    new = [name for name in contract.columns if name not in columns]
+    cast = [n for n, kind in _wanted(contract).items() if n in columns and columns[n] != kind]
+    gone = [name for name in columns if name not in contract.columns]
+    told = [("new", new), ("of another type", cast), ("gone", gone)]
+    says = "; ".join(f"{what}: {', '.join(names)}" for what, names in told if names)
+    says = f"{contract.table}: {says or 'columns in another order'}"
+    if contract.schema_name == "judgement" and (cast or _lacking(contract, new)):
+        anew = contract.ddl().replace("TABLE IF NOT EXISTS", "OR REPLACE TABLE", 1)
+        return Change(f"{says}; emptied, all is judged anew", anew)
+    lacking = _lacking(contract, new)
+    if lacking and db.execute(f"FROM {contract.table} LIMIT 1").fetchone():
+        raise _only_anew(f"{contract.table} lacks {', '.join(lacking)}")
+    select = ", ".join(
+        f"CAST({_quoted(name) if name in columns else 'NULL'} AS {kind}) AS {_quoted(name)}"
+        for name, kind in _wanted(contract).items()
+    )
+    return Change(
+        says, f"CREATE OR REPLACE TABLE {contract.table} AS SELECT {select} FROM {contract.table}"
+    )
+
+
+def _lacking(contract: Contract, new: list[str]) -> list[str]:
+    """New columns that may not be null."""
+    return [name for name in new if contract.columns[name].required]
+
+
+def _only_anew(why: str) -> FixSettings:
+    return FixSettings(
+        f"the work file is of an older version and {why}; move it away and run "
+        "`hearth rebuild --from-landing`: all that was fetched is still in landing/"
+    )
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
