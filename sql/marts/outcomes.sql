@@ -1,0 +1,49 @@
+WITH asked AS (
+    SELECT DISTINCT w.source, w.thread_id, w.population, week_of(w.created_day) AS week
+    FROM marts.waits AS w
+),
+
+ended AS (
+    SELECT
+        a.week, a.source, a.population,
+        CASE
+            WHEN t.is_solved THEN 'resolved'
+            WHEN NOT t.has_response AND t.is_closed THEN 'closed_unanswered'
+            WHEN NOT t.has_response THEN 'unanswered'
+            WHEN t.is_author_last AND t.last_message_at < as_of() - INTERVAL 7 DAYS THEN 'stale'
+            ELSE 'in_progress'
+        END AS outcome,
+        CASE
+            WHEN NOT t.has_response THEN NULL
+            WHEN p.is_staff THEN 'staff'
+            ELSE coalesce(r.tier, 'passer_by')
+        END AS answered_by
+    FROM asked AS a
+    INNER JOIN marts.threads AS t ON a.source = t.source AND a.thread_id = t.thread_id
+    LEFT JOIN marts.accounts AS p ON t.source = p.source AND t.first_response_by = p.person_id
+    LEFT JOIN marts.tiers AS r
+        ON
+            t.source = r.source AND t.first_response_by = r.person_id
+            AND local_day(t.first_response_at) >= r.valid_from
+            AND local_day(t.first_response_at) < coalesce(r.valid_to, '9999-01-01'::DATE)
+)
+
+SELECT
+    week,
+    source,
+    population,
+    count(*) AS asked,
+    count(*) FILTER (outcome = 'resolved') AS resolved,
+    count(*) FILTER (outcome = 'in_progress') AS in_progress,
+    count(*) FILTER (outcome = 'stale') AS stale,
+    count(*) FILTER (outcome = 'unanswered') AS unanswered,
+    count(*) FILTER (outcome = 'closed_unanswered') AS closed_unanswered,
+    rate(count(*) FILTER (outcome = 'resolved'), count(*)) AS resolution_rate,
+    count(*) FILTER (answered_by = 'staff') AS answered_by_staff,
+    count(*) FILTER (answered_by = 'core') AS answered_by_core,
+    count(*) FILTER (answered_by = 'contributor') AS answered_by_contributors,
+    count(*) FILTER (answered_by IN ('user', 'passer_by')) AS answered_by_others,
+    rate(count(*) FILTER (answered_by = 'staff'), count(*)) AS staff_involvement_compat_rate,
+    is_final(week + 6) AS is_final
+FROM ended
+GROUP BY week, source, population
