@@ -66,6 +66,7 @@ def _served(app: ASGIApp, port: int) -> Iterator[str]:
             log_level="critical",
             access_log=False,
             server_header=False,
+            date_header=False,  # each server has the time of its own clock
             timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)

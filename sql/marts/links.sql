@@ -33,7 +33,8 @@ flat AS (
 turning AS (
     SELECT
         *,
-        lag(person_id) OVER (PARTITION BY source, channel_id ORDER BY created_at, message_id) AS person_before
+        lag(person_id) OVER (PARTITION BY source, channel_id ORDER BY created_at, message_id) AS person_before,
+        lag(created_at) OVER (PARTITION BY source, channel_id ORDER BY created_at, message_id) AS spoken_before
     FROM flat
 ),
 
@@ -44,6 +45,14 @@ turns AS (
         count_if(coalesce(person_id, '') <> coalesce(person_before, ''))
             OVER (PARTITION BY source, channel_id ORDER BY created_at, message_id) AS turn
     FROM turning
+),
+
+-- Turns that broke a silence of ten minutes. In a busy channel the next speaker is as likely to talk
+-- to somebody else: over labelled questions of one such channel "next" was right in .55 of cases.
+openings AS (
+    SELECT source, channel_id, turn
+    FROM turns
+    WHERE is_turn AND coalesce(created_at - spoken_before > INTERVAL 10 MINUTES, TRUE)
 ),
 
 quoting AS (
@@ -78,6 +87,7 @@ next_speaker AS (
     FROM turns AS n
     INNER JOIN turns AS f
         ON n.source = f.source AND n.channel_id = f.channel_id AND n.turn = f.turn + 1
+    INNER JOIN openings AS o ON f.source = o.source AND f.channel_id = o.channel_id AND f.turn = o.turn
     WHERE
         n.is_turn AND n.created_at - f.created_at <= INTERVAL 10 MINUTES
         AND len(coalesce(n.mentioned_accounts, [])) = 0 AND len(coalesce(n.quoted_messages, [])) = 0

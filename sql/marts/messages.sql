@@ -28,7 +28,7 @@ judged AS (
         p.account_id IS NULL OR coalesce(is_human(a.is_bot, a.is_staged, a.username), TRUE) AS is_human,
         coalesce(a.is_staff, FALSE) AS is_staff
     FROM placed AS p
-    LEFT JOIN staging.channels AS c ON p.source = c.source AND p.place_id = c.channel_id
+    LEFT JOIN marts.channels AS c ON p.source = c.source AND p.place_id = c.channel_id
     LEFT JOIN staging.accounts AS a ON p.source = a.source AND p.account_id = a.account_id
 )
 

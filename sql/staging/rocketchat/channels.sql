@@ -11,6 +11,8 @@ SELECT
     END AS kind,
     payload ->> 'prid' AS parent_id,
     coalesce(payload ->> 't', 'p') <> 'c' AS is_private,
+    payload ->> 'teamId' AS team_id,
+    coalesce(flag(payload ->> 'teamMain'), FALSE) AS is_team_main,
     gone_at,
     url || CASE WHEN (payload ->> 't') = 'c' THEN '/channel/' ELSE '/group/' END || (payload ->> 'name') || '?msg=' AS message_url
 FROM raw.changed

@@ -20,7 +20,11 @@ SELECT
     unnest(
         (payload -> 'reactions' -> emoji ->> '$.usernames[*]')::VARCHAR[]
     ) AS username,
-    regexp_replace(emoji, '_tone[1-5]:$', ':') AS emoji,
+    CASE regexp_replace(emoji, '_tone[1-5]:$', ':')
+        WHEN ':thumbsup:' THEN ':+1:'
+        WHEN ':thumbsdown:' THEN ':-1:'
+        ELSE regexp_replace(emoji, '_tone[1-5]:$', ':')
+    END AS emoji,
     NULL::TIMESTAMP AS created_at,
     NULL::TIMESTAMP AS removed_at
 FROM emojis
