@@ -28,6 +28,7 @@ from datetime import datetime, timedelta
 from airflow.sdk import Connection, Param, dag, task
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.sdk.log import mask_secret
 
 from pipeline import steps
 
@@ -88,7 +89,8 @@ def nightly(community):
             with_secrets(steps.report, community)
 
         def with_secrets(step, *args):
-            steps.lend_secrets(community, connection)
+            for secret in steps.lend_secrets(community, connection):
+                mask_secret(secret)
             with steps.at_work(community, shared=True):
                 return step(*args)
 

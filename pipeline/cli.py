@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import __version__, cli_operator, settings, steps
+from pipeline import __version__, cli_operator, redact, settings, steps
 from pipeline.errors import FixSettings, HearthError
 
 app = typer.Typer(
@@ -42,11 +42,12 @@ Output = Literal["table", "csv", "json"]
 
 def main() -> None:
     """Run the command line. Errors of ours become one line and an exit code."""
+    redact.install()
     try:
         app()
     except HearthError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
-            _plain(f"hearth: {error}"), style="red"
+            _plain(redact.clean(f"hearth: {error}")), style="red"
         )
         sys.exit(error.exit_code)
 

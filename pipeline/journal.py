@@ -14,6 +14,7 @@ from typing import Literal
 
 from pipeline.errors import FixSettings, HearthError
 from pipeline.landing import FULL
+from pipeline.redact import clean
 
 log = logging.getLogger("hearth")
 
@@ -80,7 +81,7 @@ class Journal:
 
     def _write(self, level: str, step: str, text: str) -> None:
         line = json.dumps(
-            {"at": round(time.time(), 3), "level": level, "step": step, "text": text},
+            {"at": round(time.time(), 3), "level": level, "step": step, "text": clean(text)},
             ensure_ascii=False,
         )
         try:

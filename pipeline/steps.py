@@ -19,7 +19,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, TypedDict
 
-from pipeline import housekeeping, landing, settings
+from pipeline import housekeeping, landing, redact, settings
 from pipeline.errors import ContractBroken, Degraded, FixSettings, HearthError
 from pipeline.journal import Journal
 from pipeline.landing import Landing, Report
@@ -56,15 +56,18 @@ def communities() -> list[str]:
 
 def lend_secrets(
     community: str, connection: Callable[[str], tuple[str | None, str | None]]
-) -> None:
+) -> list[str]:
     """Put secrets that the environment lacks there, from (login, password) of connections named
-    `hearth_<community>_<source>`, and `hearth_<community>` for the pseudonym key."""
+    `hearth_<community>_<source>`, and `hearth_<community>` for the pseudonym key. From then on our
+    logs hide them; returns them all, for the scheduler to hide in its own."""
     for variable, name, part in settings.connections(community):
         if not os.environ.get(variable):
             login, password = connection(name)
             secret = login if part == "login" else password
             if secret:
                 os.environ[variable] = secret
+    redact.install()
+    return redact.secrets()
 
 
 def at_work(community: str, *, shared: bool = False) -> AbstractContextManager[None]:

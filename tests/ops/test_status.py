@@ -1,6 +1,7 @@
 """What the operations page, its data and `hearth status` say of nights."""
 
 import json
+import socket
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -203,10 +204,11 @@ class Inbox:
 
 def test_operators_hear_of_a_night_that_was_not_whole(world, unchecked, monkeypatch):
     inbox = Inbox()
-    controller = Controller(inbox, hostname="127.0.0.1", port=0)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        port = controller.server.sockets[0].getsockname()[1]
         with world.serve() as addresses:
             world.settings(addresses)
             file = world.folder / "hearth.toml"
