@@ -1,0 +1,51 @@
+-- Each step is a subset of the one before.
+WITH joined AS (
+    SELECT source, person_id, local_day(coalesce(created_at, first_message_at)) AS day
+    FROM marts.accounts
+    WHERE is_human AND coalesce(created_at, first_message_at) <= as_of()
+),
+
+wrote AS (
+    SELECT
+        source, person_id, day,
+        sum(messages) OVER (PARTITION BY source, person_id ORDER BY day) AS messages_so_far
+    FROM marts.person_days
+    WHERE messages > 0
+),
+
+signs AS (
+    SELECT
+        j.source, j.person_id,
+        date_trunc('month', j.day)::DATE AS cohort_month,
+        coalesce(bool_or(w.day < j.day + 30), FALSE) AS has_written,
+        coalesce(bool_or(w.day < j.day + 60 AND w.messages_so_far >= 2), FALSE) AS has_written_twice,
+        count(DISTINCT week_of(w.day)) FILTER (w.day < j.day + 90) >= 3 AS has_three_weeks
+    FROM joined AS j
+    LEFT JOIN wrote AS w ON j.source = w.source AND j.person_id = w.person_id
+    GROUP BY j.source, j.person_id, j.day
+),
+
+counted AS (
+    SELECT
+        cohort_month, source,
+        last_day(cohort_month) + 90 < as_of_day() AS is_final,
+        count(*) AS joined,
+        count(*) FILTER (has_written) AS wrote,
+        count(*) FILTER (has_written AND has_written_twice) AS wrote_twice,
+        count(*) FILTER (has_written AND has_written_twice AND has_three_weeks) AS regular
+    FROM signs
+    GROUP BY ALL
+)
+
+SELECT
+    cohort_month,
+    source,
+    joined,
+    wrote,
+    wrote_twice,
+    regular,
+    CASE WHEN is_final THEN rate(wrote, joined) END AS wrote_rate,
+    CASE WHEN is_final THEN rate(wrote_twice, wrote) END AS wrote_twice_rate,
+    CASE WHEN is_final THEN rate(regular, wrote_twice) END AS regular_rate,
+    is_final
+FROM counted

@@ -1,0 +1,61 @@
+-- A newcomer's first message asks for company whether or not it asks a question: a reply is a message
+-- that answers the thread they began, or one after theirs in the thread they joined.
+WITH firsts AS (
+    SELECT
+        source, person_id,
+        min_by(message_id, (created_at, message_id)) AS message_id,
+        min_by(thread_id, (created_at, message_id)) AS thread_id,
+        min_by(is_first, (created_at, message_id)) AS is_first,
+        min(created_at) AS created_at,
+        min(created_day) AS created_day
+    FROM marts.messages
+    WHERE is_countable AND is_human AND person_id IS NOT NULL
+    GROUP BY source, person_id
+),
+
+answered AS (
+    SELECT f.source, f.person_id, min(l.created_at) AS replied_at
+    FROM firsts AS f
+    INNER JOIN marts.links AS l
+        ON f.source = l.source AND f.thread_id = l.thread_id AND l.created_at > f.created_at
+    INNER JOIN marts.messages AS m
+        ON l.source = m.source AND l.message_id = m.message_id AND m.person_id IS DISTINCT FROM f.person_id
+    GROUP BY ALL
+),
+
+seconds AS (
+    SELECT f.source, f.person_id, min(m.created_at) AS second_at
+    FROM firsts AS f
+    INNER JOIN marts.messages AS m
+        ON f.source = m.source AND f.person_id = m.person_id AND m.is_countable AND m.message_id <> f.message_id
+    GROUP BY ALL
+),
+
+lives AS (
+    SELECT
+        f.source,
+        week_of(f.created_day) AS week,
+        f.is_first,
+        hours_between(f.created_at, as_of()) AS age_h,
+        coalesce(hours_between(f.created_at, a.replied_at) <= 24, FALSE) AS is_replied_24h,
+        coalesce(hours_between(f.created_at, s.second_at) <= 720, FALSE) AS has_second_30d
+    FROM firsts AS f
+    LEFT JOIN answered AS a ON f.source = a.source AND f.person_id = a.person_id
+    LEFT JOIN seconds AS s ON f.source = s.source AND f.person_id = s.person_id
+)
+
+SELECT
+    week,
+    source,
+    count(*) AS newcomers,
+    count(*) FILTER (is_first) AS began_a_thread,
+    count(*) FILTER (age_h >= 24) AS due_24h,
+    count(*) FILTER (age_h >= 24 AND is_replied_24h) AS replied_24h,
+    rate(count(*) FILTER (age_h >= 24 AND is_replied_24h), count(*) FILTER (age_h >= 24)) AS replied_24h_rate,
+    count(*) FILTER (age_h >= 720 AND is_replied_24h) AS replied_due_30d,
+    count(*) FILTER (age_h >= 720 AND is_replied_24h AND has_second_30d) AS replied_second_30d,
+    count(*) FILTER (age_h >= 720 AND NOT is_replied_24h) AS unreplied_due_30d,
+    count(*) FILTER (age_h >= 720 AND NOT is_replied_24h AND has_second_30d) AS unreplied_second_30d,
+    is_final(week + 36) AS is_final
+FROM lives
+GROUP BY week, source
