@@ -15,7 +15,6 @@ from pipeline.records import Bookmark, Record
 from pipeline.settings import DiscourseSettings
 from pipeline.sources.discourse.client import ForumClient
 
-WHOLE_SWEEP = 20  # pages: a longer list is walked in a week's nights, a slice each
 NIGHTS = 7
 DAY_US = 86_400_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,7 +24,7 @@ BLIND_SPOTS = (
     "Unlike and like of one topic that cancel out; a like on a topic of a large forum shows within "
     "a week.",
     "Former texts of edited posts, and what was deleted before the first night.",
-    "Who liked what, beyond 2,000 posts a night where the forum does not tell it by giver.",
+    "Who liked what, at once: at most 40 posts of a night and 20 of earlier ones are asked for.",
     "Whose posts were given to another account (by a merge) or to nobody (by its deletion).",
     "Who gave reactions other than likes, and when a like was given where only its giver is told.",
 )
@@ -75,9 +74,10 @@ class Site:
             found.update((category["id"], category) for category in new)
             page += 1
 
-    def slice(self, pages: int) -> range:
-        """Numbers of the pages of a long list to read tonight; each night another slice."""
-        if pages <= WHOLE_SWEEP:
+    def slice(self, pages: int, whole: int) -> range:
+        """Numbers of the pages of a list to read tonight: all of a short list (up to `whole`
+        pages), a week's share of a long one, each night another."""
+        if pages <= whole:
             return range(pages)
         each = -(-pages // NIGHTS)
         first = each * (self.now() // DAY_US % NIGHTS)
@@ -114,14 +114,19 @@ def differing(records: Iterable[Record], bookmark: Bookmark) -> tuple[Record, ..
     return tuple(record for record in listed if held.get(record.key) != record.mark)
 
 
-def pages(ask: Callable[[int], list[dict[str, Any]]], first: int = 0) -> Iterator[list[Any]]:
-    """Pages of a list until one brings nothing new; `ask` is given a page's number."""
+def pages(
+    ask: Callable[[int], list[dict[str, Any]]], first: int = 0, full: int = 1
+) -> Iterator[list[Any]]:
+    """Pages of a list until one is shorter than `full` or brings nothing new; `ask` is given a
+    page's number."""
     seen: set[int] = set()
     number = first
     while True:
-        new = [item for item in ask(number) if item["id"] not in seen]
-        if not new:
+        page = ask(number)
+        new = [item for item in page if item["id"] not in seen]
+        if new:
+            yield new
+        if not new or len(page) < full:
             return
-        yield new
         seen.update(item["id"] for item in new)
         number += 1

@@ -12,9 +12,12 @@ from pipeline.sources.discourse.tables import PAIR
 
 LIKES_GIVEN = 1  # user_actions.action_type
 ACTIONS_PAGE = 30
+DIRECTORY_PAGE = 50
 LIKERS_PAGE = 200
 LIKE = 2  # post_action_type_id
-MOST_ASKED = 2000  # posts a night; the newest first, the others on the nights that follow
+MOST_AT_FIRST = 2000  # posts to ask for on a first fill
+MOST_NEW = 40  # posts to ask for a night, of those seen in it
+MOST_OLD = 20  # and of all others
 MOST_HIDDEN = 20  # profiles; with more, this way is closed on this forum
 
 
@@ -39,18 +42,29 @@ class Likes:
             )
         )
         wanted = {post: likes for post, likes in expected.items() if likes != held.get(post, 0)}
-        if len(wanted) > LIKERS_PAGE and not held:
+        is_first = not held
+        if is_first and len(wanted) > LIKERS_PAGE:
             for part in self._by_giver(len(wanted), sum(wanted.values())):
                 for record in part.records:
                     post = record.payload["post_id"]
                     held[post] = held.get(post, 0) + 1
                 yield part
         asked = self._asked.marks()
-        left = MOST_ASKED
-        for post, likes in sorted(wanted.items(), reverse=True):
-            if likes != held.get(post, 0) and asked.get(str(post)) != str(likes) and left:
-                left -= 1
-                yield from self._of_post(post, likes)
+        open_questions = [
+            post
+            for post, likes in sorted(wanted.items(), reverse=True)
+            if likes != held.get(post, 0) and asked.get(str(post)) != str(likes)
+        ]
+        for post in self._affordable(open_questions, is_first and not asked):
+            yield from self._of_post(post, wanted[post])
+
+    def _affordable(self, posts: list[int], is_first: bool) -> list[int]:
+        """Those to ask for tonight, newest first; the others wait for the nights that follow."""
+        if is_first:
+            return posts[:MOST_AT_FIRST]
+        new = [post for post in posts if post in self._seen]
+        old = [post for post in posts if post not in self._seen]
+        return new[:MOST_NEW] + old[:MOST_OLD]
 
     def _expected(self) -> dict[int, int]:
         """Post -> its number of likes, of posts that have or had some."""
@@ -89,7 +103,7 @@ class Likes:
     def _givers(self) -> Iterator[tuple[tuple[int, str], int]]:
         """(id, name) of people -> likes given, from the directory; none where that is off."""
         try:
-            for page in pages(self._directory_page):
+            for page in pages(self._directory_page, full=DIRECTORY_PAGE):
                 for person in page:
                     if person.get("likes_given"):
                         yield (person["id"], person["user"]["username"]), person["likes_given"]
@@ -118,10 +132,8 @@ class Likes:
         asked_at = self._site.now()
         people: list[dict[str, Any]] = []
         try:
-            for page in pages(lambda number: self._likers_page(post, number)):
+            for page in pages(lambda number: self._likers_page(post, number), full=LIKERS_PAGE):
                 people += page
-                if len(page) < LIKERS_PAGE:
-                    break
         except Refused:  # hidden or private by now; the likes stay as they are held
             return
         keys = [post * PAIR + person["id"] for person in people]

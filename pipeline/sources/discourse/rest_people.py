@@ -21,6 +21,8 @@ from pipeline.sources.discourse.rest import (
 from pipeline.sources.discourse.tables import PAIR
 
 USERS_PAGE = 100
+WHOLE_SWEEP = 5  # pages
+GROUPS_PAGE = 36
 MEMBERS_PAGE = 1000
 OVERLAP_US = 600_000_000
 STAFF_GROUPS = (1, 2, 3)
@@ -37,41 +39,62 @@ _USER_FIELDS = (
 
 
 def users(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    """Accounts: the whole list where it is short; else who was seen lately and tonight's slice.
+    """Accounts: all of a short list; of a long one the newest, those seen since, and a slice.
 
-    Accounts that the whole list misses are asked for one by one: it holds active ones alone.
+    Accounts that a list should name and does not are asked for one by one: it holds active ones
+    alone.
     """
     bookmark = bookmarks["users"]
-    held = bookmark.marks()
     since = bookmark.at()
-    seen: set[int] = set()
-    number_of_pages = -(-len(held) // USERS_PAGE)
-    tonight = site.slice(number_of_pages)
-    whole = since is None or len(tonight) == number_of_pages
-    if whole:
-        listed = pages(lambda page: _users_page(site, page, order="created", asc="true"), first=1)
-    else:
-        listed = _part_of_users(site, since or 0, tonight)
-    for page in listed:
-        asked_at = site.now()
-        yield Part(differing((_user_record(user, asked_at) for user in page), bookmark))
-        seen.update(user["id"] for user in page)
-    if not whole:
-        return
-    unlisted = [int(key) for key, mark in held.items() if int(key) not in seen]
-    for user in sorted({SYSTEM, *unlisted} if str(SYSTEM) not in held else unlisted)[:MOST_MISSING]:
+    number_of_pages = -(-len(bookmark.marks()) // USERS_PAGE)
+    tonight = range(number_of_pages)
+    if since is not None:
+        tonight = site.slice(number_of_pages, WHOLE_SWEEP)
+        if len(tonight) < number_of_pages:
+            for page in _lately(site, since):
+                yield _page_part(site, page, bookmark)
+    listed: set[int] = set()
+    for page in _in_order(site, tonight, number_of_pages):
+        yield _page_part(site, page, bookmark)
+        listed.update(user["id"] for user in page)
+    to_the_end = tonight.stop >= number_of_pages
+    low = 0 if tonight.start == 0 else min(listed, default=2**62)
+    held = bookmark.marks(low, 2**62 if to_the_end else max(listed, default=0))
+    missing = [
+        int(key)
+        for key, mark in held.items()
+        if int(key) not in listed and not (mark or "").startswith("inactive|")
+    ]
+    system = [] if bookmark.marks(SYSTEM, SYSTEM) else [SYSTEM]
+    for user in (system + sorted(missing))[:MOST_MISSING]:
         yield from _user(site, user, bookmark)
 
 
-def _part_of_users(site: Site, since: int, tonight: range) -> Iterator[list[dict[str, Any]]]:
-    """The newest accounts, those seen since, and one slice of all."""
+def _in_order(site: Site, tonight: range, number_of_pages: int) -> Iterator[list[dict[str, Any]]]:
+    """Tonight's pages, oldest accounts first, and one over: nothing hides between slices."""
+    number = tonight.start
+    listed = pages(
+        lambda n: _users_page(site, n + 1, order="created", asc="true"), number, USERS_PAGE
+    )
+    for page in listed:
+        yield page
+        number += 1
+        if number > tonight.stop and tonight.stop < number_of_pages:
+            return
+
+
+def _page_part(site: Site, page: list[dict[str, Any]], bookmark: Bookmark) -> Part:
+    asked_at = site.now()
+    return Part(differing((_user_record(user, asked_at) for user in page), bookmark))
+
+
+def _lately(site: Site, since: int) -> Iterator[list[dict[str, Any]]]:
+    """The newest accounts, and those seen since."""
     yield _users_page(site, 1, order="created")
-    for page in pages(lambda number: _users_page(site, number, order="seen"), first=1):
+    for page in pages(lambda n: _users_page(site, n, order="seen"), 1, USERS_PAGE):
         yield page
         if (micros(page[-1].get("last_seen_at")) or 0) < since - OVERLAP_US:
-            break
-    for number in tonight:
-        yield _users_page(site, number + 1, order="created", asc="true")
+            return
 
 
 def _users_page(site: Site, page: int, **order: str) -> list[dict[str, Any]]:
@@ -92,9 +115,10 @@ def _user(site: Site, user: int, bookmark: Bookmark) -> Iterator[Part]:
 
 def _user_record(user: dict[str, Any], asked_at: int) -> Record:
     payload = only(user, *_USER_FIELDS)
-    mark = state(*(payload.get(name) for name in _USER_FIELDS if name != "last_seen_at"))
+    states = (payload.get(name) for name in _USER_FIELDS if name != "last_seen_at")
+    mark = state("" if user.get("active", True) else "inactive", text_state(state(*states)))
     at = micros(user.get("last_seen_at") or user.get("created_at"))
-    return Record("users", str(user["id"]), payload, asked_at, at=at, mark=text_state(mark))
+    return Record("users", str(user["id"]), payload, asked_at, at=at, mark=mark)
 
 
 def categories(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
@@ -112,7 +136,9 @@ def groups(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     """Groups everybody may know of and the staff's three; members where their number changed."""
     asked_at = site.now()
     named = {name.lower() for name in site.settings.private}
-    listed = pages(lambda page: site.client._get("/groups.json", page=page)["groups"])
+    listed = pages(
+        lambda page: site.client._get("/groups.json", page=page)["groups"], full=GROUPS_PAGE
+    )
     records = [
         _record("groups", group, asked_at, "name", "full_name", "user_count", "visibility_level")
         for page in listed

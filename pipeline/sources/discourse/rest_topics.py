@@ -26,6 +26,7 @@ from pipeline.sources.discourse.rest import (
 PAGE = 50  # posts in an answer of /posts.json
 PRINT_PAGE = 1000  # posts of a topic in an answer with print=true
 LIST_PAGE = 100
+WHOLE_SWEEP = 20  # pages: a longer list is walked in a week's nights, a slice each
 OVERLAP_US = 600_000_000
 MOST_MISSING = 100  # topics a night to look for one by one, and posts likewise
 BULKY = (
@@ -157,7 +158,7 @@ class Topics:
         if not held or since is None:
             yield from pages(lambda page: self._page(page, order="created"))
             return
-        if held > 20 * LIST_PAGE:
+        if held > WHOLE_SWEEP * LIST_PAGE:
             for page in pages(self._page):
                 yield page
                 unpinned = [item for item in page if not item.get("pinned")]
@@ -168,7 +169,7 @@ class Topics:
     def _sweep(self, held: int) -> Iterator[list[dict[str, Any]]]:
         """Tonight's slice of all topics, oldest first; afterwards `missing` is known."""
         number_of_pages = -(-held // self._list_page)
-        tonight = self._site.slice(number_of_pages)
+        tonight = self._site.slice(number_of_pages, WHOLE_SWEEP)
         to_the_end = tonight.stop >= number_of_pages
         listed: set[int] = set()
         number = tonight.start
@@ -179,7 +180,7 @@ class Topics:
             yield page
             listed.update(item["id"] for item in page)
             number += 1
-        low = 0 if tonight.start == 0 else min(listed, default=1)
+        low = 0 if tonight.start == 0 else min(listed, default=2**62)
         high = 2**62 if to_the_end else max(listed, default=0)
         self.found.missing += [
             int(key)

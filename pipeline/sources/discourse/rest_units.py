@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pipeline.records import Bookmarks, Part
 from pipeline.sources.discourse import rest_moderation, rest_people
 from pipeline.sources.discourse.client import Refused
-from pipeline.sources.discourse.rest import NIGHTS, WHOLE_SWEEP, Site
-from pipeline.sources.discourse.rest_likes import MOST_ASKED, Likes
-from pipeline.sources.discourse.rest_topics import LIST_PAGE, PAGE, Topics
+from pipeline.sources.discourse.rest import NIGHTS, Site
+from pipeline.sources.discourse.rest_likes import MOST_AT_FIRST, Likes
+from pipeline.sources.discourse.rest_topics import LIST_PAGE, PAGE, WHOLE_SWEEP, Topics
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Streams that share their requests. `probe`: what an admin's key can ask where they exist."""
+    """Streams that share their requests. `probe`: a path that only answers where they exist."""
 
     yields: tuple[str, ...]
     read: Callable[[Site, Bookmarks], Iterator[Part]]
@@ -40,14 +40,12 @@ def _topics(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
 
 REST_UNITS = {
     "categories": Unit(("categories",), rest_people.categories),
-    "users": Unit(("users",), rest_people.users, "/admin/users/list/active.json"),
+    "users": Unit(("users",), rest_people.users),
     "topics": Unit(("topics", "posts", "likes", "like_counts"), _topics),
     "groups": Unit(("groups", "group_members"), rest_people.groups),
     "badges": Unit(("badges", "user_badges"), rest_people.badges, "/badges.json"),
-    "reports": Unit(("reports", "report_scores"), rest_moderation.reports, "/review.json"),
-    "staff_actions": Unit(
-        ("staff_actions",), rest_moderation.staff_actions, "/admin/logs/staff_action_logs.json"
-    ),
+    "reports": Unit(("reports", "report_scores"), rest_moderation.reports),
+    "staff_actions": Unit(("staff_actions",), rest_moderation.staff_actions),
     "visits": Unit(("visits",), rest_people.visits, "/admin/reports/visits.json"),
 }
 
@@ -70,7 +68,7 @@ def expected_requests(site: Site, bookmarks: Bookmarks) -> dict[str, int]:
             "topics": swept + 5,
             "all others": 20,
         }
-    likes = min(posts // 7, users + posts // 30, MOST_ASKED) if site.settings.who_liked else 0
+    likes = min(posts // 7, users + posts // 30, MOST_AT_FIRST) if site.settings.who_liked else 0
     return {
         "users": users // 100 + 2,
         "topics": posts // PAGE + topics // LIST_PAGE + topics // 30 + likes + 3,

@@ -244,8 +244,9 @@ TRUTH = {
     " WHERE NOT c.read_restricted",
     "revisions": "SELECT r.id, r.post_id, r.user_id, r.number FROM post_revisions r"
     " JOIN posts p ON p.id = r.post_id" + _OPEN + " AND NOT r.hidden AND p.post_type <> 4",
-    "reports": "SELECT r.id, r.status, r.target_id FROM reviewables r JOIN posts p"
-    " ON p.id = r.target_id" + _OPEN,
+    "reports": "SELECT r.id, r.status, r.target_id FROM reviewables r"
+    " LEFT JOIN topics t ON t.id = r.topic_id LEFT JOIN categories c ON c.id = t.category_id"
+    " WHERE r.topic_id IS NULL OR (t.archetype = 'regular' AND NOT c.read_restricted)",
 }  # fmt: skip
 LIKES = (
     "SELECT DISTINCT a.post_id, a.user_id FROM post_actions a JOIN posts p ON p.id = a.post_id"

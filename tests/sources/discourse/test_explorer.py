@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from pipeline.errors import BadAnswer, FixAccess
 from pipeline.sandbox.discourse import ADMIN_KEY, READ_KEY, Forum, Limits, Switches
@@ -65,24 +65,23 @@ def test_a_first_night_holds_all_and_a_second_one_brings_nothing(
         assert world.everything() == before
 
 
-@settings(
-    max_examples=12, deadline=None, derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)  # fmt: skip
-@given(nights=nights)
-def test_after_any_nights_all_tables_agree(
-    world_of: Serve, nights: list[list[tuple[Any, ...]]]
-) -> None:
-    history = lived_in(Switches(limits=Limits.off()))
-    history.accept(3)
-    history.edit(3, 30)
-    history.flag(2, 1)
-    history.like(3, 0)
-    with world_of(history.forum) as world:
-        for events in [[], *nights]:
-            play(history, events)
-            world.night()
-            agrees(world)
+@pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])
+def test_after_any_nights_all_tables_agree(world_of: Serve, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None, derandomize=True, database=None)
+    @given(nights=nights)
+    def check(nights: list[list[tuple[Any, ...]]]) -> None:
+        history = lived_in(Switches(limits=Limits.off()))
+        history.accept(3)
+        history.edit(3, 30)
+        history.flag(2, 1)
+        history.like(3, 0)
+        with world_of(history.forum) as world:
+            for events in [[], *nights]:
+                play(history, events)
+                world.night()
+                agrees(world)
+
+    check()
 
 
 @pytest.mark.parametrize("generation", [1, 2, 3])

@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from pipeline.sandbox.discourse import Forum, Limits, Switches
-from pipeline.sources.discourse import rest, rest_topics
+from pipeline.sources.discourse import rest_people, rest_topics
 from tests.sources.discourse.history import LIKES, History, nights, play, truth
 from tests.sources.discourse.world import DAWN, World
 
@@ -70,22 +70,19 @@ def test_a_first_night_holds_all_and_a_second_one_brings_nothing(
         assert [part for part in world.parts() if part.records] == []
 
 
-@settings(
-    max_examples=6,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(nights=nights)
-def test_after_any_nights_all_that_can_be_seen_agrees(
-    world_of: Serve, nights: list[list[tuple[Any, ...]]]
-) -> None:
-    history = lived_in(Switches(limits=Limits.off()))
-    with world_of(history.forum, way_in="rest") as world:
-        for events in [[], *nights]:
-            play(history, events)
-            world.night()
-            assert seen(world) == true(world)
+@pytest.mark.parametrize("examples", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_after_any_nights_all_that_can_be_seen_agrees(world_of: Serve, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None, derandomize=True, database=None)
+    @given(nights=nights)
+    def check(nights: list[list[tuple[Any, ...]]]) -> None:
+        history = lived_in(Switches(limits=Limits.off()))
+        with world_of(history.forum, way_in="rest") as world:
+            for events in [[], *nights]:
+                play(history, events)
+                world.night()
+                assert seen(world) == true(world)
+
+    check()
 
 
 def paths(world: World) -> list[str]:
@@ -193,17 +190,21 @@ def test_likes_that_never_add_up_are_asked_for_once(world_of: Serve, quiet: Swit
 def test_a_large_forum_is_swept_in_slices(
     world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest, "WHOLE_SWEEP", 0)
+    monkeypatch.setattr(rest_topics, "WHOLE_SWEEP", 0)
     monkeypatch.setattr(rest_topics, "LIST_PAGE", 5)
+    monkeypatch.setattr(rest_people, "WHOLE_SWEEP", 0)
     history = lived_in(quiet)
     for n in range(40):
         history.topic(n, n)
     with world_of(history.forum, way_in="rest", who_liked=False) as world:
         world.night()
+        world.site.log.clear()
         play(history, [("like", 2, 1), ("delete_topic", 3), ("like", 60, 1), ("destroy_topic", 20)])
         for day in range(1, 8):
             world.clock.set(DAWN + timedelta(days=day))
             world.night()
+        asked = [path for path in paths(world) if path.startswith(("/t/", "/admin/users/"))]
+        assert len(asked) < 30
         assert seen(world)["topics"] == true(world)["topics"]
         assert seen(world)["posts"] == true(world)["posts"]
 
