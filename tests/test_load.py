@@ -122,7 +122,12 @@ def test_a_damaged_part_sets_its_whole_read_aside_and_no_other(db, landed):
     assert not landed.stream("forum", "run1", "posts").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"not gzip", gzip.compress(b"{not json\n")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not gzip", gzip.compress(b"{not json
+", mtime=0)],
+    ids=["empty", "not gzip", "not JSON"],
+)
 def test_whatever_is_not_a_part_is_damage(db, landed, content):
     landed.write("forum", "run1", "posts", Part((post(1, 10),))).write_bytes(content)
     assert load(db, landed).damaged == ("forum/run1/posts",)
