@@ -124,8 +124,7 @@ def test_a_damaged_part_sets_its_whole_read_aside_and_no_other(db, landed):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"not gzip", gzip.compress(b"{not json
-", mtime=0)],
+    [b"", b"not gzip", gzip.compress(b"{not json", mtime=0)],
     ids=["empty", "not gzip", "not JSON"],
 )
 def test_whatever_is_not_a_part_is_damage(db, landed, content):
