@@ -81,6 +81,28 @@ def patterns(name: str) -> dict[str, re.Pattern[str]]:
 
 
 @cache
+def _rules(language: str) -> dict[str, re.Pattern[str]]:
+    file = Path(__file__).parent / "cues" / "rules.toml"
+    rules = tomllib.loads(file.read_text(encoding="utf-8"))
+    return {name: re.compile(rule[language]) for name, rule in rules.items()}
+
+
+_SPARED = re.compile(
+    r"\b(?:if|not|n't|don't|dont|never|call(?:ed|ing)?|says?|said|feel|like an?|i'm|am i|me)\b"
+    r"|不是|别说|如果|说我|骂我|叫我|说你"
+)
+
+
+def broken_rule(sentence: str, language: str) -> tuple[str, str] | None:
+    """The first rule that a plain sentence breaks and the words that break it; null if none."""
+    for name, pattern in _rules(language).items():
+        hit = pattern.search(sentence)
+        if hit and not _SPARED.search(sentence[max(0, hit.start() - 40) : hit.end()]):
+            return name, hit[0].strip()
+    return None
+
+
+@cache
 def version() -> str:
     """8 hex digits of all word lists."""
     files = sorted((Path(__file__).parent / "cues").glob("*.toml"))
@@ -103,6 +125,51 @@ _HIDDEN = re.compile(
     "\ufeff\uffa0\U000e0000-\U000e0fff]"
 )
 _SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:([ .\-_*])[^\W\d_])(?:\1[^\W\d_])+(?![^\W_])")
+
+
+@cache
+def _undisguise_han() -> tuple[re.Pattern[str], dict[str, str]]:
+    file = Path(__file__).parent / "cues" / "zh_disguise.toml"
+    lists = tomllib.loads(file.read_text(encoding="utf-8"))
+    behind = {each.lower(): word for word, text in lists.items() for each in text.split()}
+    parts = []
+    for each in sorted(behind, key=len, reverse=True):
+        escaped = re.escape(each)
+        parts.append(rf"(?<![a-z0-9]){escaped}(?![a-z0-9])" if each[-1].isascii() else escaped)
+    return re.compile("|".join(parts)), behind
+
+
+def plain_han(text: str) -> str:
+    """Readable Chinese with disguised rough words put back: other characters, pinyin, initials."""
+    pattern, behind = _undisguise_han()
+    text = _HAN_GAP.sub("", text)
+    return pattern.sub(lambda m: behind[m[0]], text)
+
+
+def hidden_han(text: str) -> tuple[str, ...]:
+    """The rough words behind disguises in readable Chinese, in order."""
+    pattern, behind = _undisguise_han()
+    return tuple(behind[found] for found in pattern.findall(_HAN_GAP.sub("", text)))
+
+
+_HAN_GAP = re.compile(
+    r"(?<=[\u3400-\u9fff])[ .*_\-|/~·、]{1,3}(?=[\u3400-\u9fff](?:[ .*_\-|/~·]|$))"
+)
+
+
+@cache
+def han_pattern() -> re.Pattern[str]:
+    """Finds any listed word of Chinese, which has no spaces to tell words by; longest first."""
+    words = sorted(load("zh").words, key=lambda word: (-len(word), word))
+    return re.compile("|".join(map(re.escape, words)))
+
+
+@cache
+def han_group() -> re.Pattern[str]:
+    """Finds words for groups of people in Chinese."""
+    words = load("zh").words
+    groups = sorted((w for w, kinds in words.items() if "group" in kinds), key=len, reverse=True)
+    return re.compile("|".join(groups))
 
 
 def joined(text: str, cues: Cues) -> str:

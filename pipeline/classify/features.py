@@ -48,60 +48,103 @@ def token(raw: str, language: str) -> Token:
     word = lists.undisguised(raw, language)
     kinds = lists.load(language).kinds(word)
     if "group" in kinds:  # who people are must not tell how they speak
-        return Token("#group", ("group",))
+        return Token("", ())
     return Token(word, tuple(sorted(kinds)), word != raw and bool(kinds))
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A text as a model sees it: its words in order, its cues, the words that were disguised."""
+    """A text as a model sees it.
+
+    words      in order; of Chinese, pairs of neighbouring characters
+    cues       kinds of cues, and pairs of kinds that share a sentence
+    disguised  the words behind those spelt so as not to be noticed
+    broken     the first rule it breaks and the words that break it; null if none
+    """
 
     words: tuple[str, ...]
     cues: tuple[str, ...]
     disguised: tuple[str, ...] = ()
+    broken: tuple[str, str] | None = None
 
 
 def describe(text: str, language: str) -> Described:
     """A text taken to pieces. Text beyond LONGEST characters is not read."""
-    cues = lists.load(language)
     found = _shape(text)
     tokens: list[Token] = []
-    for sentence in sentences(lists.joined(lists.readable(text[:LONGEST]), cues)):
+    broken = None
+    for sentence in sentences(_plain(text[:LONGEST], language)):
         here = _tokens(sentence, language)
-        kinds = [kind for t in here for kind in t.cues]
-        kinds += [kind for kind, _ in _phrases(here, cues)]
+        kinds = [kind for kind, _ in _hits(here, sentence, language)]
         found += kinds
         found += [f"{a} {b}" for a, b in combinations(sorted(set(kinds)), 2)]
-        tokens += here
+        tokens += [t for t in here if t.word]
+        if broken is None and not _RULED.isdisjoint(kinds):
+            spelt = sentence if language == "zh" else " ".join(t.word for t in here)
+            broken = lists.broken_rule(spelt, language)
     disguised = tuple(t.word for t in tokens if t.is_disguised)
-    return Described(tuple(t.word for t in tokens), tuple(found), disguised)
+    if language == "zh" and not _RULED.isdisjoint(found):
+        disguised += lists.hidden_han(lists.readable(text[:LONGEST]))
+    return Described(tuple(t.word for t in tokens), tuple(found), disguised, broken)
+
+
+_RULED = frozenset({"insult", "vulgar", "threat", "demand"})  # without these no rule is broken
 
 
 def spotted(sentence: str, language: str) -> dict[str, list[str]]:
     """Kinds of cues in a sentence, each with its words in order, none twice."""
-    cues = lists.load(language)
-    tokens = _tokens(lists.joined(lists.readable(sentence), cues), language)
+    sentence = _plain(sentence, language)
     found: dict[str, list[str]] = {}
-    hits = [(kind, t.word) for t in tokens for kind in t.cues] + _phrases(tokens, cues)
-    for kind, words in hits:
+    for kind, words in _hits(_tokens(sentence, language), sentence, language):
         if words not in found.setdefault(kind, []):
             found[kind].append(words)
     return found
 
 
+def _plain(text: str, language: str) -> str:
+    readable = lists.readable(text)
+    if language == "zh":
+        return lists.plain_han(readable)
+    return lists.joined(readable, lists.load(language))
+
+
 def _tokens(sentence: str, language: str) -> list[Token]:
-    return [token(raw, language) for raw in _TOKEN.findall(sentence)]
-
-
-def _phrases(tokens: list[Token], cues: lists.Cues) -> list[tuple[str, str]]:
-    words = [t.word for t in tokens]
-    found = []
-    for at, word in enumerate(words):
-        if word in cues.phrases:
-            for parts, kind in cues.phrases[word]:
-                if tuple(words[at : at + len(parts)]) == parts:
-                    found.append((kind, " ".join(parts)))
+    """Words; of Chinese each pair of neighbouring characters."""
+    if language != "zh":
+        return [token(raw, language) for raw in _TOKEN.findall(sentence)]
+    found: list[Token] = []
+    for run in _RUN.finditer(lists.han_group().sub("", sentence)):
+        if run[1]:
+            edged = f"^{run[1]}$"
+            found += [_han_token(edged[at : at + 2]) for at in range(len(edged) - 1)]
+        else:
+            found += [token(raw, "en") for raw in _TOKEN.findall(run[0])]
     return found
+
+
+@lru_cache(maxsize=200_000)
+def _han_token(pair: str) -> Token:
+    return Token(pair, ())
+
+
+def _hits(tokens: list[Token], sentence: str, language: str) -> list[tuple[str, str]]:
+    """Cues found: (kind, words)."""
+    found = [(kind, t.word) for t in tokens for kind in t.cues]
+    cues = lists.load(language)
+    if language == "zh":
+        for hit in lists.han_pattern().finditer(sentence):
+            kinds = cues.words[hit[0]] - {"group"}
+            found += [(kind, hit[0]) for kind in sorted(kinds)]
+        return found
+    words = [t.word for t in tokens]
+    for at, word in enumerate(words):
+        for parts, kind in cues.phrases.get(word, ()):
+            if tuple(words[at : at + len(parts)]) == parts:
+                found.append((kind, " ".join(parts)))
+    return found
+
+
+_RUN = re.compile(r"([\u3400-\u9fff]+)|[^\u3400-\u9fff]+")
 
 
 def _shape(text: str) -> list[str]:

@@ -21,6 +21,8 @@ MODELS = Path(__file__).parent / "models"
 RULES = "1"  # counted up when code changes what a score or a reason says
 TONES: tuple[Label, ...] = ("uncivil", "strict")
 
+RULE_SCORE = 0.9  # of a text that breaks a rule: what labelled sets show, rounded down
+
 _BATCH = 256
 _PIECE = 4_000  # characters judged as one text: a longer message is as bad as its worst piece
 _MOST_PIECES = 24
@@ -86,7 +88,8 @@ class Judge:
             ]
             described = [describe(text, code) for _, text in work]
             for label, values in model.probabilities(described).items() if work else ():
-                for (n, text), piece, value in zip(work, described, values, strict=True):
+                for (n, text), piece, modelled in zip(work, described, values, strict=True):
+                    value = max(modelled, RULE_SCORE) if piece.broken else modelled
                     if (n, label) not in found or value > found[n, label].value:
                         found[n, label] = _Found(float(value), piece, text)
         return found
@@ -121,10 +124,13 @@ class Judge:
         code = work.language or ""
         model = self.models[code]
         parts = sentences(found.text)
-        values = model.probabilities([describe(part, code) for part in parts])[label]
-        worst = parts[int(values.argmax())]
-        kinds = spotted(worst, code)
-        reasons = [
+        described = [describe(part, code) for part in parts]
+        values = model.probabilities(described)[label]
+        worst = max(range(len(parts)), key=lambda n: (bool(described[n].broken), values[n]))
+        kinds = spotted(parts[worst], code)
+        rule = described[worst].broken
+        reasons = [Reason(rule[0], {"words": rule[1]})] if rule else []
+        reasons += [
             Reason(kind, {"words": ", ".join(kinds[kind][:3])}) for kind in _TOLD if kind in kinds
         ]
         if "you" in kinds and not {"insult", "vulgar", "dismissive", "threat"}.isdisjoint(kinds):
@@ -133,12 +139,12 @@ class Judge:
             reasons.append(Reason("disguised", {"words": ", ".join(found.piece.disguised[:3])}))
         if "shouting" in found.piece.cues:
             reasons.append(Reason("shouting"))
-        if words := model.strongest(describe(worst, code), label):
+        if words := model.strongest(described[worst], label):
             reasons.append(Reason("weighty_words", {"words": ", ".join(words)}))
         read, characters = sum(map(len, work.pieces)), len(work.parts.text)
         if read < characters - len(work.pieces):
             reasons.append(Reason("shortened", {"read": read, "characters": characters}))
-        return worst, tuple(reasons)
+        return parts[worst], tuple(reasons)
 
     def _question(self, work: _Work) -> Score:
         message, title = work.message, work.message.title or ""

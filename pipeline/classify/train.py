@@ -79,7 +79,8 @@ def train(rows: Rows, language: str, aims: Sequence[Aim]) -> Model:
     """A model with a head for each aim, calibrated and given its threshold on grouped folds."""
     idf = rarity(rows.described).astype(np.float16).astype(np.float32)
     matrix = vectors(rows.described, idf)
-    return Model(language, idf, {aim.label: _head(rows, matrix, aim) for aim in aims})
+    fitted: dict[bytes, tuple[Any, Any]] = {}
+    return Model(language, idf, {aim.label: _head(rows, matrix, aim, fitted) for aim in aims})
 
 
 def out_of_fold(matrix: Any, labels: Any, groups: Any, strength: float) -> Any:
@@ -96,20 +97,25 @@ def out_of_fold(matrix: Any, labels: Any, groups: Any, strength: float) -> Any:
 def _fit(matrix: Any, labels: Any, strength: float) -> Any:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=strength, class_weight="balanced", max_iter=3000)
+    model = LogisticRegression(C=strength, class_weight="balanced", tol=1e-3, max_iter=500)
     return model.fit(matrix, labels)
 
 
-def _head(rows: Rows, matrix: Any, aim: Aim) -> Head:
+def _head(rows: Rows, matrix: Any, aim: Aim, fitted: dict[bytes, tuple[Any, Any]]) -> Head:
     from sklearn.linear_model import LogisticRegression
 
     known = ~np.isnan(rows.labels[aim.label])
     labels, groups = rows.labels[aim.label][known].astype(int), rows.groups[known]
-    scores = out_of_fold(matrix[known], labels, groups, aim.strength)
+    key = known.tobytes() + labels.tobytes()  # Chinese has one set, so both labels are the same
+    if key not in fitted:
+        fitted[key] = (
+            out_of_fold(matrix[known], labels, groups, aim.strength),
+            _fit(matrix[known], labels, aim.strength),
+        )
+    scores, final = fitted[key]
     weight = base_rate_weights(labels, aim.base_rate)
     curve = LogisticRegression(C=1e6).fit(scores[:, None], labels, sample_weight=weight)
     slope, offset = float(curve.coef_[0, 0]), float(curve.intercept_[0])
-    final = _fit(matrix[known], labels, aim.strength)
     threshold, promise = choose_threshold(1 / (1 + np.exp(-(slope * scores + offset))), labels, aim)
     return Head(
         final.coef_[0].astype(np.float16).astype(np.float32),
@@ -154,5 +160,5 @@ def _normal(group: str | None) -> str:
 
 AIMS = {
     "en": (Aim("uncivil", 2.0, 0.5, 0.02), Aim("strict", 1.0, 0.5, 0.006)),
-    "zh": (Aim("uncivil", 2.0, 0.5, 0.02), Aim("strict", 2.0, 0.5, 0.006)),
+    "zh": (Aim("uncivil", 4.0, 0.5, 0.02), Aim("strict", 4.0, 0.5, 0.006)),
 }

@@ -1,0 +1,160 @@
+"""Scores of messages: what is flagged, what is spared, and what the evidence says."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.classify import Judge, Message, reasons
+from pipeline.classify.model import load
+from pipeline.errors import FixSettings
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def judge():
+    return Judge(("en", "zh"))
+
+
+def say(text, **more):
+    values = {"form": "markdown", "is_first": False} | more
+    return Message("forum", "1", "1", "ann", NOW, text, **values)
+
+
+def labels(judge, text, **more):
+    return {score.label: score for score in judge.score([say(text, **more)])}
+
+
+ATTACKS = [
+    "You are a complete idiot",
+    "shut the fuck up",
+    "Nobody needs this. Fuck you and your project.",
+    "你个傻逼，连这都不会",
+    "你就是个废物",
+    "操你妈",
+]
+DISGUISED = [
+    ("homoglyphs", "уou аre a fuсking moron"),
+    ("zero width", "you are a fuck\u200bing mo\u200dron"),
+    ("figures", "you are a m0r0n"),
+    ("stars", "you f*cking moron"),
+    ("spelt out", "you are an i d i o t"),
+    ("stretched", "you are an idiiiiiot"),
+    ("accents", "you are an ídìôt"),
+    ("full width", "you are an ｉｄｉｏｔ"),
+    ("homophones", "你就是个煞笔"),
+    ("pinyin", "你就是个naocan"),
+    ("initials", "楼主nmsl"),
+    ("gaps", "你就是个脑 残"),
+]
+INNOCENT = [
+    "Just kill the child process, abort the master and dump core",
+    "How do I kill a zombie process? The parent dies and its children hang.",
+    "Brute force attack on a dumb terminal; garbage collector stops the world",
+    "Thank you so much, this works great!",
+    "I am a gay muslim developer from China",
+    "> you are an idiot\n\nPlease keep it civil.",
+    "```\n// you are a fucking idiot\nabort();\n```\nDoes this compile for you?",
+    "把进程杀死再重启就好了,垃圾回收太频繁",
+    "请问怎么安装这个插件?一直报错,谢谢",
+    "我是上海的女生,第一次用这个软件",
+]
+
+
+@pytest.mark.parametrize("text", ATTACKS)
+def test_an_attack_on_a_person_is_an_alert_with_its_sentence_and_rule(judge, text):
+    score = labels(judge, text)["strict"]
+    assert score.is_flagged
+    assert score.sentence in text
+    assert {r.code for r in score.reasons} & {"insults_you", "calls_names", "curses_you"}
+
+
+@pytest.mark.parametrize(("_", "text"), DISGUISED, ids=[name for name, _ in DISGUISED])
+def test_a_disguise_hides_nothing(judge, _, text):
+    assert labels(judge, text)["strict"].is_flagged
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_jargon_quotes_code_and_identity_are_no_attack(judge, text):
+    assert not labels(judge, text)["strict"].is_flagged
+
+
+def test_a_score_below_its_threshold_carries_no_accusation(judge):
+    score = labels(judge, "Thank you so much, this works great!")["strict"]
+    assert (score.reasons, score.sentence, score.unscored_because) == ((), None, None)
+    assert score.score < score.threshold
+
+
+def test_a_language_without_a_model_is_unscored_and_says_so(judge):
+    for text, code in [
+        ("Bonjour, je ne comprends pas pourquoi cela ne marche pas du tout", "fr"),
+        ("プラグインのインストール方法を教えてください", "ja"),
+        ("Почему это не работает? Помогите пожалуйста", "ru"),
+    ]:
+        score = labels(judge, text)["strict"]
+        assert (score.language, score.score, score.unscored_because) == (code, None, "language")
+
+
+def test_nothing_but_code_is_unscored_and_says_so(judge):
+    score = labels(judge, "```\nkill\n```")["uncivil"]
+    assert (score.score, score.unscored_because) == (None, "no_text")
+
+
+def test_bots_are_not_judged(judge):
+    assert list(judge.score([say("you idiot", is_human=False)])) == []
+
+
+def test_an_insult_inside_a_very_long_post_is_found(judge):
+    calm = "The build takes a while on this machine and then it finishes. " * 200
+    score = labels(judge, f"{calm}\nYou are an idiot.\n{calm}")["strict"]
+    assert score.is_flagged
+    assert score.sentence == "You are an idiot."
+
+
+def test_a_megabyte_is_read_at_both_ends_and_says_so(judge):
+    score = labels(judge, "You are an idiot.\n" + "calm words follow. " * 55_000)["strict"]
+    assert score.is_flagged
+    assert "shortened" in {r.code for r in score.reasons}
+
+
+def test_a_disguise_is_named(judge):
+    for text, word in [("you are a m0r0n", "moron"), ("你就是个煞笔", "傻逼")]:
+        reasons = labels(judge, text)["strict"].reasons
+        assert [r.values["words"] for r in reasons if r.code == "disguised"] == [word]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=300), st.sampled_from(["html", "markdown"]))
+def test_any_text_is_judged_alike_twice_and_in_any_company(judge, text, form):
+    alone = labels(judge, text, form=form, is_first=True)
+    together = list(judge.score([say("hello"), say(text, form=form, is_first=True), say("x")]))
+    assert list(alone.values()) == together[2:5]
+    assert all(s.score is None or 0 <= s.score <= 1 for s in alone.values())
+
+
+def test_the_version_changes_with_the_languages_and_not_between_judges(judge):
+    assert Judge(("zh", "en")).version == judge.version != Judge(("en",)).version
+
+
+def test_every_reason_has_words_in_both_languages_with_the_same_values():
+    def fields(entry):
+        text = " ".join(entry.values()) if isinstance(entry, dict) else entry
+        return set(re.findall(r"\{(\w+)\}", text))
+
+    assert reasons()
+    for code, words in reasons().items():
+        assert set(words) == {"en", "zh"}, code
+        assert fields(words["en"]) == fields(words["zh"]), code
+
+
+def test_a_model_file_with_code_in_it_is_refused(tmp_path):
+    from skops import io
+
+    file = tmp_path / "en.skops"
+    io.dump({"language": "en", "idf": print, "heads": {}}, file)
+    with pytest.raises(FixSettings, match="is not a model of Hearth"):
+        load(file)
+    assert load(Judge.__init__.__defaults__[1] / "en.skops").language == "en"

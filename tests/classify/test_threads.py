@@ -1,0 +1,187 @@
+"""How far a question has come, and how heated a thread is."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipeline.classify import Judge, Message, Reason, ThreadView, heat, unanswered
+from pipeline.classify.questions import needs_answer
+from pipeline.text import authored
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+LATER = START + timedelta(days=30)
+
+
+def thread(*turns, title="Build fails on Windows", **more):
+    """A thread of (account, text) turns, or messages given whole, an hour apart."""
+    messages = []
+    for n, turn in enumerate(turns):
+        account, text, *rest = turn
+        message = Message(
+            "forum", "1", str(n), account, START + timedelta(hours=n), text, "markdown",
+            is_first=n == 0, title=title, username=account,
+        )  # fmt: skip
+        messages.append(replace(message, **(rest[0] if rest else {})))
+    return ThreadView("forum", "1", messages, **more)
+
+
+ASK = ("ann", "How do I build this? It fails with an error.")
+CASES = [
+    ("nobody replied", [ASK], ("L0", "waiting", "no_reply", None)),
+    (
+        "bots never answer",
+        [ASK, ("bot", "Try the docs.", {"is_human": False})],
+        ("L0", "waiting", "only_bots", None),
+    ),
+    ("the asker talks alone", [ASK, ("ann", "Anyone?")], ("L0", "waiting", "only_asker", None)),
+    (
+        "same here answers nothing",
+        [ASK, ("bob", "Same problem here."), ("cem", "+1")],
+        ("L0", "waiting", "only_me_too", None),
+    ),
+    (
+        "self-solved is solved",
+        [ASK, ("ann", "Found the problem, I had to update the compiler.")],
+        ("L3", "solved", "self_solved", None),
+    ),
+    (
+        "not solved is not solved",
+        [ASK, ("ann", "It is still not solved.")],
+        ("L0", "waiting", "only_asker", None),
+    ),
+    (
+        "an accepted answer ends it",
+        [ASK, ("bob", "Use the new compiler.", {"is_accepted": True}), ("ann", "Hm?")],
+        ("L3", "solved", "accepted", "1"),
+    ),
+    (
+        "the asker's thanks go to the reply before",
+        [ASK, ("bob", "Use clang."), ("cem", "Set the path first."), ("ann", "Thank you!")],
+        ("L2", "helped", "thanked", "2"),
+    ),
+    (
+        "or to the one they name",
+        [ASK, ("bob", "Use clang."), ("cem", "Set the path."), ("ann", "Thanks @bob, nice")],
+        ("L2", "helped", "thanked", "1"),
+    ),
+    (
+        "thanks in advance thank for nothing yet",
+        [ASK, ("bob", "Which version?"), ("ann", "2.0, thanks in advance")],
+        ("L1", "stale", "asker_last", None),
+    ),
+    (
+        "the asker's like is a sign",
+        [ASK, ("bob", "Use clang.", {"thanked_by": frozenset({"ann"})})],
+        ("L2", "helped", "liked", "1"),
+    ),
+    (
+        "a helper asked back and nobody returned",
+        [ASK, ("bob", "Which version do you use?")],
+        ("L1", "stale", "asked_back", None),
+    ),
+    (
+        "Chinese: thanked and solved",
+        [("ann", "怎么编译?一直报错"), ("bob", "升级编译器试试"), ("ann", "解决了,谢谢")],
+        ("L3", "solved", "thanked", "1"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("_", "turns", "expected"), CASES, ids=[c[0] for c in CASES])
+def test_how_far_a_question_has_come(_, turns, expected):
+    verdict = unanswered(thread(*turns), LATER)
+    assert (verdict.level, verdict.state, verdict.reasons[0].code, verdict.answer) == expected
+
+
+def test_who_waits_waits_since_the_question_or_since_their_last_word():
+    assert unanswered(thread(ASK), LATER).waiting_since == START
+    verdict = unanswered(thread(ASK, ("bob", "Which?"), ("ann", "2.0")), LATER)
+    assert verdict.waiting_since == START + timedelta(hours=2)
+    solved = unanswered(thread(ASK, title="[SOLVED] Build fails"), LATER)
+    assert (solved.level, solved.waiting_since) == ("L3", None)
+
+
+def test_a_deleted_asker_does_not_turn_replies_into_monologue():
+    verdict = unanswered(thread((None, "How?"), (None, "Which one do you mean?")), LATER)
+    assert verdict.level == "L1"
+
+
+QUESTIONS = [
+    ("Failed to connect to server", "I tried Linux and Windows and get the same error."),
+    ("Double sided textures", "How can I make them?"),
+    ("", "can someone tell me how to mount a drive"),
+    ("", "请问怎么安装这个插件"),
+    ("部署后报错", "日志如下,有没有人遇到过?"),
+]
+STATEMENTS = [
+    ("My new game is released", "Check it out, I hope you like it!"),
+    ("Version 2.0 released", "Download it now. Here is the changelog."),
+    ("", "hi everyone"),
+    ("", "有人吗"),
+    ("开源了一个小工具", "欢迎试用,分享给大家"),
+    ("", "We moved the meeting to Monday."),
+]
+
+
+@pytest.mark.parametrize(("title", "text"), QUESTIONS)
+def test_these_need_an_answer(title, text):
+    value, reasons = needs_answer(title, authored(text, "markdown"))
+    assert value >= 0.5
+    assert reasons
+
+
+@pytest.mark.parametrize(("title", "text"), STATEMENTS)
+def test_these_do_not(title, text):
+    assert needs_answer(title, authored(text, "markdown"))[0] < 0.5
+
+
+def test_the_operator_knows_the_channel_better_than_the_text():
+    judge = Judge(("en",))
+    for says, code in [(True, "asking_channel"), (False, None)]:
+        message = replace(thread(("ann", "My game")).messages[0], needs_answer=says)
+        score = next(s for s in judge.score([message]) if s.label == "question")
+        assert (score.score, score.is_flagged) == (float(says), says)
+        assert [r.code for r in score.reasons] == ([code] if code else [])
+
+
+def heated(*turns, **more):
+    view = thread(*turns, **more)
+    scores = {}
+    for score in Judge(("en",)).score(view.messages):
+        scores.setdefault(score.message_id, []).append(score)
+    return heat(replace(view, scores=scores))
+
+
+def test_a_calm_thread_shows_no_evidence():
+    found = heated(ASK, ("bob", "Use clang, it is in the manual."), ("ann", "Works, thanks!"))
+    assert (found.severity, found.kinds, found.turn, found.is_warming) == (0, (), None, False)
+    assert found.score < 0.2
+
+
+def test_a_quarrel_is_found_by_several_kinds_of_evidence_and_its_turn():
+    found = heated(
+        ASK,
+        ("bob", "Use clang."),
+        ("ann", "You did not read what I wrote."),
+        ("bob", "You never gave any details, this is ridiculous."),
+        ("ann", "You are an idiot, shut up."),
+        ("bob", "Fuck you. You have no idea what you talk about."),
+    )
+    assert {"alert", "tone", "wording", "pattern"} <= set(found.kinds)
+    assert found.severity == len(found.kinds) == len(found.reasons)
+    assert found.is_warming
+    assert found.turn in {"3", "4", "5"}
+    assert len(found.curve) == 6
+    assert found.curve[-1] == max(found.curve)
+
+
+def test_reports_by_members_call_for_a_moderator_whatever_the_model_says():
+    found = heated(ASK, reports=2)
+    assert (found.kinds, found.reasons) == (("reports",), (Reason("reported", {"n": 2}),))
+    assert found.is_warming
+
+
+def test_a_thread_in_no_known_language_has_no_heat():
+    found = heated(("ann", "Почему это не работает? Помогите пожалуйста"))
+    assert (found.score, found.severity) == (None, 0)
