@@ -86,3 +86,13 @@ CREATE OR REPLACE MACRO rate_high(part, whole) AS CASE
             + 1.959964 * sqrt(part / whole * (1 - part / whole) / whole + 0.960365 / whole / whole)
         ) / (1 + 3.841459 / whole))
 END;
+
+-- The probability that a standard normal number lies at least this far from 0, either way: Zelen and
+-- Severo (1964), formula 26.2.17 of Abramowitz and Stegun; off by less than 0.0000002.
+CREATE OR REPLACE MACRO two_sided_p(z) AS least(1, 2 * exp(-z * z / 2) / sqrt(2 * pi()) * (
+    0.319381530 / (1 + 0.2316419 * abs(z))
+    - 0.356563782 / (1 + 0.2316419 * abs(z)) ** 2
+    + 1.781477937 / (1 + 0.2316419 * abs(z)) ** 3
+    - 1.821255978 / (1 + 0.2316419 * abs(z)) ** 4
+    + 1.330274429 / (1 + 0.2316419 * abs(z)) ** 5
+));

@@ -32,6 +32,7 @@ PLAIN = {
     "DATE": datetime(2026, 3, 1).date(),
     "VARCHAR[]": [],
     "JSON": "{}",
+    "MAP(VARCHAR, BIGINT)": "{}",
 }
 USUAL = {
     "raw.records": {"stream": "", "run": "r", "load": 1, "container": ""},
