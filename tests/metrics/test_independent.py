@@ -1,0 +1,182 @@
+"""Metrics against independent libraries, on random data."""
+
+from datetime import date, timedelta
+
+import networkx
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from pipeline import build
+from pipeline.contracts import contracts
+from pipeline.warehouse import insert
+
+MONDAY = date(2026, 3, 2)  # the moment of `tables`
+random_data = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def made(db, given_table, rows, table, asked, fill=None):
+    """Rows of `table` built from these rows alone."""
+    db.begin()
+    try:
+        insert(db, given_table, [{**(fill or {}), **row} for row in rows])
+        build.make(db, contracts()[table])
+        return db.execute(f"SELECT {asked} FROM {table}").fetchall()
+    finally:
+        db.rollback()
+
+
+@random_data
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 40).map(lambda n: n / 4), st.booleans()), min_size=20, max_size=60
+    )
+)
+def test_kaplan_meier(tables, waits):
+    rows = [
+        {"thread_id": str(n), "waited_h": waited, "has_happened": happened}
+        for n, (waited, happened) in enumerate(waits)
+    ]
+    fill = {"source": "forum", "population": "topics", "event": "response", "asker": "regular",
+            "created_at": "2026-02-25 12:00:00", "created_day": "2026-02-25", "age_h": 10.0}  # fmt: skip
+    found = made(
+        tables, "marts.waits", rows, "marts.wait_times", "DISTINCT p50_h, p75_h, p90_h", fill
+    )
+    data = stats.CensoredData.right_censored(
+        [w for w, _ in waits], [not happened for _, happened in waits]
+    )
+    curve = stats.ecdf(data).sf
+    assert found == [tuple(percentile(curve, waits, p) for p in (0.5, 0.75, 0.9))]
+
+
+def percentile(curve, waits, p):
+    times = sorted({waited for waited, happened in waits if happened})
+    return next((t for t in times if curve.evaluate(t) <= 1 - p + 1e-9), None)
+
+
+@random_data
+@given(st.lists(st.integers(1, 2000), min_size=5, max_size=60))
+def test_concentration(tables, contributions):
+    rows = [{"person_id": f"p{n:03}", "messages": made} for n, made in enumerate(contributions)]
+    fill = {"week": str(MONDAY), "source": "forum", "helps": 0, "reactions": 0, "weeks_active": 1,
+            "contribution": 0, "tier": "user", "reason": "active"}  # fmt: skip
+    [(factor, gini, hhi, top)] = made(
+        tables,
+        "marts.standings",
+        rows,
+        "marts.concentration",
+        "absence_factor, gini, hhi, top_10_rate",
+        fill,
+    )
+    x = np.sort(np.array(contributions, dtype=float))[::-1]
+    assert factor == 1 + int(np.argmax(np.cumsum(x) >= x.sum() / 2))
+    assert gini == pytest.approx(np.abs(x[:, None] - x).mean() / 2 / x.mean())
+    assert hhi == pytest.approx(((x / x.sum()) ** 2).sum())
+    assert top == (pytest.approx(x[:10].sum() / x.sum()) if len(x) >= 20 else None)
+
+
+@random_data
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("abcdefgh")).filter(lambda e: e[0] != e[1]),
+        st.integers(1, 9), min_size=1, max_size=30,
+    )
+)  # fmt: skip
+def test_page_rank_and_reciprocity(tables, edges):
+    rows = [
+        {"source": "forum", "asker_id": a, "replier_id": b, "replies": n}
+        for (a, b), n in edges.items()
+    ]
+    found = made(
+        tables,
+        "marts.reply_edges",
+        rows,
+        "marts.reply_network",
+        "person_id, page_rank, returned_replies",
+    )
+    graph = networkx.DiGraph()
+    graph.add_weighted_edges_from((a, b, n) for (a, b), n in edges.items())
+    ranks = networkx.pagerank(graph, tol=1e-12, max_iter=1000)
+    assert {person: rank for person, rank, _ in found} == pytest.approx(ranks, abs=1e-4)
+    returned = sum(min(n, edges.get((b, a), 0)) for (a, b), n in edges.items())
+    assert sum(returned for *_, returned in found) == returned
+
+
+@random_data
+@given(st.lists(st.integers(0, 300), min_size=8, max_size=13))
+def test_theil_sen_and_mann_kendall(tables, weekly):
+    first = MONDAY - timedelta(7 * len(weekly))
+    rows = [
+        {"metric": "messages", "source": "forum", "day": str(first + timedelta(7 * week + day)),
+         "value": value if day == 0 else 0}
+        for week, value in enumerate(weekly) for day in range(7)
+    ]  # fmt: skip
+    [(slope, ols, s, p, median, mad, sd)] = made(
+        tables, "marts.series", rows, "marts.trends",
+        "theil_sen_slope, ols_slope, mann_kendall_s, mann_kendall_p, median, median_absolute_deviation,"
+        " standard_deviation",
+    )  # fmt: skip
+    x, y = np.arange(len(weekly)), np.array(weekly, dtype=float)
+    assert slope == pytest.approx(stats.theilslopes(y, x).slope, abs=1e-9)
+    assert ols == pytest.approx(stats.linregress(x, y).slope, abs=1e-9)
+    assert (median, mad) == (np.median(y), pytest.approx(stats.median_abs_deviation(y)))
+    assert sd == pytest.approx(y.std(ddof=1))
+    assert (s, p) == mann_kendall(x, y)
+
+
+def mann_kendall(x, y):
+    """S, and p with the correction for continuity; the variance is taken out of SciPy's own p."""
+    s = int(np.sign(y[None, :] - y[:, None])[np.triu_indices(len(y), 1)].sum())
+    if s == 0:
+        return s, pytest.approx(1, abs=1e-6)
+    plain = stats.kendalltau(x, y, method="asymptotic").pvalue
+    deviation = abs(s) / stats.norm.isf(plain / 2)
+    return s, pytest.approx(2 * stats.norm.sf((abs(s) - 1) / deviation), abs=1e-6)
+
+
+@random_data
+@given(st.integers(5, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_interval(tables, share):
+    part, whole = share
+    found = tables.execute(
+        f"SELECT rate_low({part}, {whole}), rate_high({part}, {whole})"
+    ).fetchone()
+    interval = stats.binomtest(part, whole).proportion_ci(0.95, "wilson")
+    assert found == pytest.approx((interval.low, interval.high), abs=1e-6)
+
+
+def test_burst_of_people_counts_once_in_a_window(tables):
+    """Rolling distinct people by the window's arithmetic and by counting sets."""
+    random = np.random.default_rng(7)
+    acts = {(int(p), int(d)) for p, d in random.integers([0, 0], [25, 60], (300, 2))}
+    first = MONDAY - timedelta(60)
+    days = [first + timedelta(n) for n in range(60)]
+    tables.begin()
+    try:
+        insert(tables, "marts.calendar", [
+            {"day": str(d), "week": str(d), "month": str(d), "weekday": 1, "as_of_day": str(MONDAY),
+             "is_over": True, "is_final": False} for d in days
+        ])  # fmt: skip
+        insert(tables, "marts.person_days", [
+            {"source": "forum", "person_id": str(p), "day": str(days[d]), "messages": 1, "helps": 0,
+             "reactions": 0} for p, d in acts
+        ])  # fmt: skip
+        build.make(tables, contracts()["marts.active_people"])
+        found = tables.execute(
+            "SELECT daily_people, weekly_people, monthly_people FROM marts.active_people"
+            " WHERE source = 'forum' ORDER BY day"
+        ).fetchall()
+    finally:
+        tables.rollback()
+    start = min(d for _, d in acts)
+
+    def people(day, window):
+        if day < start + window - 1:
+            return None
+        return len({p for p, d in acts if day - window < d <= day})
+
+    assert found == [tuple(people(n, w) for w in (1, 7, 30)) for n in range(start, 60)]
