@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pipeline.errors import BadAnswer, FixAccess, SourceDown
@@ -143,7 +144,8 @@ class Explorer:
             chosen = self._create(kind, sql, wanted)
         for query in mine:
             if query["id"] != chosen:
-                self._client._delete(f"{self._client.explorer_root}/queries/{query['id']}.json")
+                with suppress(Refused):  # another run of ours was quicker
+                    self._client._delete(f"{self._client.explorer_root}/queries/{query['id']}.json")
         return int(chosen)
 
     def _made_by_hand(self, stored: Sequence[dict[str, Any]], kind: str, sql: str) -> int | None:

@@ -16,6 +16,8 @@ from pipeline.settings import DiscourseSettings
 from pipeline.sources.discourse.client import ForumClient
 
 NIGHTS = 7
+MOST_MISSING = 100  # things a night to look for one by one
+OUT_OF_SIGHT = ("deleted|", "inactive|")  # how marks of what lists do not name begin
 DAY_US = 86_400_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -112,6 +114,25 @@ def differing(records: Iterable[Record], bookmark: Bookmark) -> tuple[Record, ..
     keys = [int(record.key) for record in listed]
     held = bookmark.marks(min(keys), max(keys)) if keys else {}
     return tuple(record for record in listed if held.get(record.key) != record.mark)
+
+
+def unlisted(
+    bookmark: Bookmark, listed: set[int], tonight: range, number_of_pages: int
+) -> list[int]:
+    """Keys held that these pages of a list in order of creation should have named.
+
+    None where a slice lacks more than could have gone in a week: on a forum that was imported,
+    ids are not in order of creation.
+    """
+    low = 0 if tonight.start == 0 else min(listed, default=2**62)
+    high = 2**62 if tonight.stop >= number_of_pages else max(listed, default=0)
+    missing = [
+        int(key)
+        for key, mark in bookmark.marks(low, high).items()
+        if int(key) not in listed and not (mark or "").startswith(OUT_OF_SIGHT)
+    ]
+    is_slice = len(tonight) < number_of_pages
+    return [] if is_slice and len(missing) > MOST_MISSING // 4 else missing[:MOST_MISSING]
 
 
 def pages(

@@ -17,6 +17,7 @@ from pipeline.sources.discourse.rest import (
     pages,
     state,
     text_state,
+    unlisted,
 )
 from pipeline.sources.discourse.tables import PAIR
 
@@ -28,7 +29,6 @@ OVERLAP_US = 600_000_000
 STAFF_GROUPS = (1, 2, 3)
 TRUST_LEVEL_GROUPS = range(10, 15)  # repeat users.trust_level
 SYSTEM = -1  # never in a list
-MOST_MISSING = 100  # accounts a night to look for one by one
 
 _USER_FIELDS = (
     "id", "username", "name", "active", "admin", "moderator", "last_seen_at", "created_at",
@@ -57,16 +57,9 @@ def users(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     for page in _in_order(site, tonight, number_of_pages):
         yield _page_part(site, page, bookmark)
         listed.update(user["id"] for user in page)
-    to_the_end = tonight.stop >= number_of_pages
-    low = 0 if tonight.start == 0 else min(listed, default=2**62)
-    held = bookmark.marks(low, 2**62 if to_the_end else max(listed, default=0))
-    missing = [
-        int(key)
-        for key, mark in held.items()
-        if int(key) not in listed and not (mark or "").startswith("inactive|")
-    ]
+    missing = unlisted(bookmark, listed, tonight, number_of_pages)
     system = [] if bookmark.marks(SYSTEM, SYSTEM) else [SYSTEM]
-    for user in (system + sorted(missing))[:MOST_MISSING]:
+    for user in system + missing:
         yield from _user(site, user, bookmark)
 
 

@@ -16,11 +16,13 @@ from pipeline.errors import FixAccess
 from pipeline.records import Bookmarks, Part, Record, Span, merge_ranges, uncovered
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
+    MOST_MISSING,
     Site,
     micros,
     pages,
     state,
     text_state,
+    unlisted,
 )
 
 PAGE = 50  # posts in an answer of /posts.json
@@ -28,7 +30,6 @@ PRINT_PAGE = 1000  # posts of a topic in an answer with print=true
 LIST_PAGE = 100
 WHOLE_SWEEP = 20  # pages: a longer list is walked in a week's nights, a slice each
 OVERLAP_US = 600_000_000
-MOST_MISSING = 100  # topics a night to look for one by one, and posts likewise
 BULKY = (
     "post_stream", "timeline_lookup", "suggested_topics", "related_topics", "thumbnails",
     "actions_summary", "bookmarks", "draft", "draft_key", "draft_sequence",
@@ -99,7 +100,7 @@ class Topics:
             yield from self._read(topic, self.found.unread[topic])
         for topic in self._unnamed():
             yield from self._read(topic, None)
-        for topic in self.found.missing[:MOST_MISSING]:
+        for topic in self.found.missing:
             yield from self._read(topic, None)
         yield from self._strays()
 
@@ -180,13 +181,7 @@ class Topics:
             yield page
             listed.update(item["id"] for item in page)
             number += 1
-        low = 0 if tonight.start == 0 else min(listed, default=2**62)
-        high = 2**62 if to_the_end else max(listed, default=0)
-        self.found.missing += [
-            int(key)
-            for key, mark in self._topics.marks(low, high).items()
-            if int(key) not in listed and not (mark or "").startswith("deleted|")
-        ]
+        self.found.missing += unlisted(self._topics, listed, tonight, number_of_pages)
 
     def _page(self, page: int, **order: str) -> list[dict[str, Any]]:
         answer = self._client.latest_topics(page=page, per_page=LIST_PAGE, **order)
