@@ -231,7 +231,7 @@ def test_faults_change_nothing(world_of: Serve, quiet: Switches, way: str) -> No
     history = lived_in(quiet)
     busy(history)
     with world_of(history.forum, way_in=way) as healthy, world_of(history.forum, way_in=way) as ill:
-        ill.faults.rate = 0.5 if way == "data_explorer" else 0.1
+        ill.faults.rate = 0.5 if way == "data_explorer" else 0.3
         for events in ([], [("reply", 1, 1), ("delete", 3), ("like", 5, 5)]):
             play(history, events)
             healthy.night()
