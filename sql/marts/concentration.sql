@@ -1,9 +1,12 @@
 -- Gini with ranks i ascending: 2 * sum(i * x) / (n * sum(x)) - (n + 1) / n.
 WITH shares AS (
-    UNPIVOT (
-        SELECT week, source, person_id, messages, helps
-        FROM marts.standings
-    ) ON messages, helps INTO NAME kind VALUE made
+    SELECT week, source, person_id, 'messages' AS kind, messages AS made
+    FROM marts.standings
+
+    UNION ALL
+
+    SELECT week, source, person_id, 'helps' AS kind, helps AS made
+    FROM marts.standings
 ),
 
 ordered AS (

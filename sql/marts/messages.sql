@@ -23,7 +23,7 @@ placed AS (
 judged AS (
     SELECT
         p.*,
-        p.ended_at IS NOT NULL AS is_deleted,
+        coalesce(p.ended_at <= as_of(), FALSE) AS is_deleted,
         p.is_in_private_thread OR coalesce(c.is_private, TRUE) AS is_private,
         p.account_id IS NULL OR coalesce(is_human(a.is_bot, a.is_staged, a.username), TRUE) AS is_human,
         coalesce(a.is_staff, FALSE) AS is_staff
@@ -47,7 +47,7 @@ SELECT
     j.is_private,
     j.is_deleted,
     j.kind = 'regular' AND NOT j.is_private AND NOT j.is_deleted AS is_countable,
-    j.ended_at AS deleted_at,
+    CASE WHEN j.is_deleted THEN j.ended_at END AS deleted_at,
     j.edited_at,
     greatest(j.likes, coalesce(r.reactions, 0)) AS likes,
     coalesce(length(j.body), 0) AS characters

@@ -4,8 +4,8 @@ SELECT
     person_id(r.source, coalesce(r.account_id, a.account_id)) AS person_id,
     r.emoji,
     r.created_at,
-    r.removed_at IS NOT NULL AS is_removed
+    coalesce(r.removed_at <= as_of(), FALSE) AS is_removed
 FROM staging.reactions AS r
 INNER JOIN marts.messages AS m ON r.source = m.source AND r.message_id = m.message_id
 LEFT JOIN staging.accounts AS a ON r.source = a.source AND r.account_id IS NULL AND r.username = a.username
-WHERE NOT m.is_private
+WHERE NOT m.is_private AND coalesce(r.created_at <= as_of(), TRUE)

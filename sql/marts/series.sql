@@ -30,7 +30,15 @@ wide AS (
 ),
 
 long AS (
-    UNPIVOT wide ON messages, threads, newcomers, bot_messages, person_days INTO NAME metric VALUE counted
+    SELECT 'messages' AS metric, source, day, is_covered, messages AS counted FROM wide
+    UNION ALL
+    SELECT 'threads' AS metric, source, day, is_covered, threads AS counted FROM wide
+    UNION ALL
+    SELECT 'newcomers' AS metric, source, day, is_covered, newcomers AS counted FROM wide
+    UNION ALL
+    SELECT 'bot_messages' AS metric, source, day, is_covered, bot_messages AS counted FROM wide
+    UNION ALL
+    SELECT 'person_days' AS metric, source, day, is_covered, person_days AS counted FROM wide
 )
 
 SELECT
