@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import settings
+from pipeline import settings, steps
 
 app = typer.Typer()
 out = Console(highlight=False, soft_wrap=True)
@@ -51,6 +51,30 @@ def status(
     _show_runs(found["runs"])
     _show_streams(found["streams"])
     out.print(f"All of it: {home.home / 'ops' / 'index.html'}")
+
+
+@app.command()
+def erase(
+    source: Annotated[str, typer.Argument(help="The source the account belongs to.")],
+    account: Annotated[str, typer.Argument(help="Its id or user name there.")],
+    community: Community = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Clear a person from everything Hearth keeps, and publish anew. Cannot be undone.
+
+    Delete or anonymise the account at the source first: what the source still has may be read
+    again when it changes there."""
+    if not yes:
+        typer.confirm(
+            f"Clear {account} of {source} everywhere, and remove all older published nights?",
+            abort=True,
+        )
+    told = steps.erase(source, account, community)
+    typer.echo(json.dumps(told, indent=2))
+    if told["still_at_the_source"]:
+        out.print("The source still has this account: delete or anonymise it there, or it returns.")
+    if told["work"]["named_by_others"]:
+        out.print(f"{told['work']['named_by_others']} records of others name them in plain prose.")
 
 
 @app.command()

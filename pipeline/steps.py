@@ -248,6 +248,29 @@ def build(night: Night) -> dict[str, Any]:
 
 
 @_told
+def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
+    """Derive all that is built or judged anew, as of the night's moment, without the network.
+
+    `from_landing` also makes the work file anew from what was landed; the old one is kept beside
+    it until the next time."""
+    from pipeline import build as building
+    from pipeline import load as loading
+    from pipeline import warehouse
+
+    home = _home(night)
+    if from_landing:
+        warehouse.set_aside(home)
+    with warehouse.opened(home) as db:
+        if from_landing:
+            loading.load(db, Landing(home.home / "landing"))
+        building.build(db, home, _moment(night["as_of"]), whole=True)
+        counts = dict(
+            db.execute("SELECT source, count(*) FROM staging.messages GROUP BY source").fetchall()
+        )
+    score(night)
+    return counts
+
+
 def score(night: Night) -> dict[str, Any]:
     """Judge messages whose text or whose judge changed, and build what reads the judgements."""
     from pipeline import build as building
@@ -382,6 +405,19 @@ def conclude(night: Night) -> dict[str, Any]:
         )
     _journal(night).done("night", "whole")
     return {"run": night["run"]}
+
+
+def erase(source: str, account: str, community: str | None = None) -> dict[str, Any]:
+    """Clear a person everywhere; see `pipeline.erase.erase`. Returns the certificate."""
+    from pipeline import erase as erasing
+    from pipeline import status
+
+    home = settings.load().community(community)
+    now = datetime.now(UTC)
+    with at_work(home.name):
+        told = erasing.erase(home, source, account, now)
+        status.write_page(home, now)
+    return told
 
 
 def report(community: str) -> str:

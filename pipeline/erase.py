@@ -1,0 +1,325 @@
+"""A person leaves: everything Hearth keeps of one account is cleared, everywhere it is kept.
+
+What they wrote loses its words and its author and stays as an empty place, so that what others
+answered keeps its thread and counts keep their sums. Whatever else is about them goes. In what
+others wrote, mentions and quotations of them are cleared; plain prose that names them is theirs
+who wrote it, and is counted in the certificate for a person to look at.
+
+Clearing is not forgetting to look: what the source still has may be read again when it changes
+there. Delete or anonymise the account at the source first.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import build, landing, load, publish, warehouse
+from pipeline.digest.lines import Lines
+from pipeline.errors import FixSettings
+from pipeline.landing import Landing, make_folder, write_whole
+from pipeline.person import Person, Standing, clear
+from pipeline.settings import Community
+
+if TYPE_CHECKING:
+    import duckdb
+
+_BATCH = 10_000
+
+
+def erase(community: Community, source: str, account: str, now: datetime) -> dict[str, Any]:
+    """Clear one account, named by its id or user name, and publish the last night anew without it.
+
+    The caller has the community for itself. Older published nights, copies of the work file and
+    what was set aside as damaged are removed. An account that is not held (any more) is looked for
+    by the given id all the same, so an erasure that was cut short may be run again. Returns the
+    certificate, which is also written to `erasures/`; it names nobody.
+    """
+    if source not in community.sources:
+        raise FixSettings(f"{community.name}: no source {source!r}; there are "
+                          f"{', '.join(community.sources)}")  # fmt: skip
+    with warehouse.opened(community) as db:
+        landed = Landing(community.home / "landing")
+        load.load(db, landed)
+        person, is_held = _find(db, landed, source, account)
+        standing = _standing(db, source)
+        threads = _threads(db, person)
+        told: dict[str, Any] = {
+            "community": community.name,
+            "source": source,
+            "person_id": _pseudonym(db, person),
+            "at": now.astimezone(UTC).isoformat(timespec="seconds"),
+            "was_held": is_held,
+            "still_at_the_source": _is_at_source(db, person),
+        }
+    told["landing"] = _clear_landing(community, person, standing)
+    told["removed"] = sorted(_remove_copies(community, person, threads))
+    told["verdicts"] = _clear_verdicts(community, person)
+    told["work"] = _clear_work(community, person, standing)
+    told["published"] = _publish_anew(community, now)
+    folder = community.home / "erasures"
+    make_folder(folder)
+    write_whole(folder / f"{now:%Y%m%dT%H%M%SZ}.json", json.dumps(told, indent=2).encode())
+    return told
+
+
+def _find(
+    db: duckdb.DuckDBPyConnection, landed: Landing, source: str, account: str
+) -> tuple[Person, bool]:
+    """The person with every name any version of the account had, and whether it is held."""
+    row = db.execute(
+        "SELECT account_id FROM staging.accounts WHERE source = $source"
+        " AND (account_id = $account OR lower(username) = lower($account))"
+        " ORDER BY account_id = $account DESC LIMIT 1",
+        {"source": source, "account": account},
+    ).fetchone()
+    account_id = row[0] if row else account
+    names = db.execute(
+        "SELECT username, name FROM staging.accounts WHERE source = ? AND account_id = ?",
+        [source, account_id],
+    ).fetchall()
+    names += list(_past_names(landed, source, account_id))
+    if account != account_id or (row is None and not account.isdigit()):
+        names.append((account, None))
+    usernames = frozenset(username for username, _ in names if username)
+    shown = frozenset(name for _, name in names if name)
+    return Person(source, account_id, usernames, shown), row is not None
+
+
+def _past_names(
+    landed: Landing, source: str, account_id: str
+) -> Iterator[tuple[str | None, str | None]]:
+    """(user name, name) of every version of the account that was ever fetched."""
+    for read in landed.reads():
+        for file in landing.parts(read) if read.parent.parent.name == source else ():
+            for line in _lines(file):
+                entry = json.loads(line) if '"users"' in line else {}
+                if entry.get("stream") == "users" and entry.get("key") == account_id:
+                    payload = entry["payload"]
+                    yield payload.get("username"), payload.get("name")
+
+
+def _lines(file: Path) -> list[str]:
+    text = gzip.decompress(file.read_bytes()).decode("utf-8")
+    return [line for line in text.split("\n") if line]
+
+
+def _standing(db: duckdb.DuckDBPyConnection, source: str) -> Standing:
+    def streams(table: str) -> set[str]:
+        rows = db.execute(
+            f"SELECT DISTINCT split_part(record, '/', 1) FROM staging.{table} WHERE source = ?",
+            [source],
+        )
+        return {stream for (stream,) in rows.fetchall()}
+
+    written = streams("messages") | streams("threads")
+    return Standing(frozenset(streams("channels") - written), frozenset(written))
+
+
+def _threads(db: duckdb.DuckDBPyConnection, person: Person) -> set[str]:
+    """Threads in which the person wrote or is mentioned by id."""
+    rows = db.execute(
+        "SELECT DISTINCT thread_id FROM staging.messages WHERE source = ? AND (account_id = ?"
+        " OR list_contains(mentioned_accounts, ?))",
+        [person.source, person.account_id, person.account_id],
+    )
+    return {thread for (thread,) in rows.fetchall()}
+
+
+def _pseudonym(db: duckdb.DuckDBPyConnection, person: Person) -> str:
+    db.execute((build.SQL / "macros.sql").read_text(encoding="utf-8"))
+    row = db.execute("SELECT person_id(?, ?)", [person.source, person.account_id]).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _is_at_source(db: duckdb.DuckDBPyConnection, person: Person) -> bool:
+    row = db.execute(
+        "SELECT count(*) FROM staging.accounts WHERE source = ? AND account_id = ?"
+        " AND gone_at IS NULL",
+        [person.source, person.account_id],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _clear_landing(community: Community, person: Person, standing: Standing) -> dict[str, int]:
+    """Rewrite the landed files that hold the person; each is whole at any moment."""
+    counts = Counter(files=0, records=0)
+    for read in Landing(community.home / "landing").reads():
+        if read.parent.parent.name != person.source:
+            continue
+        for file in landing.parts(read):
+            lines = _lines(file)
+            kept = [_cleared_line(line, person, standing) for line in lines]
+            changed = sum(new != old for new, old in zip(kept, lines, strict=True))
+            if changed:
+                text = "".join(f"{line}\n" for line in kept if line is not None)
+                write_whole(file, gzip.compress(text.encode("utf-8"), 5, mtime=0))
+                counts.update(files=1, records=changed)
+    return dict(counts)
+
+
+def _cleared_line(line: str, person: Person, standing: Standing) -> str | None:
+    """A landed line without the person; null where all of it is about them."""
+    entry = json.loads(line)
+    if entry["kind"] == "span":
+        if entry.get("keys") and entry["stream"] == "users" and person.account_id in entry["keys"]:
+            entry["keys"].remove(person.account_id)
+            return json.dumps(entry, ensure_ascii=False)
+        return line
+    cleared = clear(entry["stream"], entry["key"], entry["payload"], person, standing)
+    if cleared is None:
+        return None
+    if cleared == entry["payload"]:
+        return line
+    return json.dumps({**entry, "payload": cleared}, ensure_ascii=False)
+
+
+def _remove_copies(community: Community, person: Person, threads: set[str]) -> Iterator[str]:
+    """Whatever is made from the data and not needed to make it again, as paths below home."""
+    home = community.home
+    gone = [*(home / "backup").glob("*"), *(home / "damaged").glob("*")]
+    gone += [*(home / "work" / "bookmarks").glob("*"), *(home / "work" / "spill").glob("*")]
+    gone += [f for f in (home / "digests").glob("*-*") if _digest_tells(f, person, threads)]
+    for name in ("docs", "runs"):
+        gone += [f for f in (home / name).glob("*") if any(_names(x, person) for x in _files(f))]
+    for path in gone:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        yield path.relative_to(home).as_posix()
+
+
+def _files(place: Path) -> Iterator[Path]:
+    return (f for f in ([place] if place.is_file() else place.rglob("*")) if f.is_file())
+
+
+def _names(file: Path, person: Person) -> bool:
+    content = file.read_bytes().lower()
+    return any(name.lower().encode() in content for name in person.needles)
+
+
+def _digest_tells(folder: Path, person: Person, threads: set[str]) -> bool:
+    """Whether a digest has an item of a thread they wrote in, or names them."""
+    try:
+        edition = json.loads((folder / "digest.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    told = {
+        (item["source"], item["thread_id"])
+        for section in edition["sections"]
+        for item in section["items"]
+    }
+    if told & {(person.source, thread) for thread in threads}:
+        return True
+    return any(_names(file, person) for file in _files(folder))
+
+
+def _clear_verdicts(community: Community, person: Person) -> int:
+    """Take the person's name off the verdicts they gave; the verdicts stay."""
+    file = community.home / "digests" / "verdicts.jsonl"
+    entries = list(Lines(file))
+    given = [entry for entry in entries if entry["who"] in person.needles]
+    for entry in given:
+        entry["who"] = "erased"
+    if given:
+        text = "".join(f"{json.dumps(e, ensure_ascii=False)}\n" for e in entries)
+        write_whole(file, text.encode())
+    return len(given)
+
+
+def _clear_work(community: Community, person: Person, standing: Standing) -> dict[str, int]:
+    """Clear the tables, then copy what is left into a fresh file: a deleted row stays readable in
+    the old one's free blocks."""
+    with warehouse.opened(community) as db:
+        db.begin()
+        counts = _clear_raw(db, person, standing)
+        db.commit()
+        db.execute("CHECKPOINT")
+        file = community.home / "work" / "warehouse.duckdb"
+        beside = file.with_name(".warehouse.duckdb.0")
+        beside.unlink(missing_ok=True)
+        db.execute(f"ATTACH '{beside}' AS fresh")
+        for schema, table in db.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() WHERE schema_name"
+            " IN ('raw', 'staging', 'judgement') AND database_name = 'warehouse' ORDER BY ALL"
+        ).fetchall():
+            db.execute(f"CREATE SCHEMA IF NOT EXISTS fresh.{schema}")
+            db.execute(f"CREATE TABLE fresh.{schema}.{table} AS FROM warehouse.{schema}.{table}")
+        db.execute("DETACH fresh")
+    beside.chmod(0o600)
+    beside.replace(file)
+    landing.sync_folder(file.parent)
+    return counts
+
+
+def _clear_raw(db: duckdb.DuckDBPyConnection, person: Person, standing: Standing) -> dict[str, int]:
+    """Clear `raw.records` and what was made of the records that changed; they are typed anew."""
+    db.execute("CREATE TEMP TABLE cleared (stream VARCHAR, key VARCHAR, payload JSON)")
+    found = db.cursor().execute(
+        "SELECT stream, key, payload FROM raw.records WHERE source = ?", [person.source]
+    )
+    counts = Counter(cleared=0, dropped=0, named_by_others=0)
+    while rows := found.fetchmany(_BATCH):
+        changes = []
+        for stream, key, text in rows:
+            payload = json.loads(text) if text else {}
+            cleared = clear(stream, key, payload, person, standing)
+            counts["named_by_others"] += cleared is not None and person.is_named_in(cleared)
+            if cleared != payload:
+                counts["dropped" if cleared is None else "cleared"] += 1
+                changes.append({"stream": stream, "key": key, "payload": cleared})
+        if changes:
+            warehouse.insert(db, "cleared", changes)
+    _apply(db, person.source)
+    return dict(counts)
+
+
+def _apply(db: duckdb.DuckDBPyConnection, source: str) -> None:
+    given = {"source": source}
+    typed = "source = $source AND record IN (SELECT stream || '/' || key FROM cleared)"
+    judged = (
+        "source = $source AND message_id IN (SELECT message_id FROM staging.messages"
+        f" WHERE {typed})"
+    )
+    for table in ("scores", "threads"):
+        db.execute(f"DELETE FROM judgement.{table} WHERE {judged}", given)
+    for name in ("accounts", "channels", "messages", "reactions", "solutions", "threads"):
+        db.execute(f"DELETE FROM staging.{name} WHERE {typed}", given)
+    db.execute(
+        "UPDATE raw.records SET payload = c.payload,"
+        " load = (SELECT max(load) + 1 FROM raw.records) FROM cleared AS c"
+        " WHERE source = $source AND records.stream = c.stream AND records.key = c.key",
+        given,
+    )
+    db.execute(
+        "DELETE FROM raw.records USING cleared AS c WHERE source = $source AND c.payload IS NULL"
+        " AND records.stream = c.stream AND records.key = c.key",
+        given,
+    )
+
+
+def _publish_anew(community: Community, now: datetime) -> str | None:
+    """Build as of the last night's moment and publish; every older night goes."""
+    with warehouse.opened(community) as db:
+        row = db.execute("SELECT as_of FROM raw.builds ORDER BY built_at DESC LIMIT 1").fetchone()
+        if row is None:
+            return None
+        as_of = row[0].replace(tzinfo=UTC)
+        build.build(db, community, as_of)
+        folder = community.home / "published"
+        if not (folder / "manifest.json").exists():
+            return None
+        run = f"{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
+        manifest = publish.publish(db, community, run, as_of)
+    kept = {manifest.community.name, manifest.restricted.name}
+    for old in folder.glob("*-*.duckdb"):
+        if old.name not in kept:
+            old.unlink()
+    return run
