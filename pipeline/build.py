@@ -26,14 +26,16 @@ if TYPE_CHECKING:
 SQL = Path(__file__).parents[1] / "sql"
 
 
-def build(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) -> None:
+def build(
+    db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime, *, whole: bool = False
+) -> None:
     """Bring staging up to date with `raw` and build the marts as of a moment (aware datetime).
 
     Readers of this file see all of it or nothing. Where the definitions changed since the last
-    build, staging is typed anew from every record.
+    build, or `whole`, staging is typed anew from every record.
     """
     last_load, definitions = _last_build(db)
-    whole = definitions != fingerprint()
+    whole = whole or definitions != fingerprint()
     set_scene(db, community, as_of)
     db.begin()
     try:
@@ -146,6 +148,12 @@ def fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
+def _definitions(db: duckdb.DuckDBPyConnection) -> str:
+    """What staging depends on beside the records: the SQL, the contracts, the sites' addresses."""
+    sites = db.execute("FROM raw.sources ORDER BY source").fetchall()
+    return hashlib.sha256(f"{fingerprint()}{sites}".encode()).hexdigest()[:16]
+
+
 def _in_order(tables: Iterable[Contract]) -> list[Contract]:
     by_name: Mapping[str, Contract] = {c.table: c for c in tables}
     graph = {name: sorted(sources_of(name) & set(by_name)) for name in sorted(by_name)}
@@ -191,5 +199,5 @@ def _note_build(db: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
     db.execute(
         "INSERT INTO raw.builds SELECT now() AT TIME ZONE 'UTC', getvariable('as_of')::TIMESTAMP,"
         " (SELECT coalesce(max(load), 0) FROM raw.records), ?",
-        [fingerprint()],
+        [_definitions(db)],
     )

@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import __version__, cli_operator, redact, settings, steps
+from pipeline import __version__, cli_data, cli_operator, redact, settings, steps
 from pipeline.errors import FixSettings, HearthError
+from pipeline.journal import printable
 
 app = typer.Typer(
     help="Nightly community analytics over Discourse and Rocket.Chat.",
@@ -27,6 +28,7 @@ app = typer.Typer(
     "77 access is missing; 78 settings must be changed.",
 )
 app.add_typer(cli_operator.app)
+app.add_typer(cli_data.app)
 out = Console(highlight=False, soft_wrap=True)
 
 Community = Annotated[
@@ -314,8 +316,7 @@ def _show(db: Any, sql: str, output: Output) -> None:
 
 def _plain(text: str) -> Text:
     """Forum text for a terminal: no markup, no control or direction marks."""
-    kept = (c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return Text("".join(kept))
+    return Text(printable(text))
 
 
 def _guarded(cell: object) -> object:

@@ -18,12 +18,11 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.contracts import Contract, contracts
-from pipeline.errors import ContractBroken
 from pipeline.landing import make_folder, sync_folder, write_whole
 from pipeline.settings import Community
 
@@ -53,6 +52,10 @@ class Manifest:
     community: PublishedFile
     restricted: PublishedFile
 
+    def write(self, folder: Path) -> None:
+        """Put it in place of the folder's `manifest.json`, whole."""
+        write_whole(folder / "manifest.json", json.dumps(asdict(self), indent=2).encode())
+
 
 def publish(
     db: duckdb.DuckDBPyConnection, community: Community, run: str, as_of: datetime
@@ -67,10 +70,31 @@ def publish(
     written = {audience: _write(db, folder, audience, run) for audience in FILES}
     manifest = Manifest(run, as_of.isoformat(), written["community"], written["restricted"])
     for audience, link in FILES.items():
-        _flip(folder / link, written[audience].name)
-    write_whole(folder / "manifest.json", json.dumps(asdict(manifest), indent=2).encode())
+        flip(folder / link, written[audience].name)
+    manifest.write(folder)
     _forget_old_nights(folder, community.keep_nights)
     return manifest
+
+
+def manifest_of(folder: Path, run: str) -> Manifest:
+    """What the manifest of a night said, read out of its files again."""
+    import duckdb
+
+    files = {}
+    for audience in FILES:
+        file = folder / f"{audience}-{run}.duckdb"
+        with duckdb.connect(file, read_only=True) as db:
+            tables = db.execute(
+                "SELECT schema_name || '.' || table_name FROM duckdb_tables() ORDER BY ALL"
+            ).fetchall()
+            rows = {name: _count(db, name) for (name,) in tables}
+            if audience == "community":
+                [(as_of,)] = db.execute(
+                    "SELECT max_by(as_of, built_at) FROM raw.builds"
+                ).fetchall()  # fmt: skip
+        files[audience] = PublishedFile(file.name, checksum(file), file.stat().st_size, rows)
+    moment = as_of.replace(tzinfo=UTC).isoformat()
+    return Manifest(run, moment, files["community"], files["restricted"])
 
 
 def _write(db: duckdb.DuckDBPyConnection, folder: Path, audience: str, run: str) -> PublishedFile:
@@ -85,7 +109,7 @@ def _write(db: duckdb.DuckDBPyConnection, folder: Path, audience: str, run: str)
         db.execute("DETACH night")
     beside.chmod(0o600)
     rows = _query_once(beside, tables)
-    digest = _sync_and_hash(beside)
+    digest = checksum(beside)
     beside.replace(folder / name)
     sync_folder(folder)
     return PublishedFile(name, digest, (folder / name).stat().st_size, rows)
@@ -105,22 +129,23 @@ def _query_once(file: Path, tables: list[Contract]) -> dict[str, int]:
     import duckdb
 
     with duckdb.connect(file, read_only=True) as reader:
-        rows = {}
-        for contract in tables:
-            found = reader.execute(f"SELECT count(*) FROM {contract.table}").fetchone()
-            if found is None:
-                raise ContractBroken(f"{file}: {contract.table} cannot be counted")
-            rows[contract.table] = found[0]
-        return rows
+        return {contract.table: _count(reader, contract.table) for contract in tables}
 
 
-def _sync_and_hash(file: Path) -> str:
+def _count(db: duckdb.DuckDBPyConnection, table: str) -> int:
+    [(rows,)] = db.execute(f"SELECT count(*) FROM {table}").fetchall()
+    return int(rows)
+
+
+def checksum(file: Path) -> str:
+    """SHA-256 of a file's bytes, which are on the disk by then."""
     with file.open("rb") as content:
         os.fsync(content.fileno())
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _flip(link: Path, target: str) -> None:
+def flip(link: Path, target: str) -> None:
+    """Let a link name another file, at once."""
     beside = link.with_name(f".{link.name}")
     beside.unlink(missing_ok=True)
     beside.symlink_to(target)

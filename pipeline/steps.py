@@ -96,12 +96,13 @@ def _plan(home: Community, night: Night) -> Plan:
         load.load(db, Landing(home.home / "landing"))
         for name in home.sources:
             load.write_bookmarks(db, name, _bookmarks(home, night, name))
+        read_before = load.streams_read(db)
     housekeeping.tidy(home, datetime.now(UTC))
     units: list[Unit] = []
     silent: dict[str, HearthError] = {}
     for name in home.sources:
         try:
-            units += _plan_source(home, night, name)
+            units += _plan_source(home, night, name, read_before.get(name, set()))
         except HearthError as error:
             silent[name] = error
             journal.trouble(name, str(error))
@@ -222,7 +223,8 @@ def load(night: Night) -> dict[str, Any]:
         source, run, stream = place.split("/")
         _journal(night).trouble(source, f"landing/{place} was damaged; set aside, read again")
         if run == night["run"]:
-            extract(night, Unit(source=source, stream=stream))
+            with suppress(HearthError):  # the journal tells, and `conclude` raises for it
+                extract(night, Unit(source=source, stream=stream))
     if loaded.damaged:
         with warehouse.opened(home) as db:
             loading.load(db, landed)
@@ -357,7 +359,7 @@ def digest(night: Night) -> dict[str, Any]:
 
     with warehouse.opened(home) as db:
         rows = tonight.items(db)
-        health = tonight.health(db, _stale(home, night), ())
+        health = tonight.health(db, _stale(home, night), _warnings(home, night))
         verdicts = tonight.verdicts(db, home, ledger, writer, day)
     teller = Teller(home, ledger, folder, datetime.now(UTC), writer)
     sent = list(teller.tell(rows, health, verdicts, as_of=moment, night=day))
@@ -459,12 +461,18 @@ def _run_night(community: str, as_of: str | None) -> Night:
     return night
 
 
-def _plan_source(home: Community, night: Night, name: str) -> Iterator[Unit]:
+def _plan_source(home: Community, night: Night, name: str, read_before: set[str]) -> Iterator[Unit]:
+    """A stream that was read before and is not available any more is `lost`: not a fact of the
+    site, but something that went wrong."""
     from pipeline.sources import open_source
 
     streams = open_source(home, name).plan()
+    told = [
+        {**asdict(stream), "lost": bool(stream.unavailable and stream.stream in read_before)}
+        for stream in streams
+    ]
     file = _run_folder(home, night) / f"{name}.plan.json"
-    landing.write_whole(file, json.dumps([asdict(stream) for stream in streams]).encode())
+    landing.write_whole(file, json.dumps(told).encode())
     for stream in streams:
         if stream.unavailable:
             _journal(night).trouble(f"{name}/{stream.stream}", stream.unavailable)
@@ -480,9 +488,18 @@ def _stale(home: Community, night: Night) -> list[dict[str, Any]]:
         f"{name}/{planned['stream']}"
         for name in home.sources
         for planned in _planned(home, night, name)
-        if not planned["unavailable"] and _report(home, night, name, planned["stream"]) is None
+        if planned["lost"]
+        or (not planned["unavailable"] and _report(home, night, name, planned["stream"]) is None)
     ]
     return [{"source": name, "since": None, "why": said.get(name, "")} for name in names]
+
+
+def _warnings(home: Community, night: Night) -> list[str]:
+    """What tonight's validation found and let pass, one sentence a rule."""
+    file = _run_folder(home, night) / "validation.json"
+    if not file.exists():
+        return []
+    return [f"{b['table']}: {b['says']}" for b in json.loads(file.read_text())["broken"]]
 
 
 def _planned(home: Community, night: Night, source: str) -> list[dict[str, Any]]:

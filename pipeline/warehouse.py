@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,17 @@ def opened(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
         prepare(db)
         _set_pseudonym_key(db, community)
         yield db
+
+
+def set_aside(community: Community) -> None:
+    """Move the work file out of the way, as `warehouse.before-rebuild.duckdb`; an older one of that
+    name goes. The next `opened` makes a new one. Raises WarehouseBusy while somebody has it open."""
+    file = community.home / "work" / "warehouse.duckdb"
+    if file.exists():
+        with suppress(FixSettings):  # a damaged one is set aside all the same
+            _connected(file, community, read_only=False).close()
+        file.replace(file.with_name("warehouse.before-rebuild.duckdb"))
+        file.with_name("warehouse.duckdb.wal").unlink(missing_ok=True)
 
 
 def read_only(community: Community) -> duckdb.DuckDBPyConnection:

@@ -1,0 +1,101 @@
+"""What a data team may ask of Hearth besides a night; part of `hearth`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pipeline import settings, steps
+
+app = typer.Typer()
+out = Console(highlight=False, soft_wrap=True)
+Community = Annotated[
+    str | None, typer.Option(help="Which community of hearth.toml; needed where it has several.")
+]
+
+
+@app.command()
+def rebuild(
+    community: Community = None,
+    run: Annotated[
+        str | None, typer.Option(help="Which planned night; the newest if not given.")
+    ] = None,
+    from_landing: Annotated[
+        bool, typer.Option(help="Make the work file anew from all that was ever fetched.")
+    ] = False,
+) -> None:
+    """Derive staging, marts and judgements from the records again, without the network.
+
+    The published night stays as it is until `hearth validate` and `hearth publish`."""
+    told = steps.rebuild(steps.latest(community, run)["night"], from_landing=from_landing)
+    for source, messages in sorted(told.items()):
+        out.print(f"{source}: {messages:,} messages")
+
+
+@app.command()
+def lineage(
+    column: Annotated[str, typer.Argument(help="Such as marts.threads.first_response_at.")],
+) -> None:
+    """Which columns a column is computed from, down to the records."""
+    from pipeline.lineage import lineage as trace
+
+    for step in trace(column):
+        made_by = f"  [dim]{step.file}[/]" if step.file else ""
+        out.print(f"{'  ' * step.depth}{step.column}{made_by}")
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
+    community: Community = None,
+    form: Annotated[Literal["parquet", "csv"], typer.Option(help="What to write.")] = "parquet",
+    restricted: Annotated[bool, typer.Option(help="The file with names and texts.")] = False,
+) -> None:
+    """Write the current night's tables as files, with their row counts and checksums."""
+    from pipeline import nights
+
+    home = settings.load().community(community)
+    written = nights.export(home, folder, form, restricted=restricted)
+    out.print(f"{folder}: {len(written)} files, {sum(written.values()):,} rows; see manifest.json")
+
+
+@app.command()
+def diff(
+    earlier: Annotated[str | None, typer.Argument(help="A run; the last but one.")] = None,
+    later: Annotated[str | None, typer.Argument(help="A run; the newest.")] = None,
+    community: Community = None,
+) -> None:
+    """What changed between two published nights, and why."""
+    from pipeline import nights
+
+    home = settings.load().community(community)
+    known = nights.nights(home)
+    first = earlier or (known[-2] if len(known) > 1 else "")
+    second = later or (known[-1] if known else "")
+    if nights.definitions_changed(home, first, second):
+        out.print("The definitions (SQL or contracts) changed between the two nights.")
+    table = Table("table", "added", "removed", "changed", "why", box=None)
+    for found in nights.differences(home, first, second):
+        why = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in found.why.items())
+        numbers = (f"{n:,}" for n in (found.added, found.removed, found.changed))
+        table.add_row(found.table, *numbers, why)
+    out.print(f"{first} -> {second}")
+    out.print(table)
+
+
+@app.command()
+def rollback(
+    run: Annotated[
+        str | None, typer.Argument(help="A published night; the one before the current.")
+    ] = None,
+    community: Community = None,
+) -> None:
+    """Let readers see an earlier published night again, until the next one is published."""
+    from pipeline import nights
+
+    home = settings.load().community(community)
+    out.print(f"Readers now see night {nights.go_back(home, run)}.")

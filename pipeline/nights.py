@@ -1,0 +1,217 @@
+"""What one may do with nights already published: go back to one, compare two, take one away."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pipeline.contracts import contracts
+from pipeline.errors import FixSettings
+from pipeline.landing import sync_folder
+from pipeline.publish import FILES, checksum, flip, manifest_of
+from pipeline.settings import Community
+
+if TYPE_CHECKING:
+    import duckdb
+
+_FORMULA = "regexp_matches({0}::VARCHAR, '^[=+@\\t\\r-]')"  # what a spreadsheet would compute
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a table of a later night differs from an earlier one's: rows by key.
+
+    why  of `marts.messages` what happened, by count; of the rest empty
+    """
+
+    table: str
+    added: int
+    removed: int
+    changed: int
+    why: dict[str, int]
+
+
+def nights(community: Community) -> list[str]:
+    """Runs that are still published, oldest first."""
+    names = (community.home / "published").glob("community-*.duckdb")
+    return sorted(name.stem.removeprefix("community-") for name in names)
+
+
+def go_back(community: Community, run: str | None = None) -> str:
+    """Point readers at the night before the current one, or at `run`; returns its run.
+
+    No file is touched: the next night published becomes current again."""
+    folder = community.home / "published"
+    known = nights(community)
+    current = (folder / FILES["community"]).resolve().stem.removeprefix("community-")
+    older = [name for name in known if name < current]
+    wanted = run or (older[-1] if older else None)
+    if wanted is None:
+        raise FixSettings(f"{folder}: there is no night before {current}")
+    _file(community, wanted)
+    manifest = manifest_of(folder, wanted)
+    for audience, link in FILES.items():
+        flip(folder / link, f"{audience}-{wanted}.duckdb")
+    manifest.write(folder)
+    return wanted
+
+
+def differences(community: Community, earlier: str, later: str) -> Iterator[Difference]:
+    """Every mart that differs between two nights, and of messages why: new since, late, deleted
+    or restored, edited."""
+    import duckdb
+
+    with duckdb.connect() as db:
+        for name, run in (("earlier", earlier), ("later", later)):
+            db.execute(f"ATTACH '{_file(community, run)}' AS {name} (READ_ONLY)")
+        for contract in contracts().values():
+            if contract.schema_name == "marts" and contract.publish == "community":
+                found = _difference(db, contract.table, contract.key)
+                if found and found.added + found.removed + found.changed:
+                    yield found
+
+
+def definitions_changed(community: Community, earlier: str, later: str) -> bool:
+    """Whether the SQL or the contracts of two nights differ."""
+    import duckdb
+
+    found = set()
+    for run in (earlier, later):
+        with duckdb.connect(_file(community, run), read_only=True) as db:
+            found |= set(
+                db.execute(
+                    "SELECT max_by(definitions, built_at) FROM raw.builds"
+                ).fetchall()
+            )  # fmt: skip
+    return len(found) > 1
+
+
+def export(
+    community: Community,
+    folder: Path,
+    form: Literal["parquet", "csv"] = "parquet",
+    *,
+    restricted: bool = False,
+) -> dict[str, int]:
+    """Write every table of the current night into a new folder, with `manifest.json` (rows and
+    SHA-256 of each file); returns rows by file. The folder appears whole or not at all.
+
+    In CSV a text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    import duckdb
+
+    link = community.home / "published" / FILES["restricted" if restricted else "community"]
+    if not link.exists():
+        raise FixSettings(f"{link} does not exist yet; `hearth nightly` publishes it")
+    if folder.exists():
+        raise FixSettings(f"{folder} exists already; name a new folder")
+    beside = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(mode=0o700, parents=True)
+    listed = {}
+    with duckdb.connect(link.resolve(), read_only=True) as db:
+        db.execute("SET TimeZone = 'UTC'")
+        for table, columns in _tables(db).items():
+            file = beside / f"{table}.{form}"
+            listed[file.name] = _write(db, table, columns, file)
+    text = {"night": link.resolve().name, "files": listed}
+    (beside / "manifest.json").write_text(json.dumps(text, indent=2), encoding="utf-8")
+    beside.rename(folder)
+    sync_folder(folder.parent)
+    return {name: int(facts["rows"]) for name, facts in listed.items()}
+
+
+def _write(
+    db: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], file: Path
+) -> dict[str, int | str]:
+    how = "FORMAT parquet, COMPRESSION zstd" if file.suffix == ".parquet" else "FORMAT csv, HEADER"
+    selected = ", ".join(
+        f"CASE WHEN {_FORMULA.format(_named(name))} THEN '''' || {_named(name)} "
+        f"ELSE {_named(name)} END AS {_named(name)}"
+        if kind == "VARCHAR" and file.suffix == ".csv"
+        else _named(name)
+        for name, kind in columns.items()
+    )
+    target = str(file).replace("'", "''")
+    [(rows,)] = db.execute(
+        f"COPY (SELECT {selected} FROM {table}) TO '{target}' ({how})"
+    ).fetchall()
+    return {"rows": rows, "sha256": checksum(file)}
+
+
+def _difference(
+    db: duckdb.DuckDBPyConnection, table: str, key: tuple[str, ...]
+) -> Difference | None:
+    """Null where one of the nights has no such table, or nothing to tell its rows by."""
+    columns = [
+        {name for name, *_ in db.execute(f"DESCRIBE {night}.{table}").fetchall()}
+        for night in ("earlier", "later")
+        if table in _tables(db, night)
+    ]
+    if len(columns) < 2 or not set(key) <= set.intersection(*columns):
+        return None
+    common = ", ".join(map(_named, sorted(set.intersection(*columns))))
+    keys = ", ".join(map(_named, key))
+
+    def count(only: str, but_not: str, what: str) -> int:
+        rows = db.execute(
+            f"SELECT count(*) FROM (SELECT {what} FROM {only}.{table}"
+            f" EXCEPT SELECT {what} FROM {but_not}.{table})"
+        ).fetchone()
+        return int(rows[0]) if rows else 0
+
+    added, removed = count("later", "earlier", keys), count("earlier", "later", keys)
+    changed = count("later", "earlier", common) - added
+    return Difference(table, added, removed, changed, _why(db) if table == "marts.messages" else {})
+
+
+def _why(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """What happened to messages between the two nights, by count."""
+    row = db.execute(
+        "SELECT"
+        " count(*) FILTER (o.message_id IS NULL AND n.created_at > b.as_of) AS new,"
+        " count(*) FILTER (o.message_id IS NULL AND n.created_at <= b.as_of) AS late,"
+        " count(*) FILTER (n.is_deleted AND NOT o.is_deleted) AS deleted,"
+        " count(*) FILTER (o.is_deleted AND NOT n.is_deleted) AS restored,"
+        " count(*) FILTER (n.message_id IS NULL) AS no_longer_held,"
+        " count(*) FILTER (n.edited_at > o.edited_at OR"
+        "   (n.edited_at IS NOT NULL AND o.edited_at IS NULL AND o.message_id IS NOT NULL)) AS edited"
+        " FROM later.marts.messages AS n"
+        " FULL JOIN earlier.marts.messages AS o"
+        "   ON n.source = o.source AND n.message_id = o.message_id"
+        " CROSS JOIN (SELECT max_by(as_of, built_at) AS as_of FROM earlier.raw.builds) AS b"
+    )
+    names = [name for name, *_ in row.description]
+    (counts,) = row.fetchall()
+    return {name: count for name, count in zip(names, counts, strict=True) if count}
+
+
+def _tables(
+    db: duckdb.DuckDBPyConnection, database: str | None = None
+) -> dict[str, dict[str, str]]:
+    """Columns and types of every table of an attached night, or of the opened one."""
+    found: dict[str, dict[str, str]] = {}
+    rows = db.execute(
+        "SELECT schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns()"
+        " WHERE NOT internal AND database_name = coalesce(?, current_database())"
+        " ORDER BY schema_name, table_name, column_index",
+        [database],
+    )
+    for table, name, kind in rows.fetchall():
+        found.setdefault(table, {})[name] = kind
+    return found
+
+
+def _file(community: Community, run: str) -> Path:
+    file = community.home / "published" / f"community-{run}.duckdb"
+    if run not in nights(community):
+        kept = ", ".join(nights(community)) or "none"
+        raise FixSettings(f"no published night {run!r}; kept are: {kept}")
+    return file
+
+
+def _named(column: str) -> str:
+    return f'"{column}"'

@@ -1,0 +1,181 @@
+"""After a night: going back, comparing, exporting, deriving again, and where a column comes from."""
+
+import csv
+import hashlib
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+
+from pipeline import build, nights, settings, steps, warehouse
+from pipeline.contracts import contracts
+from pipeline.errors import FixSettings
+from pipeline.landing import Landing
+from pipeline.lineage import lineage
+from pipeline.load import load
+from pipeline.publish import publish
+from pipeline.records import Part, Record
+from tests.conftest import SECRETS, TOML, make_community
+
+FIRST = datetime(2026, 3, 2, 2, tzinfo=UTC)
+SECOND = FIRST + timedelta(days=1)
+
+
+@pytest.fixture
+def home(tmp_path):
+    return make_community(tmp_path)
+
+
+def post(key, at, seen, **more):
+    payload = {"id": key, "topic_id": 1, "post_number": key, "post_type": 1, "user_id": 7, "raw": "words",
+               "created_at": at.isoformat(), "version": 1, **more}  # fmt: skip
+    return Record("posts", str(key), payload, seen_at=seen)
+
+
+def night(home, run, as_of, *records):
+    place = (
+        Record("categories", "5", {"id": 5, "name": "=Support", "read_restricted": False}, seen_at=1),
+        Record("users", "7", {"id": 7, "username": "anna"}, seen_at=1),
+        Record("topics", "1", {"id": 1, "title": "T", "category_id": 5, "user_id": 7, "archetype": "regular",
+                               "created_at": "2026-03-01T10:00:00Z"}, seen_at=1),
+    )  # fmt: skip
+    Landing(home.home / "landing").write("forum", run, "posts", Part((*place, *records)))
+    with warehouse.opened(home) as db:
+        load(db, Landing(home.home / "landing"))
+        build.build(db, home, as_of)
+        return publish(db, home, run, as_of)
+
+
+def two_nights(home):
+    before, after = FIRST - timedelta(hours=5), FIRST + timedelta(hours=5)
+    first = night(home, "n1", FIRST, post(1, before, 10), post(2, before, 10), post(3, before, 10))
+    second = night(
+        home, "n2", SECOND,
+        post(2, before, 20, deleted_at=after.isoformat()),
+        post(3, before, 20, version=2, updated_at=after.isoformat()),
+        post(4, after, 20), post(5, before, 20),
+    )  # fmt: skip
+    return first, second
+
+
+def test_readers_go_back_a_night_and_come_forward_with_the_next(home):
+    first, _ = two_nights(home)
+    folder = home.home / "published"
+    assert nights.go_back(home) == "n1"
+    assert (folder / "current.duckdb").readlink().name == "community-n1.duckdb"
+    assert (folder / "restricted.duckdb").readlink().name == "restricted-n1.duckdb"
+    told = json.loads((folder / "manifest.json").read_text())
+    assert (told["run"], told["as_of"]) == (first.run, first.as_of)
+    assert told["community"] == asdict(first.community)
+    with pytest.raises(FixSettings, match="no night before n1"):
+        nights.go_back(home)
+    with pytest.raises(FixSettings, match="kept are: n1, n2"):
+        nights.go_back(home, "n7")
+    assert nights.go_back(home, "n2") == "n2"
+    night(home, "n3", SECOND)
+    assert (folder / "current.duckdb").readlink().name == "community-n3.duckdb"
+
+
+def test_a_difference_says_why(home):
+    two_nights(home)
+    found = {d.table: d for d in nights.differences(home, "n1", "n2")}
+    assert found["marts.messages"] == nights.Difference(
+        "marts.messages",
+        added=2,
+        removed=0,
+        changed=2,
+        why={"new": 1, "late": 1, "deleted": 1, "edited": 1},
+    )
+    assert "marts.channels" not in found
+    assert not nights.definitions_changed(home, "n1", "n2")
+    with warehouse.opened(home) as db:
+        db.execute("UPDATE raw.builds SET definitions = 'other'")
+        publish(db, home, "n3", SECOND)
+    assert nights.definitions_changed(home, "n1", "n3")
+    assert list(nights.differences(home, "n2", "n2")) == []
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_an_export_is_whole_and_checked(home, tmp_path, form):
+    _, second = two_nights(home)
+    folder = tmp_path / "out" / "export"
+    assert nights.export(home, folder, form) == {
+        f"{t}.{form}": n for t, n in second.community.rows.items()
+    }
+    told = json.loads((folder / "manifest.json").read_text())
+    assert {f.name for f in folder.iterdir()} == {"manifest.json", *told["files"]}
+    for name, facts in told["files"].items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == facts["sha256"]
+    with pytest.raises(FixSettings, match="exists already"):
+        nights.export(home, folder, form)
+
+
+def test_a_spreadsheet_computes_nothing(home, tmp_path):
+    two_nights(home)
+    nights.export(home, tmp_path / "csv", "csv")
+    with (tmp_path / "csv" / "marts.channels.csv").open(newline="") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == ["'=Support"]
+    nights.export(home, tmp_path / "parquet")
+    with duckdb.connect() as db:
+        kept = db.execute(
+            f"SELECT name FROM '{tmp_path / 'parquet' / 'marts.channels.parquet'}'"
+        ).fetchall()
+    assert kept == [("=Support",)]
+
+
+def built(home):
+    with warehouse.opened(home) as db:
+        return {
+            c.table: db.execute(f"FROM {c.table} ORDER BY ALL").fetchall()
+            for c in contracts().values() if c.schema_name in ("staging", "marts") and c.build != "view"
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("from_landing", [False, True])
+def test_everything_is_derived_again_and_is_the_same(home, tmp_path, monkeypatch, from_landing):
+    two_nights(home)
+    (tmp_path / "hearth.toml").write_text(
+        TOML.format(home=tmp_path, forum="http://x", chat="http://x")
+    )
+    monkeypatch.setenv("HEARTH_SETTINGS", str(tmp_path / "hearth.toml"))
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    tonight = steps.Night(community=settings.names()[0], run="n2", as_of=SECOND.isoformat())
+    steps.rebuild(tonight)
+    before = built(home)
+    with warehouse.opened(home) as db:
+        db.execute("DELETE FROM staging.messages")
+        db.execute("DELETE FROM marts.messages")
+    assert steps.rebuild(tonight, from_landing=from_landing) == {"forum": 5}
+    assert built(home) == before
+    assert (home.home / "work" / "warehouse.before-rebuild.duckdb").exists() == from_landing
+
+
+def test_the_past_is_built_as_it_stood(home):
+    two_nights(home)
+    counted = "SELECT count(*) FILTER (is_countable), count(*) FROM marts.messages"
+    with warehouse.opened(home) as db:
+        build.build(db, home, FIRST)
+        assert db.execute(counted).fetchall() == [(4, 4)]
+        build.build(db, home, SECOND)
+        assert db.execute(counted).fetchall() == [(4, 5)]
+
+
+def test_a_column_comes_from_records():
+    found = list(lineage("marts.threads.first_response_at"))
+    assert [(s.depth, s.column, s.file) for s in found[:2]] == [
+        (0, "marts.threads.first_response_at", None),
+        (1, "marts.links.created_at", "marts/threads.sql"),
+    ]
+    assert {s.column for s in found} >= {"marts.messages.created_at", "raw.changed.payload"}
+    with pytest.raises(FixSettings, match="is no column"):
+        list(lineage("marts.threads.nothing"))
+
+
+def test_every_published_metric_comes_from_somewhere():
+    constant = {"event", "period", "population"}  # words, not data
+    for name in contracts()["marts.wait_times"].columns:
+        if name not in constant:
+            assert len(list(lineage(f"marts.wait_times.{name}"))) > 1, name
