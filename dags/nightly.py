@@ -1,7 +1,7 @@
 """Hearth's night, one DAG a community.
 
 plan -> extract (one task a stream of a source) -> load -> build -> score -> validate -> publish
--> digest -> conclude. What each does is in `pipeline/steps.py`; this file only says in which order.
+-> digest -> conclude -> report, which runs however the night went. What each does is in `pipeline/steps.py`; this file only says in which order.
 
 ## Run book
 
@@ -13,21 +13,30 @@ plan -> extract (one task a stream of a source) -> load -> build -> score -> val
 | `validate` failed | the data breaks a critical rule; nothing was published, readers keep last night | open the Data Docs it names; when mended, clear `validate` |
 | `conclude` failed, everything else green | published, but a source was stale | see which in its log |
 | "in use by another process" | a second night, or a prompt left open on the work file | end it; the task retries by itself |
+| "another night runs already" | `hearth nightly` runs from elsewhere | nothing: the task retries; then schedule it in one place only |
+| "are free on the disk" | less room than a night may need; nothing was begun | free space or keep less, clear `plan` |
+| "rebuild --from-landing" | the work file is damaged or of a version that cannot be brought up to date | do what it says; nothing has to be fetched again |
 | days were missed | the server was down | start it once: windows come from what is held, so one night catches up |
 
+`ops/index.html` below the community's home shows all nights, `hearth status` prints it, and
+`hearth status --check 26`, from cron on another machine or a watchdog, fails when no night was published
+for 26 hours. A DAG of yours that is scheduled on the asset `hearth_<community>_published` starts after
+each publish. No pools are needed: sources share their budgets through files, and a community has one
+writer because its tasks stand in one line.
+
 Every task may be cleared and run again. Settings are read from hearth.toml (`HEARTH_SETTINGS`);
-secrets from the environment, or from Airflow connections named `hearth_<community>_<source>` (their
-password is the key or token, their login the Rocket.Chat user id) and the Variable
-`hearth_<community>_pseudonym_key`.
+secrets from the environment, or from Airflow connections: `hearth_<community>_<source>` (its password is
+the key or token, its login the Rocket.Chat user id) and `hearth_<community>` (its password is the
+pseudonym key).
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from airflow.sdk import Connection, Param, dag, task
+from airflow.sdk import Asset, Connection, Param, dag, task
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
-from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from airflow.sdk.log import mask_secret
 
 from pipeline import steps
@@ -51,7 +60,7 @@ def connection(name):
     """Login and password of an Airflow connection; nothing where there is none."""
     try:
         found = Connection.get(name)
-    except AirflowRuntimeError:
+    except (AirflowNotFoundException, AirflowRuntimeError):
         return None, None
     return found.login, found.password
 
@@ -99,16 +108,14 @@ def nightly(community):
         landed = extract.partial(night=night).expand(unit=units)
         # A stream that failed keeps last night's state; what did arrive is worth a night.
         loaded = verb(steps.load, trigger_rule="all_done_min_one_success")(night)
+        published = Asset(f"hearth_{community}_published")  # wakes the DAGs of others
         rest = [
-            verb(step)(night)
-            for step in (
-                steps.build,
-                steps.score,
-                steps.validate,
-                steps.publish,
-                steps.digest,
-                steps.conclude,
-            )
+            verb(steps.build)(night),
+            verb(steps.score)(night),
+            verb(steps.validate)(night),
+            verb(steps.publish, outlets=[published])(night),
+            verb(steps.digest)(night),
+            verb(steps.conclude)(night),
         ]
         before = landed
         for after in [loaded, *rest]:

@@ -1,0 +1,138 @@
+"""The real DAG in the real Airflow, on SQLite: whole, degraded, and what it writes down."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.sandbox.discourse import ADMIN_KEY
+from pipeline.sandbox.rocketchat.app import READER_TOKEN
+from tests.ops.searching import holders
+from tests.test_night import NOW
+
+ROOT = Path(__file__).parents[2]
+VERBS = (
+    "plan", "extract", "load", "build", "score", "validate", "publish", "digest", "conclude", "report",
+)  # fmt: skip
+
+
+class Airflow:
+    """An Airflow of its own with the DAGs of this repository."""
+
+    def __init__(self, home):
+        self.home = home
+        self.database = home / "airflow.db"
+
+    def __call__(self, *arguments):
+        env = {
+            **os.environ,
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.database}",
+            "PYTHONPATH": str(ROOT),
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=env, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def night(self):
+        conf = json.dumps({"as_of": NOW.isoformat()})
+        return self("dags", "test", "hearth_nightly_ember", "--conf", conf)
+
+    def ask(self, sql):
+        with sqlite3.connect(self.database) as db:
+            return db.execute(sql).fetchall()
+
+
+@pytest.fixture
+def airflow(tmp_path_factory, world):
+    made = Airflow(tmp_path_factory.mktemp("airflow"))
+    with world.serve() as addresses:
+        world.settings(addresses)
+        assert made("db", "migrate").returncode == 0
+        yield made
+
+
+@pytest.mark.slow
+def test_a_whole_night_is_green_wakes_others_and_keeps_its_secrets(airflow, world):
+    told = airflow.night()
+    assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]
+    states = dict(airflow.ask("SELECT task_id, state FROM task_instance WHERE map_index < 1"))
+    assert states == dict.fromkeys(VERBS, "success")
+    assert airflow.ask("SELECT state FROM dag_run") == [("success",)]
+    assert airflow.ask("SELECT name FROM asset_event JOIN asset ON asset.id = asset_id") == [
+        ("hearth_ember_published",)
+    ]
+    assert (
+        json.loads((world.folder / "ops" / "status.json").read_text())["runs"][0]["state"]
+        == "whole"
+    )
+    for secret in (ADMIN_KEY, READER_TOKEN):  # the reader's id is an account like any other
+        assert holders(airflow.home, secret) == []
+        assert holders(world.folder, secret) == []
+        assert secret not in told.stdout + told.stderr
+
+
+@pytest.mark.slow
+def test_a_refused_source_fails_at_once_and_the_rest_is_published(airflow, world, monkeypatch):
+    monkeypatch.setenv("HEARTH_EMBER_CHAT_TOKEN", "revoked-t0ken-" * 3)
+    told = airflow.night()
+    assert told.returncode != 0
+    states = dict(airflow.ask("SELECT task_id, state FROM task_instance WHERE map_index < 1"))
+    assert (states["publish"], states["conclude"], states["report"]) == (
+        "success",
+        "failed",
+        "success",
+    )
+    assert airflow.ask("SELECT state FROM dag_run") == [("failed",)]
+    assert airflow.ask("SELECT max(try_number) FROM task_instance") == [(1,)]
+    (run, *_) = json.loads((world.folder / "ops" / "status.json").read_text())["runs"]
+    assert run["state"] == "stale"
+    assert {trouble["step"].split("/")[0] for trouble in run["troubles"]} >= {"chat", "conclude"}
+    assert holders(airflow.home, "revoked-t0ken-") == []
+    assert "revoked-t0ken-" not in told.stdout + told.stderr
+
+
+RULES = """
+import json, sys
+from airflow.sdk.definitions.retry_policy import RetryAction
+sys.path.insert(0, sys.argv[1])
+import nightly
+from pipeline import errors
+found = {}
+for name in ("SourceDown", "BudgetSpent", "WarehouseBusy", "NightRuns", "FixAccess", "FixSettings",
+             "BadAnswer", "CorruptLanding", "ContractBroken", "Degraded"):
+    decision = nightly.BY_ERROR.evaluate(getattr(errors, name)("x"), 1, 4)
+    found[name] = decision.action.name
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.slow
+def test_only_what_waiting_mends_is_retried(world):
+    with world.serve() as addresses:
+        world.settings(addresses)
+    told = subprocess.run(
+        [sys.executable, "-c", RULES, str(ROOT / "dags")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    later = ("SourceDown", "BudgetSpent", "WarehouseBusy", "NightRuns")
+    never = (
+        "FixAccess",
+        "FixSettings",
+        "BadAnswer",
+        "CorruptLanding",
+        "ContractBroken",
+        "Degraded",
+    )
+    wanted = dict.fromkeys(later, "RETRY") | dict.fromkeys(never, "FAIL")
+    assert json.loads(told.stdout.splitlines()[-1]) == wanted
