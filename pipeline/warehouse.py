@@ -51,8 +51,8 @@ def opened(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def set_aside(community: Community) -> None:
-    """Move the work file out of the way, as `warehouse.before-rebuild.duckdb`; an older one of that
-    name goes. The next `opened` makes a new one. Raises WarehouseBusy while somebody has it open."""
+    """Move the work file out of the way, as `warehouse.before-rebuild.duckdb`; an older one of
+    that name goes. The next `opened` makes a new one. Raises WarehouseBusy while it is open."""
     file = community.home / "work" / "warehouse.duckdb"
     if file.exists():
         with suppress(FixSettings):  # a damaged one is set aside all the same
