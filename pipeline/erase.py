@@ -37,7 +37,7 @@ def erase(community: Community, source: str, account: str, now: datetime) -> dic
     """Clear one account, named by its id or user name, and publish the last night anew without it.
 
     The caller has the community for itself. Older published nights, copies of the work file and
-    what was set aside as damaged are removed. An account that is not held (any more) is looked for
+    what was set aside as damaged are removed; exports and copies made elsewhere are not reached. An account that is not held (any more) is looked for
     by the given id all the same, so an erasure that was cut short may be run again. Returns the
     certificate, which is also written to `erasures/`; it names nobody.
     """
@@ -185,6 +185,7 @@ def _remove_copies(community: Community, person: Person, threads: set[str]) -> I
     home = community.home
     gone = [*(home / "backup").glob("*"), *(home / "damaged").glob("*")]
     gone += [*(home / "work" / "bookmarks").glob("*"), *(home / "work" / "spill").glob("*")]
+    gone += (home / "work").glob("warehouse.before-*")
     gone += [f for f in (home / "digests").glob("*-*") if _digest_tells(f, person, threads)]
     for name in ("docs", "runs"):
         gone += [f for f in (home / name).glob("*") if any(_names(x, person) for x in _files(f))]

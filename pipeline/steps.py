@@ -249,7 +249,6 @@ def build(night: Night) -> dict[str, Any]:
     return counts
 
 
-@_told
 def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
     """Derive all that is built or judged anew, as of the night's moment, without the network.
 
@@ -273,6 +272,7 @@ def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
     return counts
 
 
+@_told
 def score(night: Night) -> dict[str, Any]:
     """Judge messages whose text or whose judge changed, and build what reads the judgements."""
     from pipeline import build as building

@@ -136,6 +136,9 @@ def night(world, unchecked):
         (world.folder / "backup" / "work-1.duckdb").write_bytes(
             (world.folder / "work" / "warehouse.duckdb").read_bytes()
         )
+        (world.folder / "work" / "warehouse.before-rebuild.duckdb").write_bytes(
+            (world.folder / "work" / "warehouse.duckdb").read_bytes()
+        )
         yield world
 
 
