@@ -53,7 +53,9 @@ class Tally:
 class Found:
     """What a read of the topics has learnt so far.
 
-    likes    post -> its number of likes, of posts seen tonight
+    likes    post -> its number of likes, of posts seen tonight that have or had some
+    moved    posts seen tonight in another topic than before
+    touched  topics (as text) that these left or entered: their counts may be as before
     unread   topic -> its list item, for topics whose posts are to be read
     missing  topics held that no list names any more
     strays   posts held of a topic that its read did not bring
@@ -61,7 +63,8 @@ class Found:
 
     tallies: dict[int, Tally] = field(default_factory=lambda: defaultdict(Tally))
     likes: dict[int, int] = field(default_factory=dict)
-    posts: set[int] = field(default_factory=set)
+    moved: set[int] = field(default_factory=set)
+    touched: set[str] = field(default_factory=set)
     unread: dict[int, dict[str, Any]] = field(default_factory=dict)
     listed: set[int] = field(default_factory=set)
     missing: list[int] = field(default_factory=list)
@@ -101,7 +104,7 @@ class Topics:
         for topic in self._unnamed():
             yield from self._read(topic, None)
         for topic in self.found.missing:
-            yield from self._read(topic, None)
+            yield from self._read(topic, None, was_listed=True)
         yield from self._strays()
 
     def _new_posts(self) -> Iterator[Part]:
@@ -112,6 +115,7 @@ class Topics:
         while True:
             asked_at = self._site.now()
             page = self._client.latest_posts(before)["latest_posts"]
+            page = [post for post in page if before is None or post["id"] < before]
             ids = [post["id"] for post in page]
             # Servers before 2024 give a window of 50 ids, which may be empty half-way
             by_rank = by_rank or (len(ids) == PAGE and max(ids) - min(ids) >= PAGE)
@@ -139,17 +143,22 @@ class Topics:
 
     def _count(self, record: Record, held: str | None) -> None:
         post = int(record.key)
+        topics, counts = [], []
         for mark, sign in ((held, -1), (record.mark, 1)):
             topic, number, likes, accepted, *_ = (mark or "|||").split("|")
-            if topic.isdigit() and not (sign < 0 and post in self.found.posts):
+            topics.append(topic)
+            counts.append(int(likes or 0))
+            if topic.isdigit():
                 tally = self.found.tallies[int(topic)]
                 tally.posts += sign
                 tally.likes += sign * int(likes)
                 tally.highest = max(tally.highest, int(number))
                 tally.accepted += sign * int(accepted)
-            if sign > 0:
-                self.found.likes[post] = int(likes or 0)
-        self.found.posts.add(post)
+        if any(counts):
+            self.found.likes[post] = counts[-1]
+        if held is not None and topics[0] != topics[1]:
+            self.found.moved.add(post)
+            self.found.touched.update(topics)
 
     def _lists(self) -> Iterator[list[dict[str, Any]]]:
         """Pages of topic lists: all of them on a first fill; later what was bumped, and a slice of
@@ -202,7 +211,7 @@ class Topics:
             if item.get("category_id") not in self._open:
                 if held is not None:
                     yield self._gone(topic, asked_at)
-            elif held != record.mark:
+            elif held != record.mark or record.key in self.found.touched:
                 if self._is_explained(item, held):
                     known.append(record)
                 else:
@@ -231,11 +240,13 @@ class Topics:
         was_bumped = before[1:2] != [str(item["bumped_at"])]
         return held is None or not was_bumped or before[2:3] != [str(item["posts_count"])]
 
-    def _read(self, topic: int, item: dict[str, Any] | None) -> Iterator[Part]:
+    def _read(
+        self, topic: int, item: dict[str, Any] | None, was_listed: bool = False
+    ) -> Iterator[Part]:
         """All posts of a topic, and its own record with the last of them.
 
-        A topic that is refused is left as it is held: that is no proof of a deletion. Without a
-        list item the record is made of the topic's own answer.
+        A topic that is refused is left as it is held: that is no proof of a deletion, unless no
+        list names it any more. Without a list item the record is made of the topic's own answer.
         """
         seen: set[int] = set()
         number = 1
@@ -244,7 +255,7 @@ class Topics:
             try:
                 answer = self._topic_page(topic, number)
             except Refused as refused:
-                if item is None and refused.status in {404, 410}:  # and no list names it
+                if was_listed and refused.status in {404, 410}:
                     yield self._gone(topic, asked_at)
                 return
             own = item or {name: answer[name] for name in answer if name not in BULKY}
@@ -291,7 +302,7 @@ class Topics:
 
     def _strays(self) -> Iterator[Part]:
         """Posts that left a topic: moved, deleted for good, or private now."""
-        for post in sorted(self.found.strays - self.found.posts, reverse=True)[:MOST_MISSING]:
+        for post in sorted(self.found.strays - self.found.moved, reverse=True)[:MOST_MISSING]:
             asked_at = self._site.now()
             gone = Record("posts", str(post), {}, asked_at, gone=True)
             try:

@@ -175,6 +175,17 @@ def test_old_and_odd_servers_give_the_same(world_of: Serve, old: dict[str, Any])
             assert seen(world)[stream] == true(world)[stream]
 
 
+def test_a_move_that_leaves_all_counts_as_they_were_is_seen(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        history.move(3, 0)  # a small action takes the place of the post
+        world.night()
+        assert seen(world) == true(world)
+
+
 def test_likes_that_never_add_up_are_asked_for_once(world_of: Serve, quiet: Switches) -> None:
     history = lived_in(quiet)
     history.forum.write("UPDATE posts SET like_count = 7 WHERE id = ?", history.posts[3])
