@@ -34,9 +34,9 @@ def build(
     Readers of this file see all of it or nothing. Where the definitions changed since the last
     build, or `whole`, staging is typed anew from every record.
     """
-    last_load, definitions = _last_build(db)
-    whole = whole or definitions != fingerprint()
     set_scene(db, community, as_of)
+    last_load, definitions = _last_build(db)
+    whole = whole or definitions != _definitions(db)
     db.begin()
     try:
         db.execute("SET VARIABLE since_load = ?", [0 if whole else last_load])

@@ -29,6 +29,12 @@ class Line:
     text: str
 
 
+def printable(text: str) -> str:
+    """Text of a server or a forum for a terminal: no control or direction marks."""
+    kept = (c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(kept)
+
+
 class Journal:
     """The journal of one run. Several processes may write to it at the same time."""
 
@@ -47,7 +53,7 @@ class Journal:
 
     def trouble(self, step: str, text: str) -> None:
         """Something an operator should know."""
-        log.warning("%s: %s", step, text)
+        log.warning("%s: %s", step, printable(text))
         self._write("trouble", step, text)
 
     @contextmanager

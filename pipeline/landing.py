@@ -111,12 +111,18 @@ def report(read: Path) -> Report | None:
     return Report(**{**tree, **lists})
 
 
+def report_file(read: Path) -> list[Path]:
+    """The report's file, if the read ended."""
+    return [file for file in (read / "report.json",) if file.exists()]
+
+
 def readable(file: Path) -> bool:
-    """Whether a part can be read to its end: checksum, encoding and JSON."""
+    """Whether a part or report can be read to its end: checksum, encoding and JSON."""
     try:
         if file.stat().st_size == 0:
             return False
-        with gzip.open(file, "rt", encoding="utf-8") as lines:
+        opened = gzip.open if file.suffix == ".gz" else open
+        with opened(file, "rt", encoding="utf-8") as lines:
             for line in lines:
                 json.loads(line)
     except (OSError, EOFError, ValueError, gzip.BadGzipFile):

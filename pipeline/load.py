@@ -60,7 +60,7 @@ def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = 200) -> Lo
     for read in list(landed.reads()):
         known = {r[0] for r in db.execute("SELECT file FROM raw.files").fetchall()}
         new = [f for f in landing.parts(read) if _name(landed, f) not in known]
-        if not all(landing.readable(f) for f in new):
+        if not all(landing.readable(f) for f in [*new, *landing.report_file(read)]):
             damaged.append(str(read.relative_to(landed.folder)))
             landed.set_aside(read)
             continue
@@ -71,6 +71,15 @@ def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = 200) -> Lo
         _note_report(db, landing.report(read))
     changed = _one(db, "SELECT count(*) FROM raw.records WHERE load = ?", number)
     return Loaded(files, changed, tuple(damaged))
+
+
+def streams_read(db: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+    """By source, the streams of which a read ever ran to its end."""
+    rows = db.execute("SELECT DISTINCT source, unnest(streams) FROM raw.reads").fetchall()
+    found: dict[str, set[str]] = {}
+    for source, stream in rows:
+        found.setdefault(source, set()).add(stream)
+    return found
 
 
 def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) -> None:

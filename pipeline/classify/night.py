@@ -42,7 +42,7 @@ def judge(
         _replace(db, rows, hashes)
         scored += len(batch)
     findings = list(_findings(db, judging, as_of))
-    _replace_all(db, "judgement.threads", findings)
+    _replace_findings(db, findings)
     flagged = {f["thread_id"] for f in findings if f["kind"] != "question"}
     return {"scored": scored, "flagged": len(flagged)}
 
@@ -222,13 +222,16 @@ def _replace(
         raise
 
 
-def _replace_all(
-    db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Mapping[str, Any]]
-) -> None:
+def _replace_findings(db: duckdb.DuckDBPyConnection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Put these in the place of all that was found in lively threads. What was found in others
+    stays: it still says which of them asked something."""
     db.begin()
     try:
-        db.execute(f"DELETE FROM {table}")
-        insert(db, table, rows)
+        db.execute(
+            "DELETE FROM judgement.threads AS t USING marts.conversations AS c"
+            " WHERE t.source = c.source AND t.thread_id = c.thread_id"
+        )
+        insert(db, "judgement.threads", rows)
         db.commit()
     except BaseException:
         db.rollback()

@@ -12,6 +12,8 @@ from pipeline.digest.ledger import Ledger
 from pipeline.digest.verdicts import Verdict, Verdicts, from_reactions, from_replies
 from pipeline.settings import Community
 
+REMEMBERED_DAYS = 7  # how long moderators' emoji under an item are waited for
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import date
@@ -46,17 +48,36 @@ def verdicts(
     db: duckdb.DuckDBPyConnection, community: Community, ledger: Ledger, writer: Writer, day: date
 ) -> list[Verdict]:
     """All that moderators said: by `hearth verdict`, by emoji in chat, by replies in the forum."""
-    reactions = db.execute(
-        "SELECT message_id, emoji, coalesce(account_id, username) FROM staging.reactions"
-        " WHERE removed_at IS NULL"
-    ).fetchall()
     said = Verdicts(community.home / "digests" / "verdicts.jsonl").read()
-    said += from_reactions(ledger.posted(), reactions)
+    said += from_reactions(ledger.posted(), _reactions(db, community, ledger, writer, day))
     for name, audience in community.digest.audiences.items():
         if audience.discourse:
             client = writer(audience.discourse.partition("/")[0])
             said += from_replies(ledger.keys_of, answers(client, community.name, name, day))
     return said
+
+
+def _reactions(
+    db: duckdb.DuckDBPyConnection, community: Community, ledger: Ledger, writer: Writer, day: date
+) -> list[tuple[str, str, str]]:
+    """(message id, emoji, account) under items told in chat. A moderators' room is mostly private
+    and not among what the night reads, so recent items of such a room are asked for one by one."""
+    found = db.execute(
+        "SELECT message_id, emoji, coalesce(account_id, username) FROM staging.reactions"
+        " WHERE removed_at IS NULL"
+    ).fetchall()
+    held = {row[0] for row in db.execute("SELECT message_id FROM staging.messages").fetchall()}
+    rooms = {
+        a.rocketchat.partition("/")[0] for a in community.digest.audiences.values() if a.rocketchat
+    }
+    recent = [
+        message
+        for message, (_, told) in ledger.posted().items()
+        if message not in held and (day - told).days <= REMEMBERED_DAYS
+    ]
+    for chat in map(writer, sorted(rooms)) if recent else ():
+        found += [(message, *said) for message in recent for said in chat.said_of(message)]
+    return found
 
 
 def _rows(db: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ REACTIONS: Mapping[str, Choice] = {  # Rocket.Chat's names of the emoji under ea
     "raising_hand": "claim",
 }
 SNOOZE_DAYS = 3
+_QUOTE = re.compile(r"\[quote\b.*?(?:\[/quote\]|\Z)", re.IGNORECASE | re.DOTALL)
 _REPLY = re.compile(rf"\b([0-9a-hjkmnp-tv-z]{{7}})`?[\s:,]+({'|'.join(CHOICES)})\b", re.IGNORECASE)
 _CLOSING = ("agree", "disagree", "handled")
 _TRAILING = timedelta(days=30)
@@ -117,14 +118,15 @@ def from_replies(
     keys_of: Callable[[str], tuple[ItemKey, ...]], replies: Iterable[tuple[str, str, datetime]]
 ) -> list[Verdict]:
     """Verdicts in what readers wrote under a digest: a reference and a choice side by side, such as
-    "zmp6zan agree". Quoted lines and unknown references say nothing.
+    "zmp6zan agree". What is quoted and unknown references say nothing.
 
     keys_of  see Ledger.keys_of
     replies  (account, Markdown, when)
     """
     found = []
     for account, text, at in replies:
-        own = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(">"))
+        unquoted = _QUOTE.sub("", text).splitlines()
+        own = "\n".join(line for line in unquoted if not line.lstrip().startswith(">"))
         for ref, choice in _REPLY.findall(own):
             keys = keys_of(ref.lower())
             if keys:

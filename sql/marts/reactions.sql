@@ -7,5 +7,6 @@ SELECT
     coalesce(r.removed_at <= as_of(), FALSE) AS is_removed
 FROM staging.reactions AS r
 INNER JOIN marts.messages AS m ON r.source = m.source AND r.message_id = m.message_id
-LEFT JOIN staging.accounts AS a ON r.source = a.source AND r.account_id IS NULL AND r.username = a.username
+LEFT JOIN staging.accounts AS a
+    ON r.source = a.source AND r.account_id IS NULL AND r.username = a.username AND a.gone_at IS NULL
 WHERE NOT m.is_private AND coalesce(r.created_at <= as_of(), TRUE)

@@ -111,7 +111,7 @@ class RoomReader:
         return memory.state != self._state(rid) or rested_ms >= REST_DAYS * DAY_MS
 
     def _room(self, rid: str) -> Iterator[Part]:
-        known, since = self.is_complete(rid), self._watermark_ms(rid) - OVERLAP_MS
+        known, since = self.is_complete(rid), self._since_ms(rid)
         whole = not known or since <= 0 or self._whole_is_due(rid)
         if whole and self.size(rid) <= WHOLE_ROOM:
             try:
@@ -128,7 +128,7 @@ class RoomReader:
             yield from self._catch_up(rid, since)
             return
         if whole:
-            yield self._list(rid)
+            yield self._list(rid, missed=True)
 
     def _ask(self, rid: str, since_ms: int, *, whole: bool = False, filled: bool = False) -> Part:
         """One answer with all that changed or went after `since_ms`; from 0, all there is."""
@@ -174,16 +174,22 @@ class RoomReader:
             yield Part(tuple(_message(rid, message, reply) for message in old))
         yield self._ask(rid, until_ms // 1000 - OVERLAP_MS)
 
-    def _list(self, rid: str) -> Part:
-        """The ids of all that exists, found by a walk, so that those not named are known gone."""
+    def _list(self, rid: str, *, missed: bool = False) -> Part:
+        """The ids of all that exists, found by a walk, so that those not named are known gone; and
+        the messages that were `missed`, if asked for: those we do not hold."""
         walk = self._walk(rid, 0, LIST_PAGE)
         first = next(walk)
+        held = self.bookmarks["messages"].keys(rid)
         keys: dict[str, None] = {}
+        news: list[Record] = []
         for reply in chain([first], walk):
-            keys |= dict.fromkeys(message["_id"] for message in _result(reply, "updated"))
+            found = _result(reply, "updated")
+            keys |= dict.fromkeys(message["_id"] for message in found)
+            if missed:
+                news += [_message(rid, m, reply) for m in found if m["_id"] not in held]
         memory = self._now(rid, first, whole=True)
         span = Span("messages", first.asked_at, container=rid, keys=tuple(keys), covers=False)
-        return Part((self._read_record(rid, "read", memory, first.asked_at),), (span,))
+        return Part((*news, self._read_record(rid, "read", memory, first.asked_at)), (span,))
 
     def _walk(self, rid: str, after_ms: int, page: int) -> Iterator[Reply]:
         """Answers with all messages changed after `after_ms`, in order of change.
@@ -218,6 +224,12 @@ class RoomReader:
         """The highest server time received of this room. Reads cut short count: within a room no
         part brings a change and leaves an earlier one to a later part."""
         return self._reached.get(rid, 0)
+
+    def _since_ms(self, rid: str) -> int:
+        """From when on to ask. Not later than when we last asked: one message stamped by a server
+        whose clock is ahead must not hide those that others stamp after it."""
+        reached = self._watermark_ms(rid)
+        return min(reached, self._memory(rid).asked_ms or reached) - OVERLAP_MS
 
     def _whole_is_due(self, rid: str) -> bool:
         """Once a week on the room's own weekday, or when more time has passed; and always after a

@@ -51,6 +51,16 @@ class Poster:
             names += [name for name in reaction["usernames"] if name not in names]
         return found
 
+    def said_of(self, message: str) -> list[tuple[str, str]]:
+        """(emoji, name) of each reaction that stands under a message, our own left out; none where
+        the message is not to be seen any more."""
+        try:
+            found = self.reactions(message)
+            own = self._client.get("me").value["username"]
+        except Refused:
+            return []
+        return [(emoji, name) for emoji, names in found.items() for name in names if name != own]
+
     def _room_id(self, room: str) -> str:
         name = room.removeprefix("#")
         questions: list[dict[str, Any]] = [{"roomName": name}, {"roomId": name}]

@@ -186,3 +186,12 @@ def test_accounts_that_are_deleted_are_gone(filled):
     assert filled.store.gone("users") == {"ben"}
     assert set(filled.store.live("users")) == {"ann", "hearthReader23456"}
     assert filled.store.live("messages") == filled.truth()
+
+
+def test_one_clock_that_is_ahead_hides_nothing(filled):
+    """One server of a cluster stamps an hour ahead; what others stamp meanwhile is read all the same."""
+    filled.workspace.post("general", "ann", "ahead", START + 70 * MINUTE, id="ahead")
+    filled.night(START + 10 * MINUTE)
+    filled.workspace.post("general", "ben", "after", START + 20 * MINUTE, id="after")
+    filled.night(START + 30 * MINUTE)
+    assert filled.store.live("messages") == filled.truth()
