@@ -25,7 +25,9 @@ def all_tables(settings: DiscourseSettings, schema: Schema) -> list[Table]:
         _likes(private),
         _solutions(private, schema),
         *_around_posts(private),
+        *_from_plugins(private),
         *_groups(private),
+        *_rewards(),
         *_moderation(private),
         *_chat(private),
     ]
@@ -241,6 +243,9 @@ def _around_posts(private: _Private) -> Iterator[Table]:
         mark="post_id quoted_post_id",
         where=private.post(),
     )
+
+
+def _from_plugins(private: _Private) -> Iterator[Table]:
     yield Table(
         "reactions",
         main="discourse_reactions_reaction_users",
@@ -287,6 +292,10 @@ def _groups(private: _Private) -> Iterator[Table]:
         id=f"x.group_id * {PAIR} + x.user_id",
         width=WIDTH * PAIR,
     )
+
+
+def _rewards() -> Iterator[Table]:
+    """Badges, and the forum's visits: neither holds anything private."""
     yield Table(
         "badges",
         main="badges",
