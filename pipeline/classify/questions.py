@@ -64,7 +64,7 @@ def asks(sentence: str) -> bool:
 
 def _evidence(title: str, text: str) -> Iterator[tuple[str, str, float]]:
     """Each cue found, with its words and weight; in the title before the text."""
-    parts = sentences(text[:8000])
+    parts = sentences(text[:2000])
     for cue, (in_title, in_text, most) in _WEIGHTS.items():
         pattern = _patterns()[cue]
         if found := pattern.search(title):

@@ -1,0 +1,106 @@
+"""Training: reproducible, grouped, and honest about what it cannot do."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.classify import answers
+from pipeline.classify.card import render, write_models
+from pipeline.classify.judge import MODELS
+from pipeline.classify.model import load, save
+from pipeline.classify.train import Aim, Rows, base_rate_weights, choose_threshold, read, train
+from pipeline.errors import FixSettings
+
+LABELS = Path(__file__).parents[3] / "shared" / "data" / "labels"
+needs_sets = pytest.mark.skipif(not LABELS.exists(), reason=f"no labelled sets in {LABELS}")
+
+
+def rows(count=240):
+    """Every third text is rude, every text its own group."""
+    from pipeline.classify.features import describe
+
+    rude = np.array([n % 3 == 0 for n in range(count)], float)
+    texts = [
+        f"you idiot, number {n} is garbage" if r else f"thanks, number {n} works well now"
+        for n, r in enumerate(rude)
+    ]
+    described = [describe(text, "en") for text in texts]
+    names = np.array(["surge"] * count)
+    groups = np.arange(count).astype(str)
+    return Rows(names, groups, texts, described, {"uncivil": rude}, np.array([None] * count))
+
+
+AIM = Aim("uncivil", 1.0, 0.5, 0.02)
+
+
+def test_training_twice_gives_the_same_model_and_it_survives_its_file(tmp_path):
+    model, shown = train(rows(), "en", [AIM])
+    again, _ = train(rows(), "en", [AIM])
+    save(model, tmp_path / "en.skops")
+    assert model.version == again.version == load(tmp_path / "en.skops").version
+    assert [(s.set, s.rows, s.deserving, s.recall) for s in shown] == [("surge", 240, 80, 1.0)]
+    assert "maximum recall at precision >= 0.5" in render(model, shown)
+
+
+def test_weights_bring_ones_to_the_base_rate():
+    labels = np.array([1, 1, 0, 0, 0, 0, 0, 0])
+    weights = base_rate_weights(labels, 0.01)
+    assert weights[labels == 1].sum() / weights.sum() == pytest.approx(0.01)
+
+
+def test_a_threshold_keeps_its_promise_and_takes_the_recall_it_can():
+    labels = np.array([1] * 30 + [0] * 970 + [1] * 30)
+    scores = np.concatenate([np.full(30, 0.9), np.full(970, 0.2), np.full(30, 0.1)])
+    threshold, promise = choose_threshold(scores, labels, AIM)
+    assert threshold == pytest.approx(0.9)
+    assert "recall 0.50" in promise
+
+
+def test_a_model_that_cannot_keep_its_promise_flags_nothing_and_says_so():
+    labels = np.array([1, 0] * 500)
+    threshold, promise = choose_threshold(np.full(1000, 0.5), labels, AIM)
+    assert threshold is None
+    assert promise == "no threshold reaches precision 0.5 at 20 in 1,000: no flags"
+
+
+def test_without_sets_there_is_no_model(tmp_path):
+    with pytest.raises(FixSettings, match="holds no labelled set"):
+        write_models(tmp_path, tmp_path / "out", ["en"])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_shipped_models_are_small_and_their_cards_name_their_version(language):
+    file = MODELS / f"{language}.skops"
+    card = (MODELS / f"{language}.md").read_text(encoding="utf-8")
+    assert file.stat().st_size < 1_400_000
+    assert f"Version `{load(file).version}`" in card
+    for part in ("licence", "must not be used for", "does not see", "flags in 1,000"):
+        assert part in card
+
+
+@pytest.mark.requires_shared_data
+@needs_sets
+def test_issues_and_wordings_group_rows():
+    found = read(LABELS, "en")
+    assert len(found.sets) == len(found.groups) == len(found.described) > 20_000
+    shared = found.groups[found.sets == "github_incivility"]
+    assert np.isin(found.groups[found.sets == "github_derailment"], shared).any()
+
+
+@pytest.mark.slow
+@pytest.mark.requires_shared_data
+@needs_sets
+def test_the_english_model_can_be_trained_again_to_the_digit(tmp_path):
+    write_models(LABELS, tmp_path, ["en"])
+    assert load(tmp_path / "en.skops").version == load(MODELS / "en.skops").version
+    assert (tmp_path / "en.md").read_text() == (MODELS / "en.md").read_text()
+
+
+def test_every_weight_of_an_answer_has_its_evidence():
+    from tests.classify.test_threads import ASK, thread
+
+    view = thread(ASK, ("bob", "Use clang."))
+    found = answers.evidence(view.messages[0], answers.read_replies(view))
+    assert set(found[0]) == set(answers.WEIGHTS)
