@@ -27,8 +27,9 @@ nightly: $(READY) ## a whole night of the sandbox community through Airflow; aga
 test: $(READY) ## every test but the slow ones
 	@$(BIN)/python -m pytest -n 2 -m "not slow"
 
-test-all: $(READY) ## every test
+test-all: $(READY) ## every test, and how many turned conditions of the marts their cases notice
 	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m tests.mutation
 
 lint: $(READY) ## style, import directions, SQL, and whether the data dictionary is current
 	@$(BIN)/ruff check .

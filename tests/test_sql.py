@@ -10,6 +10,7 @@ A case:
 People are written source/account instead of their pseudonyms.
 """
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,8 +52,9 @@ def cases():
     return sorted(CASES.glob("*/*.yaml"))
 
 
-@pytest.fixture(scope="module")
-def scene(community):
+@contextmanager
+def scenery(community):
+    """Every table, empty, with people under readable pseudonyms."""
     with duckdb.connect() as db:
         warehouse.prepare(db)
         build.build(db, community, datetime(2026, 3, 2, 2, tzinfo=UTC))
@@ -64,24 +66,34 @@ def scene(community):
         yield db
 
 
+@pytest.fixture(scope="module")
+def scene(community):
+    with scenery(community) as db:
+        yield db
+
+
 @pytest.mark.parametrize("file", cases(), ids=lambda f: f"{f.parent.name}/{f.stem}")
 def test_case(scene, file):
     case = yaml.safe_load(file.read_text(encoding="utf-8"))
     assert set(case) <= {"says", "as_of", "given", "expect"}
+    found, wanted = outcome(scene, file.parent.name, case)
+    assert found == wanted, case["says"]
+
+
+def outcome(scene, table, case):
+    """What a case finds and what it wants."""
     scene.begin()
     try:
         if "as_of" in case:
             scene.execute("SET VARIABLE as_of = ?::TIMESTAMP", [case["as_of"]])
-        for table, rows in case["given"].items():
-            insert(scene, contracts()[table], rows)
-        contract = contracts()[file.parent.name]
-        build.make(scene, contract)
-        found = rows_of(scene, contract.table, case["expect"])
+        for given, rows in case["given"].items():
+            insert(scene, contracts()[given], rows)
+        build.make(scene, contracts()[table])
+        found = rows_of(scene, table, case["expect"])
     finally:
         scene.rollback()
         scene.execute("SET VARIABLE as_of = '2026-03-02 02:00:00'::TIMESTAMP")
-    wanted = sorted((tuple(row.values()) for row in case["expect"]), key=repr)
-    assert found == wanted, case["says"]
+    return found, sorted((tuple(row.values()) for row in case["expect"]), key=repr)
 
 
 def insert(db, contract, rows):
