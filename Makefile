@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly test test-all lint types dictionary bench lock clean
+.PHONY: help nightly test test-all lint types dictionary bench chaos lock clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -46,6 +46,9 @@ dictionary: $(READY) ## write expectations/README.md from the contracts
 
 bench: $(READY) ## requests, bytes and seconds of first fills and quiet nights
 	@$(BIN)/python -m tests.bench
+
+chaos: $(READY) ## 200 nights killed at random instants, held against undisturbed ones
+	@$(BIN)/python -m tests.ops.chaos
 
 lock: $(READY) ## resolve requirements/*.in anew
 	@for name in tools runtime dev; do $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 \
