@@ -17,7 +17,7 @@ from sqlglot import exp
 from pipeline import build
 from pipeline.contracts import contracts
 from tests.conftest import make_community
-from tests.test_sql import CASES, outcome, scenery
+from tests.test_sql import CASES, has_twin, outcome, scenery
 
 _PLACES = (exp.Where, exp.Having, exp.Qualify, exp.Filter, exp.If, exp.Join)
 
@@ -62,12 +62,13 @@ def noticed(scene, table, cases, sql):
         file.flush()
         with mock.patch.object(build, "files_of", lambda _: [Path(file.name)]):
             for case in cases:
-                try:
-                    found, wanted = outcome(scene, table, case)
-                except duckdb.Error:
-                    return True
-                if found != wanted:
-                    return True
+                for twin in (False, True) if has_twin(table, case) else (False,):
+                    try:
+                        found, wanted = outcome(scene, table, case, twin=twin)
+                    except duckdb.Error:
+                        return True
+                    if found != wanted:
+                        return True
     return False
 
 

@@ -80,15 +80,39 @@ def test_case(scene, file):
     assert found == wanted, case["says"]
 
 
-def outcome(scene, table, case):
-    """What a case finds and what it wants."""
+@pytest.mark.parametrize("file", cases(), ids=lambda f: f"{f.parent.name}/{f.stem}")
+def test_case_beside_a_twin_source(scene, file):
+    """The same rows once more in a source of another name change nothing in the first."""
+    case = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if not has_twin(file.parent.name, case):
+        return
+    found, wanted = outcome(scene, file.parent.name, case, twin=True)
+    assert found == wanted, case["says"]
+
+
+def has_twin(table, case):
+    """Whether sources are apart in this table, and the case tells nothing of all together."""
+    contract = contracts()[table]
+    told_of_all = any(row.get("source") == "all" for row in case["expect"])
+    return contract.build == "replace" and "source" in contract.columns and not told_of_all
+
+
+def outcome(scene, table, case, *, twin=False):
+    """What a case finds and what it wants; `twin` gives every row once more in another source."""
     scene.begin()
     try:
         if "as_of" in case:
             scene.execute("SET VARIABLE as_of = ?::TIMESTAMP", [case["as_of"]])
         for given, rows in case["given"].items():
             insert(scene, contracts()[given], rows)
+            if twin:
+                apart = [
+                    {**row, "source": f"twin of {row['source']}"} for row in rows if "source" in row
+                ]
+                insert(scene, contracts()[given], apart)
         build.make(scene, contracts()[table])
+        if twin:
+            scene.execute(f"DELETE FROM {table} WHERE source = 'all' OR source LIKE 'twin of %'")
         found = rows_of(scene, table, case["expect"])
     finally:
         scene.rollback()
