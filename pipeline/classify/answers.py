@@ -206,6 +206,10 @@ WEIGHTS: Mapping[str, float] = {
     "me_too": -0.8,
     "unsolved": -0.5,
     "later": -0.2,
+    "followed_by": -0.1,
+    "likes_above_others": 0.3,
+    "writes_much_here": 0.3,
+    "then_unsolved": -0.8,
 }
 _START = -2.5
 
@@ -232,6 +236,7 @@ def evidence(opening: Message, replies: Sequence[Reply]) -> list[dict[str, float
     others = [at for at, r in enumerate(replies) if not r.is_asker]
     likes = [len(r.message.thanked_by) for r in replies]
     lengths = [len(r.parts.text) + sum(map(len, r.parts.code)) for r in replies]
+    writers = [r.message.account_id for r in replies]
     last_solved = solved[-1] if solved else -1
     before_solved = max((at for at in others if at < last_solved), default=-1)
     found = []
@@ -257,6 +262,7 @@ def evidence(opening: Message, replies: Sequence[Reply]) -> list[dict[str, float
             "has_code": bool(reply.parts.code),
             "has_links": bool(reply.parts.links),
             "asks": reply.asks,
+            "then_unsolved": bool(back) and "unsolved" in replies[back[0]].says,
             **{kind: kind in reply.says for kind in _SAID},
         }
         found.append({
@@ -266,6 +272,9 @@ def evidence(opening: Message, replies: Sequence[Reply]) -> list[dict[str, float
             "length": math.log1p(lengths[at]) - 4.5,
             "shares_words": len(_words(reply.parts.text) & asked) / math.sqrt(1 + len(asked)),
             "later": math.log1p(at),
+            "followed_by": math.log1p(len(replies) - 1 - at),
+            "likes_above_others": likes[at] - sum(likes) / len(likes),
+            "writes_much_here": writers.count(reply.message.account_id) / len(writers),
         })  # fmt: skip
     return found
 

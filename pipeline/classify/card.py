@@ -17,7 +17,7 @@ _LIMITS = {
 - "uncivil" counts curses at code too, because its sets do. It is advice, and one part of a thread's
   heat; it is no reason to write to anybody.
 - Irony, allusion and politeness with an edge are missed. So is most of what moderators of GitHub
-  called toxic: the table says how much. A quarrel is better seen in its thread than in a message.""",
+  called toxic, as the table says. A quarrel is better seen in its thread than in one message.""",
     "zh": """- The only free Chinese set is about race, region and gender in social media. Technical
   forums speak otherwise: insults there are found mainly by rules, and recall is low.
 - Words for groups of people are taken out before anything is weighed. Abuse of a group in words
