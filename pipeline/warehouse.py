@@ -21,6 +21,7 @@ from pipeline.settings import Community
 if TYPE_CHECKING:
     import duckdb
 
+_CORRUPT = ("Corrupt database", "stored checksum", "has been invalidated")  # DuckDB's words
 SCHEMAS = ("raw", "staging", "judgement", "marts")
 
 
@@ -35,19 +36,28 @@ def opened(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
     work = community.home / "work"
     make_folder(work / "spill")
     file = work / "warehouse.duckdb"
-    db = _connected(file, community, read_only=False)
-    changes = migrations.pending(db)
-    if changes:
-        db.close()
-        migrations.keep_copy(file, datetime.now(UTC))
-        db = _connected(file, community, read_only=False)
-        migrations.migrate(db, changes)
-    with db, _in_words(community):
+    with _in_words(community), _up_to_date(file, community) as db:
         file.chmod(0o600)
         db.execute("SET temp_directory = ?", [str(work / "spill")])
         prepare(db)
         _set_pseudonym_key(db, community)
         yield db
+
+
+def _up_to_date(file: Path, community: Community) -> duckdb.DuckDBPyConnection:
+    """The work file, with the tables today's contracts want; a copy is kept where they changed."""
+    db = _connected(file, community, read_only=False)
+    try:
+        changes = migrations.pending(db)
+        if changes:
+            db.close()
+            migrations.keep_copy(file, datetime.now(UTC))
+            db = _connected(file, community, read_only=False)
+            migrations.migrate(db, changes)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def set_aside(community: Community) -> None:
@@ -99,12 +109,14 @@ def _in_words(community: Community) -> Iterator[None]:
             "raise `memory` in hearth.toml, then run again: nothing was lost"
         ) from None
     except duckdb.Error as error:
-        if not any(os.strerror(code) in str(error) for code in FULL):
-            raise
-        raise FixSettings(
-            f"{community.name}: the disk of {community.home} is full; free space, then run again: "
-            "nothing was lost"
-        ) from None
+        if any(os.strerror(code) in str(error) for code in FULL):
+            raise FixSettings(
+                f"{community.name}: the disk of {community.home} is full; free space, then run "
+                "again: nothing was lost"
+            ) from None
+        if any(sign in str(error) for sign in _CORRUPT):
+            raise _damaged(community.home / "work" / "warehouse.duckdb", error) from None
+        raise
 
 
 def prepare(db: duckdb.DuckDBPyConnection) -> None:
