@@ -34,10 +34,10 @@ SELECT
     source,
     count(*) FILTER (NOT is_lost) AS contributors,
     count(*) FILTER (is_new) AS new_contributors,
-    count(*) FILTER (is_reactivated AND NOT is_new) AS reactivated_contributors,
+    count(*) FILTER (is_reactivated) AS reactivated_contributors,
     count(*) FILTER (NOT is_lost AND NOT is_new AND NOT is_reactivated) AS returning_contributors,
     count(*) FILTER (is_lost) AS lost_regulars,
-    count(*) FILTER (is_new) + count(*) FILTER (is_reactivated AND NOT is_new) - count(*) FILTER (is_lost) AS net_change,
+    count(*) FILTER (is_new OR is_reactivated) - count(*) FILTER (is_lost) AS net_change,
     is_final(week + 6) AS is_final
 FROM moves
 GROUP BY week, source
