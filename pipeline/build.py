@@ -73,6 +73,10 @@ def set_scene(db: duckdb.DuckDBPyConnection, community: Community, as_of: dateti
     """What SQL may ask for: macros, the moment, and the community's settings."""
     db.execute((SQL / "macros.sql").read_text(encoding="utf-8"))
     db.execute("SET VARIABLE as_of = ?::TIMESTAMP", [as_of.astimezone(UTC).replace(tzinfo=None)])
+    db.execute(
+        "SET VARIABLE is_history = (SELECT coalesce(max(as_of) > getvariable('as_of')::TIMESTAMP,"
+        " FALSE) FROM raw.builds)"
+    )
     db.execute("SET VARIABLE time_zone = ?", [community.time_zone])
     db.execute("SET VARIABLE bots = ?::VARCHAR[]", [list(community.bots)])
     digest = community.digest

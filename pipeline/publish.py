@@ -154,9 +154,11 @@ def flip(link: Path, target: str) -> None:
 
 
 def _forget_old_nights(folder: Path, keep: int) -> None:
-    for audience in FILES:
+    for audience, link in FILES.items():
+        current = (folder / link).resolve()
         for old in sorted(folder.glob(f"{audience}-*.duckdb"))[:-keep]:
-            old.unlink()
+            if old.resolve() != current:  # an old night that was published again
+                old.unlink()
 
 
 def _sql_text(path: Path) -> str:

@@ -20,6 +20,12 @@ WHERE r.load > getvariable('since_load');
 -- The moment the build speaks of (UTC). No query asks the clock.
 CREATE OR REPLACE MACRO as_of() AS getvariable('as_of')::TIMESTAMP;
 
+-- Whether something had ended by the moment the build speaks of. A build of the past leaves out what
+-- ended later; a build of now counts all that is known: what a night finds deleted was found after
+-- its moment was set, and must not stand one more day.
+CREATE OR REPLACE MACRO has_ended(ended_at) AS
+ended_at IS NOT NULL AND (ended_at <= as_of() OR NOT coalesce(getvariable('is_history')::BOOLEAN, FALSE));
+
 -- A date in text, through its offset, or in milliseconds since 1970, as UTC. Without an offset it is
 -- UTC already. Null if it is neither.
 CREATE OR REPLACE MACRO plain_utc(written) AS coalesce(

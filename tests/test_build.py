@@ -112,3 +112,23 @@ def test_changed_definitions_type_everything_anew(home, monkeypatch):
         monkeypatch.setattr(build, "fingerprint", lambda: "another")
         build.build(db, home, AS_OF)
         assert db.execute("SELECT count(*) FROM staging.channels").fetchone() == (0,)
+
+
+def test_what_is_found_gone_after_the_moment_was_set_does_not_stand_one_more_night(home, tmp_path):
+    """A night's moment is set before it reads; a build of the past knows what was not yet gone."""
+    seen = int(AS_OF.timestamp() * 1e6)
+    landed = Landing(tmp_path / "landing")
+    room = Record("rooms", "r", {"_id": "r", "name": "help", "t": "c"}, seen_at=seen)
+    landed.write("chat", "run1", "rooms", Part((room, message("a", "hi", [], False, seen))))
+    gone = Record("messages", "a", {}, seen_at=seen + 60_000_000, container="r", gone=True)
+    landed.write("chat", "run2", "messages", Part((gone,)))
+    later = AS_OF.replace(day=AS_OF.day + 1)
+    with duckdb.connect() as db:
+        warehouse.prepare(db)
+        warehouse._set_pseudonym_key(db, home)
+        load(db, landed)
+        told = []
+        for moment in (AS_OF, later, AS_OF):
+            build.build(db, home, moment)
+            told += db.execute("SELECT is_deleted FROM marts.messages").fetchone()
+    assert told == [True, True, False]

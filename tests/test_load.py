@@ -132,6 +132,13 @@ def test_whatever_is_not_a_part_is_damage(db, landed, content):
     assert load(db, landed).damaged == ("forum/run1/posts",)
 
 
+def test_a_damaged_report_sets_its_read_aside_too(db, landed):
+    landed.write("forum", "run1", "posts", Part((post(1, 10),)))
+    (landed.stream("forum", "run1", "posts") / "report.json").write_text("")
+    assert load(db, landed) == Loaded(files=0, changed=0, damaged=("forum/run1/posts",))
+    assert load(db, landed) == Loaded(files=0, changed=0, damaged=())
+
+
 def test_text_no_database_likes_arrives(db, landed):
     hostile = "a\0b \ud800 \u202e </script> '; DROP TABLE x -- 你好 😀"
     landed.write("forum", "run1", "posts", Part((post(1, 10, raw=hostile),)))

@@ -114,18 +114,21 @@ def test_a_night_from_servers_to_digest(world):
     assert (world.folder / "docs" / night["run"] / "index.html").exists()
     lines = list(Journal(world.folder / "runs" / night["run"] / "journal.jsonl").lines())
     assert [line.step for line in lines if line.level == "done"][-7:] == [
-        "load", "build", "score", "validate", "publish", "digest", "night",
+        "load", "build", "score", "validate", "publish", "digest/moderators/files", "night",
     ]  # fmt: skip
 
 
-def test_the_same_night_twice_changes_nothing_and_says_nothing_twice(world, unchecked):
+def test_the_same_night_twice_changes_nothing_and_says_nothing_new(world, unchecked):
+    def page():
+        return (world.folder / "digests/2026-03-02-moderators/digest.html").read_bytes()
+
     with world.serve() as addresses:
         world.settings(addresses)
         world.night()
-        first, ledger = world.content(), (world.folder / "digests/ledger.jsonl").read_bytes()
+        first, told = world.content(), page()
         world.night()
     assert world.content() == first
-    assert (world.folder / "digests/ledger.jsonl").read_bytes() == ledger
+    assert page() == told
 
 
 def test_the_next_night_fetches_what_changed(world, unchecked):
@@ -190,6 +193,17 @@ def test_a_wrong_key_is_named_and_the_rest_is_published(world, unchecked, monkey
     said = "".join(file.read_text() for file in (world.folder / "runs").rglob("journal.jsonl"))
     assert "403" in said
     assert "f" * 64 not in said
+
+
+def test_a_stream_that_is_lost_is_stale_and_not_merely_unavailable(world, unchecked):
+    with world.serve() as addresses:
+        world.settings(addresses)
+        world.night()
+        world.chat.roles["extractor"].remove("view-c-room")
+        world.clock.set(NOW + timedelta(days=1))
+        with pytest.raises(Degraded, match="chat/messages"):
+            world.night(day=1)
+    assert len(world.published("SELECT * FROM marts.messages WHERE source = 'chat'")) == 9
 
 
 def test_no_source_at_all_publishes_nothing(world, unchecked):

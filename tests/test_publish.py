@@ -138,6 +138,15 @@ def test_old_nights_are_forgotten(home):
                     "restricted-n2.duckdb", "restricted-n3.duckdb"]  # fmt: skip
 
 
+def test_an_old_night_published_again_is_not_forgotten(home):
+    land_a_topic(home)
+    few = home.model_copy(update={"keep_nights": 2})
+    for run in ("n1", "n2", "n3", "n1"):
+        night(few, run)
+    assert (home.home / "published" / "current.duckdb").resolve().name == "community-n1.duckdb"
+    assert (home.home / "published" / "current.duckdb").exists()
+
+
 def test_every_table_and_column_explains_itself_in_the_file(home):
     land_a_topic(home)
     night(home, "n1")

@@ -23,7 +23,7 @@ placed AS (
 judged AS (
     SELECT
         p.*,
-        coalesce(p.ended_at <= as_of(), FALSE) AS is_deleted,
+        has_ended(p.ended_at) AS is_deleted,
         p.is_in_private_thread OR coalesce(c.is_private, TRUE) AS is_private,
         p.account_id IS NULL OR coalesce(is_human(a.is_bot, a.is_staged, a.username), TRUE) AS is_human,
         coalesce(a.is_staff, FALSE) AS is_staff

@@ -4,7 +4,7 @@ SELECT
     person_id(r.source, coalesce(r.account_id, a.account_id)) AS person_id,
     r.emoji,
     r.created_at,
-    coalesce(r.removed_at <= as_of(), FALSE) AS is_removed
+    has_ended(r.removed_at) AS is_removed
 FROM staging.reactions AS r
 INNER JOIN marts.messages AS m ON r.source = m.source AND r.message_id = m.message_id
 LEFT JOIN staging.accounts AS a

@@ -46,7 +46,7 @@ solved AS (
     FROM staging.solutions AS s
     INNER JOIN begun AS t ON s.source = t.source AND s.thread_id = t.thread_id
     INNER JOIN marts.messages AS m ON s.source = m.source AND s.message_id = m.message_id AND m.is_countable
-    WHERE coalesce(s.gone_at > as_of(), TRUE) AND coalesce(s.accepted_at, as_of()) <= as_of()
+    WHERE NOT has_ended(s.gone_at) AND coalesce(s.accepted_at, as_of()) <= as_of()
     GROUP BY ALL
 )
 
@@ -60,9 +60,9 @@ SELECT
     b.is_human AS is_by_human,
     b.is_by_newcomer,
     b.is_private,
-    coalesce(coalesce(t.deleted_at, t.gone_at) <= as_of(), FALSE) AS is_deleted,
+    has_ended(coalesce(t.deleted_at, t.gone_at)) AS is_deleted,
     t.is_closed,
-    b.is_countable AND NOT coalesce(coalesce(t.deleted_at, t.gone_at) <= as_of(), FALSE) AS is_countable,
+    b.is_countable AND NOT has_ended(coalesce(t.deleted_at, t.gone_at)) AS is_countable,
     i.messages,
     i.people,
     t.views,

@@ -165,5 +165,10 @@ def test_a_reply_gives_verdicts_on_the_items_it_names():
     ]
 
 
+def test_a_quoted_footer_is_nobodys_verdict():
+    text = '[quote="hearth, post:1, topic:9"]\nanswer with `zmp6zan` agree\n[/quote]\nHow does this work?'
+    assert from_replies(lambda ref: (key("1"),), [("ada", text, AT)]) == []
+
+
 def test_every_choice_has_an_emoji():
     assert set(REACTIONS.values()) == set(CHOICES)
