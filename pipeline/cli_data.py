@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import settings, steps
+from pipeline.errors import FixSettings
 
 app = typer.Typer()
 out = Console(highlight=False, soft_wrap=True)
@@ -74,8 +75,9 @@ def diff(
 
     home = settings.load().community(community)
     known = nights.nights(home)
-    first = earlier or (known[-2] if len(known) > 1 else "")
-    second = later or (known[-1] if known else "")
+    if not earlier and len(known) < 2:
+        raise FixSettings(f"{home.name}: two published nights are needed, there are {len(known)}")
+    first, second = earlier or known[-2], later or known[-1]
     if nights.definitions_changed(home, first, second):
         out.print("The definitions (SQL or contracts) changed between the two nights.")
     table = Table("table", "added", "removed", "changed", "why", box=None)
