@@ -32,7 +32,7 @@ def contract(**parts):
 def test_every_part_of_a_contract_is_a_promise():
     assert [(p.rule, p.severity) for p in validate.promises(contract(rows_from=1))] == [
         ("columns", "critical"), ("key", "critical"), ("rows", "warning"),
-        ("id_required", "critical"), ("kind_values", "critical"), ("size_range", "critical"),
+        ("required", "critical"), ("range", "critical"), ("kind_values", "critical"),
         ("small", "warning"),
     ]  # fmt: skip
 
@@ -49,10 +49,10 @@ def test_what_is_broken_is_named_with_its_rows(tmp_path, monkeypatch):
         )
     found = validate.validate(file, tmp_path / "docs")
     assert {(b.rule, b.severity, b.rows) for b in found.broken} == {
-        ("key", "critical", 1), ("rows", "warning", 4), ("id_required", "critical", 1),
-        ("kind_values", "critical", 1), ("size_range", "critical", 1), ("small", "warning", 1),
+        ("key", "critical", 1), ("rows", "warning", 4), ("required", "critical", 1),
+        ("kind_values", "critical", 1), ("range", "critical", 1), ("small", "warning", 1),
     }  # fmt: skip
-    assert {b.rule for b in found.critical} == {"key", "id_required", "kind_values", "size_range"}
+    assert {b.rule for b in found.critical} == {"key", "required", "kind_values", "range"}
     assert found.docs.is_file()
     with duckdb.connect(file) as db:
         assert db.execute("SELECT count(*) FROM marts.things").fetchone() == (4,)
