@@ -14,6 +14,7 @@ import gzip
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -117,17 +118,17 @@ def report_file(read: Path) -> list[Path]:
 
 
 def readable(file: Path) -> bool:
-    """Whether a part or report can be read to its end: checksum, encoding and JSON."""
+    """Whether a part has the length and checksum it was written with, and a report its JSON."""
     try:
-        if file.stat().st_size == 0:
-            return False
-        opened = gzip.open if file.suffix == ".gz" else open
-        with opened(file, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                json.loads(line)
-    except (OSError, EOFError, ValueError, gzip.BadGzipFile):
+        if file.suffix == ".json":
+            json.loads(file.read_bytes())
+            return True
+        with gzip.open(file) as content:
+            while content.read(2**20):
+                pass
+        return file.stat().st_size > 0
+    except (OSError, EOFError, ValueError, zlib.error):
         return False
-    return True
 
 
 def write_whole(file: Path, content: bytes) -> None:

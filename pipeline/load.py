@@ -56,21 +56,40 @@ def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = 200) -> Lo
     transaction.
     """
     number = _one(db, "SELECT coalesce(max(load), 0) + 1 FROM raw.records")
+    known = {row[0] for row in db.execute("SELECT file FROM raw.files").fetchall()}
     files, damaged = 0, []
     for read in list(landed.reads()):
-        known = {r[0] for r in db.execute("SELECT file FROM raw.files").fetchall()}
         new = [f for f in landing.parts(read) if _name(landed, f) not in known]
-        if not all(landing.readable(f) for f in [*new, *landing.report_file(read)]):
+        if not _load_read(db, landed, read, new, number, batch):
             damaged.append(str(read.relative_to(landed.folder)))
             landed.set_aside(read)
             continue
-        waiting = iter(new)
-        while some := list(islice(waiting, batch)):
-            _load_files(db, landed, read, some, number)
         files += len(new)
         _note_report(db, landing.report(read))
     changed = _one(db, "SELECT count(*) FROM raw.records WHERE load = ?", number)
     return Loaded(files, changed, tuple(damaged))
+
+
+def _load_read(
+    db: duckdb.DuckDBPyConnection,
+    landed: Landing,
+    read: Path,
+    new: list[Path],
+    number: int,
+    batch: int,
+) -> bool:
+    """Load the new parts of one read; false where one of its files is damaged."""
+    import duckdb
+
+    if not all(landing.readable(f) for f in [*new, *landing.report_file(read)]):
+        return False
+    waiting = iter(new)
+    try:
+        while some := list(islice(waiting, batch)):
+            _load_files(db, landed, read, some, number)
+    except (duckdb.InvalidInputException, duckdb.ConversionException):  # whole, but no JSON of ours
+        return False
+    return True
 
 
 def streams_read(db: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
