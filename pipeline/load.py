@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,8 @@ def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = 200) -> Lo
     files, damaged = 0, []
     for read in list(landed.reads()):
         new = [f for f in landing.parts(read) if _name(landed, f) not in known]
-        if not _load_read(db, landed, read, new, number, batch):
+        batches = [new[at : at + batch] for at in range(0, len(new), batch)]
+        if not _load_read(db, landed, read, batches, number):
             damaged.append(str(read.relative_to(landed.folder)))
             landed.set_aside(read)
             continue
@@ -74,18 +75,17 @@ def _load_read(
     db: duckdb.DuckDBPyConnection,
     landed: Landing,
     read: Path,
-    new: list[Path],
+    batches: list[list[Path]],
     number: int,
-    batch: int,
 ) -> bool:
     """Load the new parts of one read; false where one of its files is damaged."""
     import duckdb
 
-    if not all(landing.readable(f) for f in [*new, *landing.report_file(read)]):
+    files = [*chain.from_iterable(batches), *landing.report_file(read)]
+    if not all(landing.readable(file) for file in files):
         return False
-    waiting = iter(new)
     try:
-        while some := list(islice(waiting, batch)):
+        for some in batches:
             _load_files(db, landed, read, some, number)
     except (duckdb.InvalidInputException, duckdb.ConversionException):  # whole, but no JSON of ours
         return False
