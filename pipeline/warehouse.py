@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _CORRUPT = ("Corrupt database", "stored checksum", "has been invalidated")  # DuckDB's words
+_HEADERS = 3 * 4096  # bytes a DuckDB file has before it can hold anything
 SCHEMAS = ("raw", "staging", "judgement", "marts")
 
 
@@ -83,6 +84,8 @@ def read_only(community: Community) -> duckdb.DuckDBPyConnection:
 def _connected(file: Path, community: Community, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     import duckdb
 
+    if not read_only and file.exists() and file.stat().st_size < _HEADERS:
+        file.unlink()  # its very making was cut short; what was landed is loaded again
     try:
         return duckdb.connect(file, read_only, config={"memory_limit": community.memory})
     except duckdb.IOException as error:
@@ -91,7 +94,7 @@ def _connected(file: Path, community: Community, *, read_only: bool) -> duckdb.D
                 f"{file} is in use by another process (a night that still runs, or a prompt left "
                 "open on the work file); wait for it or end it"
             ) from None
-        raise _damaged(file, error) from None
+        raise (_full(community) if _is_full(error) else _damaged(file, error)) from None
     except duckdb.Error as error:
         raise _damaged(file, error) from None
 
@@ -109,11 +112,8 @@ def _in_words(community: Community) -> Iterator[None]:
             "raise `memory` in hearth.toml, then run again: nothing was lost"
         ) from None
     except duckdb.Error as error:
-        if any(os.strerror(code) in str(error) for code in FULL):
-            raise FixSettings(
-                f"{community.name}: the disk of {community.home} is full; free space, then run "
-                "again: nothing was lost"
-            ) from None
+        if _is_full(error):
+            raise _full(community) from None
         if any(sign in str(error) for sign in _CORRUPT):
             raise _damaged(community.home / "work" / "warehouse.duckdb", error) from None
         raise
@@ -154,6 +154,18 @@ def _set_pseudonym_key(db: duckdb.DuckDBPyConnection, community: Community) -> N
     key = (hashlib.sha256(secret).digest() if len(secret) > 64 else secret).ljust(64, b"\0")
     for name, pad in (("inner_pad", 0x36), ("outer_pad", 0x5C)):
         db.execute(f"SET VARIABLE {name} = ?::BLOB", [bytes(byte ^ pad for byte in key)])
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether DuckDB could not write for want of room; it tells in the system's own words."""
+    return any(os.strerror(code) in str(error) for code in FULL)
+
+
+def _full(community: Community) -> FixSettings:
+    return FixSettings(
+        f"{community.name}: the disk of {community.home} is full; free space, then run again: "
+        "nothing was lost"
+    )
 
 
 def _damaged(file: object, error: Exception) -> FixSettings:
