@@ -125,11 +125,6 @@ class Bookmark:
         rows = self.ask("SELECT max(try_cast(key AS BIGINT))")
         return rows[0][0] if rows else None
 
-    def first_seen_at(self, container: str = "") -> int | None:
-        """When (µs) the first row of this container was read; null if none was."""
-        rows = self.ask("SELECT min(seen_at) WHERE container = ?", container)
-        return rows[0][0] if rows else None
-
     def containers(self) -> set[str]:
         """Containers of which anything is held."""
         return {row[0] for row in self.ask("SELECT DISTINCT container")}

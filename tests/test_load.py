@@ -167,7 +167,7 @@ def test_a_watermark_needs_a_read_that_ended(db, landed, tmp_path):
     load(db, landed)
     write_bookmarks(db, "forum", tmp_path / "marks")
     posts = Bookmarks.read(tmp_path / "marks")["posts"]
-    assert (posts.at(), posts.reached(), posts.first_seen_at()) == (None, 10, 10)
+    assert (posts.at(), posts.reached()) == (None, 10)
 
 
 events = st.lists(
