@@ -37,9 +37,10 @@ def erase(community: Community, source: str, account: str, now: datetime) -> dic
     """Clear one account, named by its id or user name, and publish the last night anew without it.
 
     The caller has the community for itself. Older published nights, copies of the work file and
-    what was set aside as damaged are removed; exports and copies made elsewhere are not reached. An account that is not held (any more) is looked for
-    by the given id all the same, so an erasure that was cut short may be run again. Returns the
-    certificate, which is also written to `erasures/`; it names nobody.
+    what was set aside as damaged are removed; exports and copies made elsewhere are not reached.
+    An account that is not held (any more) is looked for by the given id all the same, so an erasure
+    that was cut short may be run again. Returns the certificate, which is also written to
+    `erasures/`; it names nobody.
     """
     if source not in community.sources:
         raise FixSettings(f"{community.name}: no source {source!r}; there are "
