@@ -24,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 done; 65 a contract is broken; 69 published but something is stale; "
-    "74 a landing file is damaged; 75 try again later; 76 a source answered nonsense; "
+    "75 try again later; 76 a source answered nonsense; "
     "77 access is missing; 78 settings must be changed.",
 )
 app.add_typer(cli_operator.app)

@@ -9,7 +9,6 @@
     ├── FixAccess           a key, scope, role or plugin; waiting is useless exit 77
     ├── FixSettings         hearth.toml, an environment variable, a folder   exit 78
     ├── BadAnswer           the source answered something we cannot trust    exit 76
-    ├── CorruptLanding      a landing file was damaged and set aside         exit 74
     ├── ContractBroken      the data breaks what `expectations/` promises    exit 65
     └── Degraded            published, but a source or stream stayed stale   exit 69
 
@@ -62,12 +61,6 @@ class BadAnswer(HearthError):
     """The source answered something that is not what its API promises."""
 
     exit_code = 76
-
-
-class CorruptLanding(HearthError):
-    """A landing file could not be read back; it was set aside and will be fetched again."""
-
-    exit_code = 74
 
 
 class ContractBroken(HearthError):

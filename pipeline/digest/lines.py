@@ -38,7 +38,7 @@ class Lines:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """All whole entries; one that a crash cut short is skipped."""
         try:
-            lines = self.file.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = self.file.read_text(encoding="utf-8", errors="replace").split("\n")
         except FileNotFoundError:
             return
         for line in lines:

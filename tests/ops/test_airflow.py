@@ -107,7 +107,7 @@ import nightly
 from pipeline import errors
 found = {}
 for name in ("SourceDown", "BudgetSpent", "WarehouseBusy", "NightRuns", "FixAccess", "FixSettings",
-             "BadAnswer", "CorruptLanding", "ContractBroken", "Degraded"):
+             "BadAnswer", "ContractBroken", "Degraded"):
     decision = nightly.BY_ERROR.evaluate(getattr(errors, name)("x"), 1, 4)
     found[name] = decision.action.name
 print(json.dumps(found))
@@ -130,7 +130,6 @@ def test_only_what_waiting_mends_is_retried(world):
         "FixAccess",
         "FixSettings",
         "BadAnswer",
-        "CorruptLanding",
         "ContractBroken",
         "Degraded",
     )
