@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.records import Bookmark, Record
+from pipeline.records import Bookmark, Part, Record
 from pipeline.settings import DiscourseSettings
 from pipeline.sources.discourse.client import ForumClient
 
@@ -19,6 +19,7 @@ NIGHTS = 7
 MOST_MISSING = 100  # things a night to look for one by one
 OUT_OF_SIGHT = ("deleted|", "inactive|")  # how marks of what lists do not name begin
 DAY_US = 86_400_000_000
+OVERLAP_US = 600_000_000  # clocks differ
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 BLIND_SPOTS = (
@@ -151,3 +152,25 @@ def pages(
             return
         seen.update(item["id"] for item in new)
         number += 1
+
+
+def newest_first(
+    ask: Callable[[int], tuple[list[dict[str, Any]], Part]], written: str, bookmark: Bookmark
+) -> Iterator[Part]:
+    """Parts of a list that begins with the newest, down to what a read that ended has brought.
+
+    `ask` is given how many items to skip and returns the items listed and what is new among them;
+    `written` names the time a list is ordered by. A read that was cut short has brought the top of
+    the list and not what lies below, so what it brought ends no other read.
+    """
+    ended = 2**62 if bookmark.started is None else bookmark.started
+    known = ended - OVERLAP_US if bookmark.rows is not None else 0
+    seen: set[int] = set()
+    while True:
+        listed, part = ask(len(seen))
+        if part.records:
+            yield part
+        fresh = {item["id"] for item in listed} - seen
+        if not fresh or (not part.records and (micros(listed[-1][written]) or 0) <= known):
+            return
+        seen |= fresh

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.records import Bookmark, Bookmarks, Part, Record
-from pipeline.sources.discourse.rest import Site, differing, micros, only, state
+from pipeline.sources.discourse.rest import (
+    Site,
+    differing,
+    micros,
+    newest_first,
+    only,
+    state,
+)
 from pipeline.sources.discourse.streams import STAFF_ACTIONS
 
 LOG_PAGE = 200
@@ -27,40 +34,32 @@ _ACTION_FIELDS = (
 
 
 def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    """Reports and their scores, newest first until a page brings nothing new; then those that were
-    pending when last seen."""
+    """Reports and their scores, newest first; then those that were pending when last seen."""
     open_categories = {category["id"] for category in site.categories()}
-    held = bookmarks["reports"].marks()
     seen: set[str] = set()
-    offset = 0
-    while True:
+
+    def ask(**wish: object) -> tuple[list[dict[str, Any]], Part]:
         asked_at = site.now()
-        wish = {"status": "all", "sort_order": "created_at", "offset": offset}
-        answer = site.client._get("/review.json", **wish)
-        page = answer["reviewables"]
-        records = _reports(answer, open_categories, site, asked_at)
-        new = differing(records, bookmarks["reports"])
-        fresh = {str(report["id"]) for report in page} - seen
-        seen |= fresh
-        if not fresh:
-            break
-        if new:
-            yield _with_scores(answer, new, bookmarks["report_scores"], asked_at)
-        elif held:
-            break
-        offset += len(page)
+        answer = site.client._get("/review.json", status="all", **wish)
+        page: list[dict[str, Any]] = answer["reviewables"]
+        seen.update(str(report["id"]) for report in page)
+        new = differing(_reports(answer, open_categories, site, asked_at), bookmarks["reports"])
+        return page, _with_scores(answer, new, bookmarks["report_scores"], asked_at)
+
+    yield from newest_first(
+        lambda offset: ask(sort_order="created_at", offset=offset),
+        "created_at",
+        bookmarks["reports"],
+    )
     pending = sorted(
         key
-        for key, mark in held.items()
+        for key, mark in bookmarks["reports"].marks().items()
         if key not in seen and f"{mark}|".startswith(f"{PENDING}|")
     )
     for first in range(0, len(pending), 10):
-        asked_at = site.now()
-        wish = {"status": "all", "ids[]": pending[first : first + 10]}
-        answer = site.client._get("/review.json", **wish)
-        new = differing(_reports(answer, open_categories, site, asked_at), bookmarks["reports"])
-        if new:
-            yield _with_scores(answer, new, bookmarks["report_scores"], asked_at)
+        _, part = ask(**{"ids[]": pending[first : first + 10]})
+        if part.records:
+            yield part
 
 
 def _reports(
@@ -110,24 +109,20 @@ def _with_scores(
 
 
 def staff_actions(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    """The staff's log, newest first, until a page brings nothing new."""
+    """What is new in the staff's log, newest first."""
     bookmark = bookmarks["staff_actions"]
-    top = bookmark.top()
-    page = 0
-    while True:
+
+    def ask(offset: int) -> tuple[list[dict[str, Any]], Part]:
         asked_at = site.now()
-        answer = site.client._get("/admin/logs/staff_action_logs.json", page=page, limit=LOG_PAGE)
-        listed = answer["staff_action_logs"]
+        wish = {"page": -(-offset // LOG_PAGE), "limit": LOG_PAGE}
+        answer = site.client._get("/admin/logs/staff_action_logs.json", **wish)
+        listed: list[dict[str, Any]] = answer["staff_action_logs"]
         records = [
             _action(entry, asked_at) for entry in listed if entry.get("action") in STAFF_ACTIONS
         ]
-        new = differing(records, bookmark)
-        if new:
-            yield Part(new)
-        oldest = min((entry["id"] for entry in listed), default=0)
-        if len(listed) < LOG_PAGE or (top is not None and oldest <= top):
-            return
-        page += 1
+        return listed, Part(differing(records, bookmark))
+
+    yield from newest_first(ask, "created_at", bookmark)
 
 
 def _action(entry: dict[str, Any], asked_at: int) -> Record:

@@ -10,9 +10,11 @@ from pipeline.records import Bookmark, Bookmarks, Part, Record, Span
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
     EPOCH,
+    OVERLAP_US,
     Site,
     differing,
     micros,
+    newest_first,
     only,
     pages,
     state,
@@ -25,7 +27,6 @@ USERS_PAGE = 100
 WHOLE_SWEEP = 5  # pages
 GROUPS_PAGE = 36
 MEMBERS_PAGE = 1000
-OVERLAP_US = 600_000_000
 STAFF_GROUPS = (1, 2, 3)
 TRUST_LEVEL_GROUPS = range(10, 15)  # repeat users.trust_level
 SYSTEM = -1  # never in a list
@@ -188,9 +189,9 @@ def badges(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
 
 
 def _grants(site: Site, badge: int, bookmark: Bookmark) -> Iterator[Part]:
-    """Grants of one badge, newest first, until a page brings none that is new."""
-    offset = 0
-    while True:
+    """Grants of one badge that are new."""
+
+    def ask(offset: int) -> tuple[list[dict[str, Any]], Part]:
         asked_at = site.now()
         answer = site.client._get("/user_badges.json", badge_id=badge, offset=offset)
         page = answer["user_badge_info"]["user_badges"]
@@ -198,11 +199,9 @@ def _grants(site: Site, badge: int, bookmark: Bookmark) -> Iterator[Part]:
             _record("user_badges", grant, asked_at, "granted_at", "user_id", "badge_id")
             for grant in page
         ]
-        new = differing(records, bookmark)
-        if not new:
-            return
-        yield Part(new)
-        offset += len(page)
+        return page, Part(differing(records, bookmark))
+
+    yield from newest_first(ask, "granted_at", bookmark)
 
 
 def visits(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:

@@ -17,6 +17,7 @@ from pipeline.records import Bookmarks, Part, Record, Span, merge_ranges, uncove
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
     MOST_MISSING,
+    OVERLAP_US,
     Site,
     micros,
     pages,
@@ -29,7 +30,6 @@ PAGE = 50  # posts in an answer of /posts.json
 PRINT_PAGE = 1000  # posts of a topic in an answer with print=true
 LIST_PAGE = 100
 WHOLE_SWEEP = 20  # pages: a longer list is walked in a week's nights, a slice each
-OVERLAP_US = 600_000_000
 BULKY = (
     "post_stream", "timeline_lookup", "suggested_topics", "related_topics", "thumbnails",
     "actions_summary", "bookmarks", "draft", "draft_key", "draft_sequence",

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from pipeline import load
 from pipeline.sandbox.discourse import Forum, Limits, Switches
-from pipeline.sources.discourse import rest_people, rest_topics
+from pipeline.sources.discourse import rest_moderation, rest_people, rest_topics
 from tests.sources.discourse.history import LIKES, History, nights, play, truth
-from tests.sources.discourse.world import DAWN, World
+from tests.sources.discourse.world import DAWN, NAME, World
 
 Serve = Callable[..., AbstractContextManager[World]]
 
@@ -218,6 +219,65 @@ def test_a_large_forum_is_swept_in_slices(
         assert len(asked) < 30
         assert seen(world)["topics"] == true(world)["topics"]
         assert seen(world)["posts"] == true(world)["posts"]
+
+
+def states(world: World) -> list[tuple[Any, ...]]:
+    """All rows held, without their payloads: one post looks different in different answers."""
+    return [row[:-1] for row in world.everything()]
+
+
+def long_lists(history: History) -> None:
+    """Lists that begin with the newest, each several pages long."""
+    forum = history.forum
+    for n in range(12):
+        history.topic(n, n)
+        forum.log("suspend", history.admin, history.later(), target_user_id=history.people[0])
+        history.flag(-1, n + 1)
+    badge = forum.add_badge("Welcome", history.later())
+    for n in range(100):
+        forum.grant_badge(badge, history.people[n % 5], history.later(1))
+
+
+LONG = {"staff_actions": 12, "reports": 12, "report_scores": 12, "user_badges": 100}
+
+
+def test_a_list_whose_top_alone_was_read_is_read_to_its_end(
+    world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest_moderation, "LOG_PAGE", 5)
+    history = lived_in(quiet)
+    long_lists(history)
+    with world_of(history.forum, way_in="rest", who_liked=False) as world:
+        source, bookmarks = world.source(), world.bookmarks()
+        for unit in ("staff_actions", "reports", "badges"):
+            world.landing.write(NAME, "run0", unit, next(source.read(unit, bookmarks)))
+        load.load(world.db, world.landing)
+        assert {stream: len(world.held(stream)) for stream in LONG} != LONG
+        world.night()
+        assert {stream: len(world.held(stream)) for stream in LONG} == LONG
+        world.site.log.clear()
+        world.night()
+        lists = ("/review.json", "/admin/logs/staff_action_logs.json", "/user_badges.json")
+        assert [path for path in paths(world) if path in lists] == list(lists[:2])
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_moment_loses_and_doubles_nothing(
+    world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest_moderation, "LOG_PAGE", 5)
+    history = lived_in(quiet)
+    long_lists(history)
+    history.like(3, 0)
+    with world_of(history.forum, way_in="rest") as whole:
+        parts = len(whole.parts())
+        whole.night()
+    assert parts >= 20
+    for killed_after in range(parts):
+        with world_of(history.forum, way_in="rest") as world:
+            world.night(stop_after=killed_after)
+            world.night()
+            assert states(world) == states(whole), killed_after
 
 
 def test_what_is_not_available_says_why(world_of: Serve, quiet: Switches) -> None:
