@@ -6,6 +6,7 @@ FILTER and CASE), runs the table's cases, prints every change that none of them 
 
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from unittest import mock
 
@@ -63,10 +64,14 @@ def noticed(scene, table, cases, sql):
         with mock.patch.object(build, "files_of", lambda _: [Path(file.name)]):
             for case in cases:
                 for twin in (False, True) if has_twin(table, case) else (False,):
+                    endless = threading.Timer(20, scene.interrupt)  # a recursion may lose its end
+                    endless.start()
                     try:
                         found, wanted = outcome(scene, table, case, twin=twin)
                     except duckdb.Error:
                         return True
+                    finally:
+                        endless.cancel()
                     if found != wanted:
                         return True
     return False
