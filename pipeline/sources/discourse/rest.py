@@ -18,6 +18,7 @@ from pipeline.sources.discourse.client import ForumClient
 NIGHTS = 7
 MOST_MISSING = 100  # things a night to look for one by one
 OUT_OF_SIGHT = ("deleted|", "inactive|")  # how marks of what lists do not name begin
+LIKE = 2  # post_action_type_id
 DAY_US = 86_400_000_000
 OVERLAP_US = 600_000_000  # clocks differ
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

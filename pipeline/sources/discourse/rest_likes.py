@@ -7,14 +7,13 @@ from typing import Any
 
 from pipeline.records import Bookmarks, Part, Record, Span
 from pipeline.sources.discourse.client import Refused
-from pipeline.sources.discourse.rest import Site, micros, pages, state
+from pipeline.sources.discourse.rest import LIKE, Site, micros, pages, state
 from pipeline.sources.discourse.tables import PAIR
 
 LIKES_GIVEN = 1  # user_actions.action_type
 ACTIONS_PAGE = 30
 DIRECTORY_PAGE = 50
 LIKERS_PAGE = 200
-LIKE = 2  # post_action_type_id
 MOST_AT_FIRST = 2000  # posts to ask for on a first fill
 MOST_NEW = 40  # posts to ask for a night, of those seen in it
 MOST_OLD = 20  # and of all others

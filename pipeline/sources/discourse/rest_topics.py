@@ -16,6 +16,7 @@ from pipeline.errors import FixAccess
 from pipeline.records import Bookmarks, Part, Record, Span, merge_ranges, uncovered
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
+    LIKE,
     MOST_MISSING,
     OVERLAP_US,
     Site,
@@ -35,7 +36,6 @@ BULKY = (
     "actions_summary", "bookmarks", "draft", "draft_key", "draft_sequence",
 )  # fmt: skip
 
-LIKE = 2
 WHISPER = 4
 
 
