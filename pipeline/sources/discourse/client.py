@@ -92,7 +92,9 @@ class ForumClient(DiscourseClient):  # type: ignore[misc]
 
 
 def _errors(answer: Answer) -> str:
-    """What the server gave as the reason, one line, at most 300 characters."""
+    """What the server gave as the reason: one line, at most 300 characters, all of them printable
+    (no colours or line moves of a terminal, no reversed writing)."""
     errors = answer.value.get("errors") if isinstance(answer.value, dict) else None
     said = "; ".join(str(e) for e in errors) if isinstance(errors, list) else "no reason given"
-    return " ".join(said.split())[:300]
+    shown = "".join(c if c.isprintable() else " " for c in said)
+    return " ".join(shown.split())[:300]
