@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +26,10 @@ EXPLORER_BLIND_SPOTS = (
 
 
 def connect(settings: DiscourseSettings, name: str, folder: Path) -> Discourse:
-    """The source of these settings; its budget is shared with all who are given this folder."""
+    """The source of these settings; its budget is shared with all who are given this folder.
+
+    The folder also tells installations apart: each keeps queries of its own on the forum.
+    """
     transport = Transport(
         settings.url,
         headers(settings),
@@ -35,7 +39,8 @@ def connect(settings: DiscourseSettings, name: str, folder: Path) -> Discourse:
         patience_s=settings.patience_s,
         check=signed_in,
     )
-    return Discourse(settings, name, transport)
+    installation = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
+    return Discourse(settings, name, transport, installation)
 
 
 def per_minute(settings: DiscourseSettings) -> tuple[int, float]:
@@ -49,7 +54,8 @@ def runs(settings: DiscourseSettings) -> dict[str, tuple[int, float]]:
 
 
 class Discourse:
-    """One forum as a Source. `now` gives µs since 1970 UTC."""
+    """One forum as a Source. `now` gives µs since 1970 UTC; `installation` marks what is ours on
+    the forum, among several that read it."""
 
     platform = "discourse"
 
@@ -58,12 +64,14 @@ class Discourse:
         settings: DiscourseSettings,
         name: str,
         transport: Transport,
+        installation: str,
         now: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self.name = name
         self._settings = settings
         self._transport = transport
         self._now = now
+        self._installation = installation
         self._client = ForumClient(transport, settings.username)
         self._opened: Explorer | None = None
 
@@ -178,7 +186,7 @@ class Discourse:
         if self._settings.way_in == "rest":
             return None
         if self._opened is None:
-            explorer = Explorer(self._client, self.name, self._settings)
+            explorer = Explorer(self._client, self.name, self._settings, self._installation)
             try:
                 explorer.open()
             except Refused as refused:

@@ -27,16 +27,20 @@ class TooMuch(Exception):
 class Explorer:
     """What one forum lets us read by SQL. Open it before any run.
 
+    `installation` stands in our queries' descriptions, so that nobody else's are deleted.
     tables  streams this forum can give, by name
     absent  streams it cannot give -> the tables or columns it lacks
     """
 
-    def __init__(self, client: ForumClient, name: str, settings: DiscourseSettings) -> None:
+    def __init__(
+        self, client: ForumClient, name: str, settings: DiscourseSettings, installation: str
+    ) -> None:
         self.tables: dict[str, Table] = {}
         self.absent: dict[str, list[str]] = {}
         self._client = client
         self._name = name
         self._settings = settings
+        self._owner = f"{installation}:{name}"
         self._ids: dict[str, int] = {}
         self._runs_by_get = False
 
@@ -136,8 +140,8 @@ class Explorer:
     def _ensure(self, stored: Sequence[dict[str, Any]], kind: str, sql: str) -> int:
         """The id of our query with this SQL, made now if need be. Its older versions are deleted:
         changing one in place could change it under another run of ours."""
-        wanted = _marker(self._name, kind, sql)
-        mine = [query for query in stored if _marker(self._name, kind) in _described(query)]
+        wanted = _marker(self._owner, kind, sql)
+        mine = [query for query in stored if _marker(self._owner, kind) in _described(query)]
         fit = [query["id"] for query in mine if wanted in _described(query)]
         chosen = fit[0] if fit else self._made_by_hand(stored, kind, sql)
         if chosen is None:
@@ -176,10 +180,10 @@ class Explorer:
         return f"Hearth {kind} ({self._name})"
 
 
-def _marker(source: str, kind: str, sql: str = "") -> str:
+def _marker(owner: str, kind: str, sql: str = "") -> str:
     """What the description of a query of ours holds; without SQL, of any version."""
     version = hashlib.sha256(sql.encode()).hexdigest()[:12] if sql else ""
-    return f"hearth:{source}:{kind}:{version}"
+    return f"hearth:{owner}:{kind}:{version}"
 
 
 def _described(query: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import given, settings
 
 from pipeline.errors import BadAnswer, FixAccess
 from pipeline.sandbox.discourse import ADMIN_KEY, READ_KEY, Forum, Limits, Switches
-from pipeline.sources.discourse import FORUM, differences
+from pipeline.settings import DiscourseSettings
+from pipeline.sources.discourse import FORUM, connect, differences
+from pipeline.sources.discourse.client import Refused
 from tests.sources.discourse.history import (
     CLOSED_WORDS,
     LIKES,
@@ -294,6 +297,44 @@ def test_queries_are_made_once_replaced_when_they_change_and_removed(
         world.night()
         world.night(private=("whispers",))
         assert stored() == ["Hearth digest (forum)", "Hearth rows (forum)", "Hearth schema (forum)"]
+
+
+def test_two_installations_leave_each_others_queries_alone(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum) as world:
+
+        def stored() -> set[int]:
+            answer = world.source()._client._get("/admin/plugins/explorer/queries.json")
+            return {query["id"] for query in answer["queries"] if query["id"] > 0}
+
+        world.night()
+        ours = stored()
+        world.installation = "theirs"
+        world.night(private=("whispers",))
+        assert ours < stored()
+        both = stored()
+        world.night(private=("whispers",))
+        world.installation = "ours"
+        world.night()
+        assert stored() == both
+
+
+def test_two_folders_are_two_installations(tmp_path: Path) -> None:
+    settings = DiscourseSettings(platform="discourse", url="http://127.0.0.1:9", key="0" * 64)
+    names = [connect(settings, "forum", tmp_path / name)._installation for name in "aab"]
+    assert names[0] == names[1] != names[2]
+
+
+def test_a_forums_words_cannot_steer_a_terminal(world_of: Serve, quiet: Switches) -> None:
+    with world_of(lived_in(quiet).forum) as world:
+        world.refused["/about.json"] = 422
+        world.said = "no \x1b[2J\u202e way\n out\x07"
+        with pytest.raises(Refused, match="no") as raised:
+            world.source()._client.about()
+        assert raised.value.said == "no [2J way out"
+        assert str(raised.value).isprintable()
 
 
 def test_a_forum_that_seems_empty_is_not_believed(world_of: Serve, quiet: Switches) -> None:

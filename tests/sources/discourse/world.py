@@ -50,9 +50,11 @@ class World:
     time: FakeTime = field(default_factory=FakeTime)
     settings: dict[str, Any] = field(default_factory=dict)
     url: str = ""
+    installation: str = "ours"
     runs: int = 0
     keeps_limits: bool = False
     refused: dict[str, int] = field(default_factory=dict)
+    said: str = "The requested URL or resource could not be found."
 
     def __post_init__(self) -> None:
         self.clock = Clock(DAWN, frozen=True)
@@ -73,7 +75,7 @@ class World:
             self.url, headers(chosen), source=NAME, budget=budget, timeout_s=5, patience_s=600,
             check=signed_in, now=self.time.now, sleep=self.time.sleep,
         )  # fmt: skip
-        return Discourse(chosen, NAME, transport, now=self.micros)
+        return Discourse(chosen, NAME, transport, self.installation, now=self.micros)
 
     async def _refusing(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The site, but for paths in `refused`, which get that status."""
@@ -81,7 +83,7 @@ class World:
         if status is None:
             await self.site(scope, receive, send)
             return
-        body = b'{"errors": ["The requested URL or resource could not be found."]}'
+        body = json.dumps({"errors": [self.said]}).encode()
         kind = [(b"content-type", b"application/json"), (b"x-discourse-username", b"system")]
         await send({"type": "http.response.start", "status": status, "headers": kind})
         await send({"type": "http.response.body", "body": body})
