@@ -15,9 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import wraps
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from pipeline import housekeeping, landing, redact, settings
 from pipeline.errors import ContractBroken, Degraded, FixSettings, HearthError
@@ -25,28 +23,22 @@ from pipeline.journal import Journal
 from pipeline.landing import Landing, Report
 from pipeline.records import Bookmarks
 from pipeline.settings import Community
-
-
-class Night(TypedDict):
-    """One night of one community. `as_of` is an ISO time; it is what the metrics call now."""
-
-    community: str
-    run: str
-    as_of: str
-
-
-class Unit(TypedDict):
-    """One unit of extraction: a stream of a source."""
-
-    source: str
-    stream: str
-
-
-class Plan(TypedDict):
-    """A night and what is to be read in it."""
-
-    night: Night
-    units: list[Unit]
+from pipeline.tonight import (
+    Night,
+    Plan,
+    Unit,
+    bookmarks_folder,
+    home_of,
+    in_journal,
+    journal_of,
+    moment_of,
+    new_run,
+    plan_source,
+    planned_streams,
+    run_folder,
+    stale_places,
+    warnings,
+)
 
 
 def communities() -> list[str]:
@@ -81,46 +73,35 @@ def plan(community: str | None = None, as_of: str | None = None) -> Plan:
     give, and write the bookmarks. A source that does not answer is left out and named; the night
     goes on without it. Raises the source's own error where none answers."""
     home = settings.load().community(community)
-    moment = _moment(as_of)
-    night = Night(community=home.name, run=_run_id(), as_of=moment.isoformat())
-    with _journal(night).telling("plan"):
+    moment = moment_of(as_of)
+    night = Night(community=home.name, run=new_run(), as_of=moment.isoformat())
+    with journal_of(night).telling("plan"):
         return _plan(home, night)
 
 
 def _plan(home: Community, night: Night) -> Plan:
     from pipeline import load, warehouse
 
-    journal = _journal(night)
+    journal = journal_of(night)
     housekeeping.check_room(home)
     with warehouse.opened(home) as db:
         load.load(db, Landing(home.home / "landing"))
         for name in home.sources:
-            load.write_bookmarks(db, name, _bookmarks(home, night, name))
+            load.write_bookmarks(db, name, bookmarks_folder(home, night, name))
         read_before = load.streams_read(db)
     housekeeping.tidy(home, datetime.now(UTC))
     units: list[Unit] = []
     silent: dict[str, HearthError] = {}
     for name in home.sources:
         try:
-            units += _plan_source(home, night, name, read_before.get(name, set()))
+            units += plan_source(home, night, name, read_before.get(name, set()))
         except HearthError as error:
             silent[name] = error
             journal.trouble(name, str(error))
     if len(silent) == len(home.sources):
         raise next(iter(silent.values()))
     planned = Plan(night=night, units=units)
-    landing.write_whole(_run_folder(home, night) / "night.json", json.dumps(planned).encode())
-    return planned
-
-
-def latest(community: str | None = None, run: str | None = None) -> Plan:
-    """The newest planned night of a community, or the one named."""
-    home = settings.load().community(community)
-    found = sorted((home.home / "runs").glob(f"{run or '*'}/night.json"))
-    if not found:
-        raise FixSettings(f"{home.name}: no planned night{f' {run}' if run else ''}; "
-                          "`hearth plan` makes one")  # fmt: skip
-    planned: Plan = json.loads(found[-1].read_text())
+    landing.write_whole(run_folder(home, night) / "night.json", json.dumps(planned).encode())
     return planned
 
 
@@ -149,20 +130,22 @@ def estimate(community: str | None = None) -> Iterator[dict[str, Any]]:
 
 def extract(night: Night, unit: Unit) -> dict[str, Any]:
     """Land everything of one stream that is new, changed or gone. Returns its report."""
-    with _journal(night).telling(f"{unit['source']}/{unit['stream']}"):
+    with journal_of(night).telling(f"{unit['source']}/{unit['stream']}"):
         return _extract(night, unit)
 
 
 def _extract(night: Night, unit: Unit) -> dict[str, Any]:
     from pipeline.sources import open_source
 
-    home = _home(night)
+    home = home_of(night)
     source = open_source(home, unit["source"])
     landed = Landing(home.home / "landing")
-    bookmarks = Bookmarks.read(_bookmarks(home, night, unit["source"]))
-    (chosen,) = [p for p in _planned(home, night, unit["source"]) if p["stream"] == unit["stream"]]
+    bookmarks = Bookmarks.read(bookmarks_folder(home, night, unit["source"]))
+    (chosen,) = [
+        p for p in planned_streams(home, night, unit["source"]) if p["stream"] == unit["stream"]
+    ]
     began, started_at = time.monotonic(), time.time_ns() // 1000
-    journal = _journal(night)
+    journal = journal_of(night)
     step = f"{unit['source']}/{unit['stream']}"
     brought: Counter[str] = Counter()
     parts = 0
@@ -198,54 +181,43 @@ def _extract(night: Night, unit: Unit) -> dict[str, Any]:
     }
 
 
-def _told(step: Callable[[Night], dict[str, Any]]) -> Callable[[Night], dict[str, Any]]:
-    """A step whose bad end stands in the night's journal, from where people are told of it."""
-
-    @wraps(step)
-    def telling(night: Night) -> dict[str, Any]:
-        with _journal(night).telling(step.__name__):
-            return step(night)
-
-    return telling
-
-
-@_told
+@in_journal
 def load(night: Night) -> dict[str, Any]:
     """Bring what was landed into `raw`. A damaged file is named, set aside and read again."""
     from pipeline import load as loading
     from pipeline import warehouse
 
-    home = _home(night)
+    home = home_of(night)
     landed = Landing(home.home / "landing")
     with warehouse.opened(home) as db:
         loaded = loading.load(db, landed)
     for place in loaded.damaged:
         source, run, stream = place.split("/")
-        _journal(night).trouble(source, f"landing/{place} was damaged; set aside, read again")
+        journal_of(night).trouble(source, f"landing/{place} was damaged; set aside, read again")
         if run == night["run"]:
             with suppress(HearthError):  # the journal tells, and `conclude` raises for it
                 extract(night, Unit(source=source, stream=stream))
     if loaded.damaged:
         with warehouse.opened(home) as db:
             loading.load(db, landed)
-    _journal(night).done("load", f"{loaded.files:,} files, {loaded.changed:,} records changed")
+    journal_of(night).done("load", f"{loaded.files:,} files, {loaded.changed:,} records changed")
     return {"files": loaded.files, "changed": loaded.changed, "damaged": list(loaded.damaged)}
 
 
-@_told
+@in_journal
 def build(night: Night) -> dict[str, Any]:
     """Type what changed and build the marts, as of the night's moment."""
     from pipeline import build as building
     from pipeline import warehouse
 
-    home = _home(night)
+    home = home_of(night)
     with warehouse.opened(home) as db:
-        building.build(db, home, _moment(night["as_of"]))
+        building.build(db, home, moment_of(night["as_of"]))
         counts = dict(
             db.execute("SELECT source, count(*) FROM staging.messages GROUP BY source").fetchall()
         )
     told = ", ".join(f"{n:,} messages of {source}" for source, n in sorted(counts.items()))
-    _journal(night).done("build", told or "nothing yet")
+    journal_of(night).done("build", told or "nothing yet")
     return counts
 
 
@@ -258,13 +230,13 @@ def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
     from pipeline import load as loading
     from pipeline import warehouse
 
-    home = _home(night)
+    home = home_of(night)
     if from_landing:
         warehouse.set_aside(home)
     with warehouse.opened(home) as db:
         if from_landing:
             loading.load(db, Landing(home.home / "landing"))
-        building.build(db, home, _moment(night["as_of"]), whole=True)
+        building.build(db, home, moment_of(night["as_of"]), whole=True)
         counts = dict(
             db.execute("SELECT source, count(*) FROM staging.messages GROUP BY source").fetchall()
         )
@@ -272,36 +244,36 @@ def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
     return counts
 
 
-@_told
+@in_journal
 def score(night: Night) -> dict[str, Any]:
     """Judge messages whose text or whose judge changed, and build what reads the judgements."""
     from pipeline import build as building
     from pipeline import warehouse
     from pipeline.classify import night as judging
 
-    home = _home(night)
+    home = home_of(night)
     with warehouse.opened(home) as db:
-        building.set_scene(db, home, _moment(night["as_of"]))
-        counts = judging.judge(db, home.languages, _moment(night["as_of"]))
+        building.set_scene(db, home, moment_of(night["as_of"]))
+        counts = judging.judge(db, home.languages, moment_of(night["as_of"]))
         building.rebuild_after(db, "judgement.scores")
         building.rebuild_after(db, "judgement.threads")
-    _journal(night).done(
+    journal_of(night).done(
         "score", f"{counts['scored']:,} judged anew, {counts['flagged']} threads flagged"
     )
     return counts
 
 
-@_told
+@in_journal
 def validate(night: Night) -> dict[str, Any]:
     """Hold the work file against its contracts. Raises ContractBroken for a critical rule."""
     from pipeline import validate as validating
 
-    home = _home(night)
+    home = home_of(night)
     docs = home.home / "docs" / night["run"]
     found = validating.validate(home.home / "work" / "warehouse.duckdb", docs)
     said = {"checked": found.checked, "broken": [asdict(broken) for broken in found.broken]}
-    landing.write_whole(_run_folder(home, night) / "validation.json", json.dumps(said).encode())
-    journal = _journal(night)
+    landing.write_whole(run_folder(home, night) / "validation.json", json.dumps(said).encode())
+    journal = journal_of(night)
     for broken in found.broken:
         journal.trouble(broken.table, f"{broken.rule} ({broken.severity}): {broken.says} "
                                       f"Rows that break it: {broken.rows}.")  # fmt: skip
@@ -316,26 +288,26 @@ def validate(night: Night) -> dict[str, Any]:
     return {"checked": found.checked, "warnings": len(found.broken), "docs": str(found.docs)}
 
 
-@_told
+@in_journal
 def publish(night: Night) -> dict[str, Any]:
     """Write tonight's files and flip the links; then tell the watchdog, if one is set."""
     from pipeline import notice, status, warehouse
     from pipeline import publish as publishing
 
-    home = _home(night)
+    home = home_of(night)
     with warehouse.opened(home) as db:
-        manifest = publishing.publish(db, home, night["run"], _moment(night["as_of"]))
+        manifest = publishing.publish(db, home, night["run"], moment_of(night["as_of"]))
     file = home.home / "published" / "current.duckdb"
     status.mark_published(home, datetime.now(UTC))
     try:
         notice.ping(home)
     except HearthError as error:
-        _journal(night).trouble("ping", str(error))
-    _journal(night).done("publish", f"{file} -> {manifest.community.name}")
+        journal_of(night).trouble("ping", str(error))
+    journal_of(night).done("publish", f"{file} -> {manifest.community.name}")
     return {"file": str(file), "rows": manifest.community.rows}
 
 
-@_told
+@in_journal
 def digest(night: Night) -> dict[str, Any]:
     """Write and send each audience's digest of this night, once: a rerun sends nothing again.
 
@@ -348,8 +320,8 @@ def digest(night: Night) -> dict[str, Any]:
     from pipeline.digest.tell import Teller
     from pipeline.sources import open_source
 
-    home, journal = _home(night), _journal(night)
-    moment = _moment(night["as_of"])
+    home, journal = home_of(night), journal_of(night)
+    moment = moment_of(night["as_of"])
     day = moment.astimezone(ZoneInfo(home.time_zone)).date()
     folder = home.home / "digests"
     ledger = Ledger(folder / "ledger.jsonl")
@@ -359,7 +331,7 @@ def digest(night: Night) -> dict[str, Any]:
 
     with warehouse.opened(home) as db:
         rows = tonight.items(db)
-        health = tonight.health(db, _stale(home, night), _warnings(home, night))
+        health = tonight.health(db, stale_places(home, night), warnings(home, night))
         verdicts = tonight.verdicts(db, home, ledger, writer, day)
     teller = Teller(home, ledger, folder, datetime.now(UTC), writer)
     sent = list(teller.tell(rows, health, verdicts, as_of=moment, night=day))
@@ -394,18 +366,18 @@ def give_verdict(
     return len(keys)
 
 
-@_told
+@in_journal
 def conclude(night: Night) -> dict[str, Any]:
     """Whether the night was whole. Raises Degraded where a source or stream stayed stale: what was
     good is published all the same, and what is stale is named."""
-    home = _home(night)
-    stale = [place["source"] for place in _stale(home, night)]
+    home = home_of(night)
+    stale = [place["source"] for place in stale_places(home, night)]
     if stale:
         raise Degraded(
             f"{night['run']}: published, but stale: {', '.join(stale)}; see "
-            f"{_run_folder(home, night) / 'journal.jsonl'} for what each source said"
+            f"{run_folder(home, night) / 'journal.jsonl'} for what each source said"
         )
-    _journal(night).done("night", "whole")
+    journal_of(night).done("night", "whole")
     return {"run": night["run"]}
 
 
@@ -459,83 +431,3 @@ def _run_night(community: str, as_of: str | None) -> Night:
     for verb in (load, build, score, validate, publish, digest, conclude):
         verb(night)
     return night
-
-
-def _plan_source(home: Community, night: Night, name: str, read_before: set[str]) -> Iterator[Unit]:
-    """A stream that was read before and is not available any more is `lost`: not a fact of the
-    site, but something that went wrong."""
-    from pipeline.sources import open_source
-
-    streams = open_source(home, name).plan()
-    told = [
-        {**asdict(stream), "lost": bool(stream.unavailable and stream.stream in read_before)}
-        for stream in streams
-    ]
-    file = _run_folder(home, night) / f"{name}.plan.json"
-    landing.write_whole(file, json.dumps(told).encode())
-    for stream in streams:
-        if stream.unavailable:
-            _journal(night).trouble(f"{name}/{stream.stream}", stream.unavailable)
-        else:
-            yield Unit(source=name, stream=stream.stream)
-
-
-def _stale(home: Community, night: Night) -> list[dict[str, Any]]:
-    """Sources and streams that were not read to their end tonight, with what was said of it."""
-    said = {line.step: line.text for line in _journal(night).lines() if line.level == "trouble"}
-    names = [name for name in home.sources if not _planned(home, night, name)]
-    names += [
-        f"{name}/{planned['stream']}"
-        for name in home.sources
-        for planned in _planned(home, night, name)
-        if planned["lost"]
-        or (not planned["unavailable"] and _report(home, night, name, planned["stream"]) is None)
-    ]
-    return [{"source": name, "since": None, "why": said.get(name, "")} for name in names]
-
-
-def _warnings(home: Community, night: Night) -> list[str]:
-    """What tonight's validation found and let pass, one sentence a rule."""
-    file = _run_folder(home, night) / "validation.json"
-    if not file.exists():
-        return []
-    return [f"{b['table']}: {b['says']}" for b in json.loads(file.read_text())["broken"]]
-
-
-def _planned(home: Community, night: Night, source: str) -> list[dict[str, Any]]:
-    try:
-        text = (_run_folder(home, night) / f"{source}.plan.json").read_text()
-    except FileNotFoundError:
-        return []
-    found: list[dict[str, Any]] = json.loads(text)
-    return found
-
-
-def _report(home: Community, night: Night, source: str, stream: str) -> Report | None:
-    return landing.report(Landing(home.home / "landing").stream(source, night["run"], stream))
-
-
-def _home(night: Night) -> Community:
-    return settings.load().community(night["community"])
-
-
-def _run_folder(home: Community, night: Night) -> Path:
-    folder = home.home / "runs" / night["run"]
-    landing.make_folder(folder)
-    return folder
-
-
-def _bookmarks(home: Community, night: Night, source: str) -> Path:
-    return home.home / "work" / "bookmarks" / night["run"] / source
-
-
-def _journal(night: Night) -> Journal:
-    return Journal(_run_folder(_home(night), night) / "journal.jsonl")
-
-
-def _moment(as_of: str | None) -> datetime:
-    return datetime.fromisoformat(as_of) if as_of else datetime.now(UTC)
-
-
-def _run_id() -> str:
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")

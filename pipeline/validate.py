@@ -173,8 +173,8 @@ def _broken(result: Any) -> Iterator[Broken]:
 
 
 def _column_promises(contract: Contract) -> Iterator[Promise]:
-    """One promise for all columns that are required, one for all that have a range, one for each
-    list of values: Great Expectations takes longer over an expectation than DuckDB over its rows."""
+    """One promise for all required columns, one for all that have a range, one for each list of
+    values: Great Expectations takes longer over an expectation than DuckDB over its rows."""
     required = [name for name, column in contract.columns.items() if column.required]
     if required:
         broken = {name: f'"{name}" IS NULL' for name in required}

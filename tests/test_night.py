@@ -19,6 +19,7 @@ from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.discourse import ADMIN_KEY, Forum, Limits, Switches, app
 from pipeline.sandbox.rocketchat.app import READER_ID, READER_TOKEN, chat_app
 from pipeline.sandbox.rocketchat.workspace import Workspace
+from pipeline.tonight import home_of
 from tests.conftest import TOML
 
 NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
@@ -238,7 +239,7 @@ def test_a_damaged_landing_file_is_named_set_aside_and_read_again(world, uncheck
         assert loaded["damaged"] == [f"chat/{planned['night']['run']}/messages"]
         steps.build(planned["night"])
     assert (world.folder / "damaged" / "chat" / planned["night"]["run"] / "messages").exists()
-    with warehouse.opened(steps._home(planned["night"])) as db:
+    with warehouse.opened(home_of(planned["night"])) as db:
         assert db.execute(
             "SELECT count(*) FROM staging.messages WHERE source = 'chat'"
         ).fetchone() == (9,)

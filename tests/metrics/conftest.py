@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline import build, steps, warehouse
+from pipeline import build, steps, tonight, warehouse
 from pipeline.sandbox import community as play
 from pipeline.sandbox import demo, server
 from pipeline.sandbox.discourse import Forum
@@ -21,7 +21,7 @@ class Emberfield:
     forum: Forum
     address: str
     home: Path
-    night: steps.Night
+    night: tonight.Night
     moment: datetime
 
     def published(self, sql):

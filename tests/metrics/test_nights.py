@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pytest
 
-from pipeline import build, nights, settings, steps, warehouse
+from pipeline import build, nights, settings, steps, tonight, warehouse
 from pipeline.contracts import contracts
 from pipeline.errors import FixSettings
 from pipeline.landing import Landing
@@ -142,13 +142,13 @@ def test_everything_is_derived_again_and_is_the_same(home, tmp_path, monkeypatch
     monkeypatch.setenv("HEARTH_SETTINGS", str(tmp_path / "hearth.toml"))
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
-    tonight = steps.Night(community=settings.names()[0], run="n2", as_of=SECOND.isoformat())
-    steps.rebuild(tonight)
+    night = tonight.Night(community=settings.names()[0], run="n2", as_of=SECOND.isoformat())
+    steps.rebuild(night)
     before = built(home)
     with warehouse.opened(home) as db:
         db.execute("DELETE FROM staging.messages")
         db.execute("DELETE FROM marts.messages")
-    assert steps.rebuild(tonight, from_landing=from_landing) == {"forum": 5}
+    assert steps.rebuild(night, from_landing=from_landing) == {"forum": 5}
     assert built(home) == before
     assert (home.home / "work" / "warehouse.before-rebuild.duckdb").exists() == from_landing
 

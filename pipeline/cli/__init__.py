@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import __version__, cli_data, cli_operator, redact, settings, steps
+from pipeline import __version__, redact, settings, steps, tonight
+from pipeline.cli import data, operator
+from pipeline.cli.console import Community, Run, out, plain
 from pipeline.errors import FixSettings, HearthError
-from pipeline.journal import printable
 
 app = typer.Typer(
     help="Nightly community analytics over Discourse and Rocket.Chat.",
@@ -27,14 +28,9 @@ app = typer.Typer(
     "75 try again later; 76 a source answered nonsense; "
     "77 access is missing; 78 settings must be changed.",
 )
-app.add_typer(cli_operator.app)
-app.add_typer(cli_data.app)
-out = Console(highlight=False, soft_wrap=True)
+app.add_typer(operator.app)
+app.add_typer(data.app)
 
-Community = Annotated[
-    str | None, typer.Option(help="Which community of hearth.toml; needed where it has several.")
-]
-Run = Annotated[str | None, typer.Option(help="Which planned night; the newest if not given.")]
 AsOf = Annotated[
     str | None,
     typer.Option(help="The moment the metrics speak of, such as 2026-03-02T02:00:00+00:00; now."),
@@ -49,7 +45,7 @@ def main() -> None:
         app()
     except HearthError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
-            _plain(redact.clean(f"hearth: {error}")), style="red"
+            plain(redact.clean(f"hearth: {error}")), style="red"
         )
         sys.exit(error.exit_code)
 
@@ -113,9 +109,9 @@ def doctor(community: Community = None) -> None:
             sign, style = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow")}.get(
                 finding.level, ("FAIL", "red")
             )
-            out.print(Text(f"  {sign} ", style).append(_plain(finding.text)))
+            out.print(Text(f"  {sign} ", style).append(plain(finding.text)))
             if finding.fix:
-                out.print(_plain(f"       {finding.fix}"))
+                out.print(plain(f"       {finding.fix}"))
             worst = max(worst, 77 if finding.level == "fail" else 0)
     raise typer.Exit(worst)
 
@@ -131,9 +127,9 @@ def estimate(community: Community = None) -> None:
         for stream, requests in told["by_stream"].items():
             out.print(f"  {stream:34} {requests:>8,}")
         for stream, reason in told["unavailable"].items():
-            out.print(_plain(f"  {stream:34}   not available: {reason}"))
+            out.print(plain(f"  {stream:34}   not available: {reason}"))
         for blind in told["blind_spots"]:
-            out.print(_plain(f"  cannot see: {blind}"))
+            out.print(plain(f"  cannot see: {blind}"))
 
 
 @app.command()
@@ -158,7 +154,7 @@ def extract(
     stream: Annotated[str | None, typer.Option(help="Only this stream.")] = None,
 ) -> None:
     """Land what is new, changed or gone."""
-    planned = steps.latest(community, run)
+    planned = tonight.latest(community, run)
     units = [
         unit
         for unit in planned["units"]
@@ -173,38 +169,38 @@ def extract(
 @app.command()
 def load(community: Community = None, run: Run = None) -> None:
     """Bring what was landed into the work file."""
-    steps.load(steps.latest(community, run)["night"])
+    steps.load(tonight.latest(community, run)["night"])
 
 
 @app.command()
 def build(community: Community = None, run: Run = None, as_of: AsOf = None) -> None:
     """Type what changed and build the marts."""
-    night = steps.latest(community, run)["night"]
+    night = tonight.latest(community, run)["night"]
     steps.build({**night, "as_of": as_of or night["as_of"]})
 
 
 @app.command()
 def score(community: Community = None, run: Run = None) -> None:
     """Judge messages whose text or whose judge changed."""
-    steps.score(steps.latest(community, run)["night"])
+    steps.score(tonight.latest(community, run)["night"])
 
 
 @app.command()
 def validate(community: Community = None, run: Run = None) -> None:
     """Hold the work file against its contracts."""
-    steps.validate(steps.latest(community, run)["night"])
+    steps.validate(tonight.latest(community, run)["night"])
 
 
 @app.command()
 def publish(community: Community = None, run: Run = None) -> None:
     """Write tonight's files and flip the links."""
-    steps.publish(steps.latest(community, run)["night"])
+    steps.publish(tonight.latest(community, run)["night"])
 
 
 @app.command()
 def digest(community: Community = None, run: Run = None) -> None:
     """Write and send the moderators' digest; what was sent once is not sent again."""
-    steps.digest(steps.latest(community, run)["night"])
+    steps.digest(tonight.latest(community, run)["night"])
 
 
 @app.command()
@@ -248,7 +244,7 @@ def query(
             try:
                 _show(db, statement, output)
             except duckdb.Error as error:
-                out.print(_plain(str(error)), style="red")
+                out.print(plain(str(error)), style="red")
 
 
 @app.command()
@@ -310,13 +306,8 @@ def _show(db: Any, sql: str, output: Output) -> None:
     else:
         table = Table(*columns, caption=f"{len(rows):,} rows")
         for row in rows:
-            table.add_row(*(_plain("" if cell is None else str(cell)) for cell in row))
+            table.add_row(*(plain("" if cell is None else str(cell)) for cell in row))
         out.print(table)
-
-
-def _plain(text: str) -> Text:
-    """Forum text for a terminal: no markup, no control or direction marks."""
-    return Text(printable(text))
 
 
 def _guarded(cell: object) -> object:

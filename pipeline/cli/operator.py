@@ -7,17 +7,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pipeline import settings, steps
+from pipeline.cli.console import Community, out, plain
 
 app = typer.Typer()
-out = Console(highlight=False, soft_wrap=True)
-Community = Annotated[
-    str | None, typer.Option(help="Which community of hearth.toml; needed where it has several.")
-]
 _STYLE = {"whole": "green", "stale": "yellow", "unfinished": "yellow", "failed": "red"}
 
 
@@ -103,7 +99,7 @@ def _show_runs(runs: list[dict[str, Any]]) -> None:
         said = "\n".join(f"{t['step']}: {t['text']}" for t in run["troubles"])
         took = "–" if run["seconds"] is None else f"{run['seconds']:.0f} s"
         ended = Text(run["state"], style=_STYLE[run["state"]])
-        table.add_row(run["run"], ended, took, _plain(said))
+        table.add_row(run["run"], ended, took, plain(said))
     out.print(table)
 
 
@@ -112,14 +108,8 @@ def _show_streams(streams: list[dict[str, Any]]) -> None:
     for stream in streams:
         name = f"{stream['source']}/{stream['stream']}"
         if stream["lag_h"] is None:
-            table.add_row(name, _plain(stream["unavailable"] or "never read to its end"))
+            table.add_row(name, plain(stream["unavailable"] or "never read to its end"))
         else:
             numbers = (f"{stream['records']:,}", f"{stream['requests']:,}")
             table.add_row(name, stream["via"], f"{stream['lag_h']:.1f} h ago", *numbers)
     out.print(table)
-
-
-def _plain(text: str) -> Text:
-    """Text of a server for a terminal: no markup, no control or direction marks."""
-    kept = (c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return Text("".join(kept))

@@ -6,25 +6,19 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from pipeline import settings, steps
+from pipeline import settings, steps, tonight
+from pipeline.cli.console import Community, Run, out
 from pipeline.errors import FixSettings
 
 app = typer.Typer()
-out = Console(highlight=False, soft_wrap=True)
-Community = Annotated[
-    str | None, typer.Option(help="Which community of hearth.toml; needed where it has several.")
-]
 
 
 @app.command()
 def rebuild(
     community: Community = None,
-    run: Annotated[
-        str | None, typer.Option(help="Which planned night; the newest if not given.")
-    ] = None,
+    run: Run = None,
     from_landing: Annotated[
         bool, typer.Option(help="Make the work file anew from all that was ever fetched.")
     ] = False,
@@ -32,7 +26,7 @@ def rebuild(
     """Derive staging, marts and judgements from the records again, without the network.
 
     The published night stays as it is until `hearth validate` and `hearth publish`."""
-    told = steps.rebuild(steps.latest(community, run)["night"], from_landing=from_landing)
+    told = steps.rebuild(tonight.latest(community, run)["night"], from_landing=from_landing)
     for source, messages in sorted(told.items()):
         out.print(f"{source}: {messages:,} messages")
 

@@ -1,0 +1,141 @@
+"""A night: what was planned for it, where it keeps its things, and what of it stayed stale."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypedDict
+
+from pipeline import landing, settings
+from pipeline.errors import FixSettings
+from pipeline.journal import Journal
+from pipeline.landing import Landing, Report
+from pipeline.settings import Community
+
+
+class Night(TypedDict):
+    """One night of one community. `as_of` is an ISO time; it is what the metrics call now."""
+
+    community: str
+    run: str
+    as_of: str
+
+
+class Unit(TypedDict):
+    """One unit of extraction: a stream of a source."""
+
+    source: str
+    stream: str
+
+
+class Plan(TypedDict):
+    """A night and what is to be read in it."""
+
+    night: Night
+    units: list[Unit]
+
+
+def latest(community: str | None = None, run: str | None = None) -> Plan:
+    """The newest planned night of a community, or the one named."""
+    home = settings.load().community(community)
+    found = sorted((home.home / "runs").glob(f"{run or '*'}/night.json"))
+    if not found:
+        raise FixSettings(f"{home.name}: no planned night{f' {run}' if run else ''}; "
+                          "`hearth plan` makes one")  # fmt: skip
+    planned: Plan = json.loads(found[-1].read_text())
+    return planned
+
+
+def in_journal(step: Callable[[Night], dict[str, Any]]) -> Callable[[Night], dict[str, Any]]:
+    """A step whose bad end stands in the night's journal, from where people are told of it."""
+
+    @wraps(step)
+    def telling(night: Night) -> dict[str, Any]:
+        with journal_of(night).telling(step.__name__):
+            return step(night)
+
+    return telling
+
+
+def plan_source(home: Community, night: Night, name: str, read_before: set[str]) -> Iterator[Unit]:
+    """A stream that was read before and is not available any more is `lost`: not a fact of the
+    site, but something that went wrong."""
+    from pipeline.sources import open_source
+
+    streams = open_source(home, name).plan()
+    told = [
+        {**asdict(stream), "lost": bool(stream.unavailable and stream.stream in read_before)}
+        for stream in streams
+    ]
+    file = run_folder(home, night) / f"{name}.plan.json"
+    landing.write_whole(file, json.dumps(told).encode())
+    for stream in streams:
+        if stream.unavailable:
+            journal_of(night).trouble(f"{name}/{stream.stream}", stream.unavailable)
+        else:
+            yield Unit(source=name, stream=stream.stream)
+
+
+def stale_places(home: Community, night: Night) -> list[dict[str, Any]]:
+    """Sources and streams that were not read to their end tonight, with what was said of it."""
+    said = {line.step: line.text for line in journal_of(night).lines() if line.level == "trouble"}
+    names = [name for name in home.sources if not planned_streams(home, night, name)]
+    names += [
+        f"{name}/{planned['stream']}"
+        for name in home.sources
+        for planned in planned_streams(home, night, name)
+        if planned.get("lost")
+        or (not planned["unavailable"] and report_of(home, night, name, planned["stream"]) is None)
+    ]
+    return [{"source": name, "since": None, "why": said.get(name, "")} for name in names]
+
+
+def warnings(home: Community, night: Night) -> list[str]:
+    """What tonight's validation found and let pass, one sentence a rule."""
+    file = run_folder(home, night) / "validation.json"
+    if not file.exists():
+        return []
+    return [f"{b['table']}: {b['says']}" for b in json.loads(file.read_text())["broken"]]
+
+
+def planned_streams(home: Community, night: Night, source: str) -> list[dict[str, Any]]:
+    try:
+        text = (run_folder(home, night) / f"{source}.plan.json").read_text()
+    except FileNotFoundError:
+        return []
+    found: list[dict[str, Any]] = json.loads(text)
+    return found
+
+
+def report_of(home: Community, night: Night, source: str, stream: str) -> Report | None:
+    return landing.report(Landing(home.home / "landing").stream(source, night["run"], stream))
+
+
+def home_of(night: Night) -> Community:
+    return settings.load().community(night["community"])
+
+
+def run_folder(home: Community, night: Night) -> Path:
+    folder = home.home / "runs" / night["run"]
+    landing.make_folder(folder)
+    return folder
+
+
+def bookmarks_folder(home: Community, night: Night, source: str) -> Path:
+    return home.home / "work" / "bookmarks" / night["run"] / source
+
+
+def journal_of(night: Night) -> Journal:
+    return Journal(run_folder(home_of(night), night) / "journal.jsonl")
+
+
+def moment_of(as_of: str | None) -> datetime:
+    return datetime.fromisoformat(as_of) if as_of else datetime.now(UTC)
+
+
+def new_run() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
