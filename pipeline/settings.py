@@ -328,9 +328,7 @@ def _holders(
         yield "mail", mail, ("password",)
 
 
-def _add_secrets(
-    tree: dict[str, Any], env: Mapping[str, str], *, required: bool
-) -> Iterator[str]:
+def _add_secrets(tree: dict[str, Any], env: Mapping[str, str], *, required: bool) -> Iterator[str]:
     """Put secrets into the tree; yield a sentence for each that is missing or in the file."""
     for name, community in _tables(tree, "communities"):
         key = _pseudonym_variable(name)
