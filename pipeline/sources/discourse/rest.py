@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.records import Bookmark, Part, Record
+from pipeline.errors import BadAnswer, FixAccess
+from pipeline.records import Bookmark, Bookmarks, Part, Record
 from pipeline.settings import DiscourseSettings
-from pipeline.sources.discourse.client import ForumClient
+from pipeline.sources.discourse.client import ForumClient, Refused
 
 NIGHTS = 7
 MOST_MISSING = 100  # things a night to look for one by one
@@ -54,9 +55,17 @@ class Site:
     settings: DiscourseSettings
     now: Callable[[], int]
 
-    def categories(self) -> list[dict[str, Any]]:
-        """Categories that may be read. An unknown one counts as private."""
+    def categories(self, bookmarks: Bookmarks) -> list[dict[str, Any]]:
+        """Categories that may be read. An unknown one counts as private.
+
+        Raises BadAnswer where the forum names none, public or private, though some are held.
+        """
         listed = self.client.get_site_info().get("categories") or self._lazy_categories()
+        if not listed and bookmarks["categories"].marks():
+            raise BadAnswer(
+                f"{self.name}: the forum names no category, though some are held; nothing is taken "
+                "for deleted. See its front page, and run again"
+            )
         named = {name.lower() for name in self.settings.private}
         return [
             category
@@ -78,13 +87,26 @@ class Site:
             found.update((category["id"], category) for category in new)
             page += 1
 
+    def is_admin(self) -> bool:
+        """Whether the acting user sees all there is, so that a 404 proves a deletion; false where
+        the key may not even ask."""
+        try:
+            user = self.client.user(self.settings.username)
+        except (Refused, FixAccess):
+            return False
+        return bool(user.get("admin"))
+
+    def night(self) -> int:
+        """The number of this night, for what takes turns."""
+        return self.now() // DAY_US
+
     def slice(self, pages: int, whole: int) -> range:
         """Numbers of the pages of a list to read tonight: all of a short list (up to `whole`
         pages), a week's share of a long one, each night another."""
         if pages <= whole:
             return range(pages)
         each = -(-pages // NIGHTS)
-        first = each * (self.now() // DAY_US % NIGHTS)
+        first = each * (self.night() % NIGHTS)
         return range(min(first, pages), min(first + each, pages))
 
 
@@ -119,22 +141,25 @@ def differing(records: Iterable[Record], bookmark: Bookmark) -> tuple[Record, ..
 
 
 def unlisted(
-    bookmark: Bookmark, listed: set[int], tonight: range, number_of_pages: int
+    site: Site, bookmark: Bookmark, listed: set[int], tonight: range, number_of_pages: int
 ) -> list[int]:
-    """Keys held that these pages of a list in order of creation should have named.
+    """Keys held that these pages of a list in order of creation should have named; of many, others
+    each night.
 
     None where a slice lacks more than could have gone in a week: on a forum that was imported,
     ids are not in order of creation.
     """
     low = 0 if tonight.start == 0 else min(listed, default=2**62)
     high = 2**62 if tonight.stop >= number_of_pages else max(listed, default=0)
-    missing = [
+    missing = sorted(
         int(key)
         for key, mark in bookmark.marks(low, high).items()
         if int(key) not in listed and not (mark or "").startswith(OUT_OF_SIGHT)
-    ]
-    is_slice = len(tonight) < number_of_pages
-    return [] if is_slice and len(missing) > MOST_MISSING // 4 else missing[:MOST_MISSING]
+    )
+    if len(tonight) < number_of_pages and len(missing) > MOST_MISSING // 4:
+        return []
+    first = site.night() * MOST_MISSING % max(1, len(missing))
+    return [*missing[first:], *missing[:first]][:MOST_MISSING]
 
 
 def pages(

@@ -35,7 +35,7 @@ _ACTION_FIELDS = (
 
 def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     """Reports and their scores, newest first; then those that were pending when last seen."""
-    open_categories = {category["id"] for category in site.categories()}
+    open_categories = {category["id"] for category in site.categories(bookmarks)}
     seen: set[str] = set()
 
     def ask(**wish: object) -> tuple[list[dict[str, Any]], Part]:

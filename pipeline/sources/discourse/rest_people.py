@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
+from pipeline.errors import BadAnswer
 from pipeline.records import Bookmark, Bookmarks, Part, Record, Span
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
@@ -58,7 +59,12 @@ def users(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     for page in _in_order(site, tonight, number_of_pages):
         yield _page_part(site, page, bookmark)
         listed.update(user["id"] for user in page)
-    missing = unlisted(bookmark, listed, tonight, number_of_pages)
+    if bookmark.marks(1) and not listed and not tonight.start:
+        raise BadAnswer(
+            f"{site.name}: the forum lists no account, though some are held; nothing is taken for "
+            "deleted. See its list of users, and run again"
+        )
+    missing = unlisted(site, bookmark, listed, tonight, number_of_pages)
     system = [] if bookmark.marks(SYSTEM, SYSTEM) else [SYSTEM]
     for user in system + missing:
         yield from _user(site, user, bookmark)
@@ -116,14 +122,22 @@ def _user_record(user: dict[str, Any], asked_at: int) -> Record:
 
 
 def categories(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    """Categories that may be read; one that is private from now on is gone."""
+    """Categories that may be read; one that is private from now on is gone.
+
+    A user who is no admin (any more) proves nothing by not seeing one.
+    """
     asked_at = site.now()
     records = [
         _record("categories", category, asked_at, "name", "slug", "parent_category_id",
                 "read_restricted", "description")
-        for category in site.categories()
+        for category in site.categories(bookmarks)
     ]  # fmt: skip
-    yield _whole("categories", records, bookmarks["categories"], asked_at)
+    bookmark = bookmarks["categories"]
+    lost = bookmark.marks().keys() - {record.key for record in records}
+    if lost and not site.is_admin():
+        yield Part(differing(records, bookmark))
+        return
+    yield _whole("categories", records, bookmark, asked_at)
 
 
 def groups(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:

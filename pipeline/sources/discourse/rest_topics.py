@@ -77,16 +77,18 @@ class Topics:
     def __init__(self, site: Site, bookmarks: Bookmarks) -> None:
         self._site = site
         self._client = site.client
+        self._bookmarks = bookmarks
         self._topics = bookmarks["topics"]
         self._posts = bookmarks["posts"]
         self._whispers = "whispers" in site.settings.private
         self._open: set[int] = set()
+        self._sees_all: bool | None = None
         self._list_page = LIST_PAGE  # servers before 2026 know no per_page and give 30
         self.found = Found()
 
     def read(self) -> Iterator[Part]:
         """Every new and changed topic and post that lists and counts give away."""
-        self._open = {category["id"] for category in self._site.categories()}
+        self._open = {category["id"] for category in self._site.categories(self._bookmarks)}
         for topic, *tally in self._posts.ask(
             "SELECT CAST(split_part(mark, '|', 1) AS BIGINT) AS topic, count(*),"
             " sum(CAST(split_part(mark, '|', 3) AS BIGINT)),"
@@ -190,7 +192,7 @@ class Topics:
             yield page
             listed.update(item["id"] for item in page)
             number += 1
-        self.found.missing += unlisted(self._topics, listed, tonight, number_of_pages)
+        self.found.missing += unlisted(self._site, self._topics, listed, tonight, number_of_pages)
 
     def _page(self, page: int, **order: str) -> list[dict[str, Any]]:
         answer = self._client.latest_topics(page=page, per_page=LIST_PAGE, **order)
@@ -255,7 +257,7 @@ class Topics:
             try:
                 answer = self._topic_page(topic, number)
             except Refused as refused:
-                if was_listed and refused.status in {404, 410}:
+                if was_listed and self._is_proof(refused):
                     yield self._gone(topic, asked_at)
                 return
             own = item or {name: answer[name] for name in answer if name not in BULKY}
@@ -308,10 +310,19 @@ class Topics:
             try:
                 moved = self._client.post_by_id(post)
             except Refused as refused:
-                if refused.status in {404, 410}:
+                if self._is_proof(refused):
                     yield Part((gone,))
                 continue
             yield Part(self._records([moved], asked_at) if self._is_open(moved) else (gone,))
+
+    def _is_proof(self, refused: Refused) -> bool:
+        """Whether this says that a thing is deleted: a forum hides from all but admins what they
+        may not read by the same 404."""
+        if refused.status not in {404, 410}:
+            return False
+        if self._sees_all is None:
+            self._sees_all = self._site.is_admin()
+        return self._sees_all
 
     def _is_open(self, post: dict[str, Any]) -> bool:
         """Whether a post may be read: of an open category, and no whisper unless they are named."""

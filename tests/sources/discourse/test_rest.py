@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 
 from pipeline import load
+from pipeline.errors import BadAnswer
 from pipeline.sandbox.discourse import Forum, Limits, Switches
-from pipeline.sources.discourse import rest_moderation, rest_people, rest_topics
+from pipeline.sources.discourse import rest, rest_moderation, rest_people, rest_topics
 from tests.sources.discourse.history import LIKES, History, nights, play, truth
 from tests.sources.discourse.world import DAWN, NAME, World
 
@@ -219,6 +220,81 @@ def test_a_large_forum_is_swept_in_slices(
         assert len(asked) < 30
         assert seen(world)["topics"] == true(world)["topics"]
         assert seen(world)["posts"] == true(world)["posts"]
+
+
+def test_a_user_who_sees_less_takes_nothing_for_deleted(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    named = {"username": "admin", "private": ("Staff only",)}
+    with world_of(history.forum, way_in="rest", **named) as world:
+        world.night()
+        before = {stream: world.held(stream) for stream in ("categories", "topics", "posts")}
+        assert len(before["categories"]) == len(history.open) + 1
+        history.forum.write("UPDATE users SET admin = false, moderator = true WHERE id > 0")
+        history.forum.write("DELETE FROM category_groups")
+        world.night()
+        assert {stream: world.held(stream) for stream in before} == before
+        history.forum.write("UPDATE users SET admin = true WHERE username = 'admin'")
+        history.destroy_topic(1)
+        world.night()
+        assert world.gone("topics") == {str(history.topics[1])}
+
+
+@pytest.mark.parametrize(
+    ("emptied", "units", "said"),
+    [
+        ("DELETE FROM categories", ("categories", "topics", "reports"), "names no category"),
+        ("UPDATE users SET active = false WHERE id > 0", ("users",), "lists no account"),
+    ],
+)
+def test_a_forum_that_seems_empty_is_not_believed(
+    world_of: Serve, quiet: Switches, emptied: str, units: tuple[str, ...], said: str
+) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        bookmarks = world.bookmarks()
+        history.forum.write(emptied)
+        for unit in units:
+            with pytest.raises(BadAnswer, match=said):
+                assert all(not part.records for part in world.source().read(unit, bookmarks))
+
+
+def test_of_many_that_no_list_names_others_are_asked_for_each_night(
+    world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "MOST_MISSING", 1)
+    history = lived_in(quiet)
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        left = history.people[:2]
+        for person in left:
+            history.forum.delete_user(person, history.later())
+        world.refused = {f"/admin/users/{person}.json": 403 for person in left}
+        world.night()
+        assert world.gone("users") == set()
+        del world.refused[f"/admin/users/{left[1]}.json"]
+        for day in (1, 2):
+            world.clock.set(DAWN + timedelta(days=day))
+            world.night()
+        assert world.gone("users") == {str(left[1])}
+
+
+@pytest.mark.slow
+def test_who_left_a_large_forum_is_found_within_a_week(
+    world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest_people, "WHOLE_SWEEP", 0)
+    history = lived_in(quiet)
+    for n in range(250):
+        history.forum.add_user(f"person{n}", "", history.later())
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        history.forum.delete_user(history.people[4] + 120, history.later())
+        for day in range(1, 8):
+            world.clock.set(DAWN + timedelta(days=day))
+            world.night()
+        assert world.gone("users") == {str(history.people[4] + 120)}
+        assert seen(world)["users"] == true(world)["users"]
 
 
 def states(world: World) -> list[tuple[Any, ...]]:
