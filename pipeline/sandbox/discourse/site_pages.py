@@ -95,10 +95,12 @@ def basic_info(visit: Visit) -> Any:
 @routes.on("GET", "/categories")
 def categories(visit: Visit) -> Any:
     """Categories, nested with `include_subcategories=true`: all on any page, unless the site loads
-    them lazily; then 20 a page counted from 1, with five children each."""
+    them lazily; then 20 a page counted from 1, with five children each. `parent_category_id` asks
+    for the children of one."""
     rows = [_category(visit, row) for row in _categories(visit)]
     nested = visit.flag("include_subcategories")
-    tops = [row for row in rows if row["parent_category_id"] is None]
+    parent = visit.number("parent_category_id", 0) or None
+    tops = [row for row in rows if row["parent_category_id"] == parent]
     most = len(rows)
     if visit.switches.lazy_categories:
         start = (visit.number("page", 1, low=1) - 1) * _LAZY_PAGE

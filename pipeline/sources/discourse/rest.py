@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pipeline.errors import BadAnswer, FixAccess
@@ -19,6 +20,7 @@ from pipeline.sources.discourse.client import ForumClient, Refused
 NIGHTS = 7
 MOST_MISSING = 100  # things a night to look for one by one
 OUT_OF_SIGHT = ("deleted|", "inactive|")  # how marks of what lists do not name begin
+LAZY_CHILDREN = 5
 LIKE = 2  # post_action_type_id
 DAY_US = 86_400_000_000
 OVERLAP_US = 600_000_000  # clocks differ
@@ -31,6 +33,8 @@ BLIND_SPOTS = (
     "Former texts of edited posts, and what was deleted before the first night.",
     "Who liked what, at once: at most 40 posts of a night and 20 of earlier ones are asked for.",
     "Whose posts were given to another account (by a merge) or to nobody (by its deletion).",
+    "Badges taken back; and, for up to a week, that one joined a group when another left it.",
+    "What was deleted for good, where the key's user is no admin.",
     "Who gave reactions other than likes, and when a like was given where only its giver is told.",
 )
 UNAVAILABLE = {
@@ -75,17 +79,24 @@ class Site:
         ]
 
     def _lazy_categories(self) -> list[dict[str, Any]]:
-        """Page by page, as large sites do (lazy_load_categories)."""
+        """Page by page, as large sites do (lazy_load_categories); with a parent come at most five
+        children, so those of a parent with five are asked for by themselves."""
         found: dict[int, dict[str, Any]] = {}
-        page = 1
-        while True:
-            listed = self.client.categories(include_subcategories="true", page=page)
-            every = [c for top in listed for c in (top, *top.get("subcategory_list", ()))]
-            new = [category for category in every if category["id"] not in found]
-            if not new:
-                return list(found.values())
-            found.update((category["id"], category) for category in new)
-            page += 1
+        wishes: list[dict[str, int]] = [{}]
+        for wish in wishes:
+            for page in pages(partial(self._lazy_page, wish), 1):
+                for category, children in _flat(page):
+                    found[category["id"]] = category
+                    more = {"parent_category_id": category["id"]}
+                    if children >= LAZY_CHILDREN and more not in wishes:
+                        wishes.append(more)
+        return list(found.values())
+
+    def _lazy_page(self, wish: Mapping[str, int], page: int) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = self.client.categories(
+            include_subcategories="true", page=page, **wish
+        )
+        return listed
 
     def is_admin(self) -> bool:
         """Whether the acting user sees all there is, so that a 404 proves a deletion; false where
@@ -108,6 +119,18 @@ class Site:
         each = -(-pages // NIGHTS)
         first = each * (self.night() % NIGHTS)
         return range(min(first, pages), min(first + each, pages))
+
+
+def _flat(categories: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], int]]:
+    """These categories and those nested in them, each by itself (a nested one may be private),
+    with how many were nested in it."""
+    for category in categories:
+        children = category.get("subcategory_list") or ()
+        yield (
+            {name: category[name] for name in category if name != "subcategory_list"},
+            len(children),
+        )
+        yield from _flat(children)
 
 
 def state(*parts: object) -> str:
