@@ -11,6 +11,7 @@ from pipeline.records import Bookmark, Bookmarks, Part, Record, Span
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
     EPOCH,
+    NIGHTS,
     OVERLAP_US,
     Site,
     differing,
@@ -141,7 +142,8 @@ def categories(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
 
 
 def groups(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    """Groups everybody may know of and the staff's three; members where their number changed."""
+    """Groups everybody may know of and the staff's three; members where a group changed, and of
+    each group once in a week."""
     asked_at = site.now()
     named = {name.lower() for name in site.settings.private}
     listed = pages(
@@ -155,8 +157,11 @@ def groups(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
         or group["id"] in STAFF_GROUPS
         or str(group["name"]).lower() in named
     ]
+    changed = {record.key for record in differing(records, bookmarks["groups"])}
     for record in records:
         group = record.payload
+        if record.key not in changed and (group["id"] - site.night()) % NIGHTS:
+            continue
         if group["id"] not in TRUST_LEVEL_GROUPS and group.get("members_visibility_level", 0) <= 1:
             yield from _members(site, group["id"], group["name"], bookmarks["group_members"])
     yield _whole("groups", records, bookmarks["groups"], asked_at)

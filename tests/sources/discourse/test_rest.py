@@ -297,6 +297,49 @@ def test_who_left_a_large_forum_is_found_within_a_week(
         assert seen(world)["users"] == true(world)["users"]
 
 
+@pytest.mark.slow
+def test_members_are_asked_for_where_a_group_changed_and_once_a_week(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    forum, people = history.forum, history.people
+    groups = [forum.add_group(f"group{n}", history.later()) for n in range(14)]
+    for group in groups:
+        forum.join(group, people[0], history.later())
+    with world_of(forum, way_in="rest", who_liked=False) as world:
+
+        def asked() -> list[str]:
+            return [path for path in paths(world) if path.endswith("/members.json")]
+
+        world.night()
+        assert len(asked()) >= len(groups)
+        world.site.log.clear()
+        forum.join(groups[3], people[1], history.later())
+        assert world.night() < 60
+        assert "/groups/group3/members.json" in asked()
+        assert len(asked()) <= 4
+        forum.write("UPDATE group_users SET user_id = ? WHERE group_id = ? AND user_id = ?",
+                    people[2], groups[5], people[0])  # fmt: skip
+        for day in range(1, 8):
+            world.clock.set(DAWN + timedelta(days=day))
+            world.night()
+        members = {(m["group_id"], m["user_id"]) for m in world.held("group_members").values()}
+        assert {user for group, user in members if group == groups[5]} == {people[2]}
+
+
+def test_every_child_of_a_category_is_found_where_they_load_lazily(world_of: Serve) -> None:
+    history = lived_in(Switches(limits=Limits.off(), lazy_categories=True))
+    for n in range(23):
+        history.forum.add_category(
+            f"Child {n}", f"child-{n}", history.later(), parent_id=history.open[0],
+            read_restricted=n == 2,
+        )  # fmt: skip
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        assert set(world.held("categories")) == set(truth(history.forum, "categories"))
+        assert "Child 1" in world.words() and 'Child 2"' not in world.words()
+
+
 def states(world: World) -> list[tuple[Any, ...]]:
     """All rows held, without their payloads: one post looks different in different answers."""
     return [row[:-1] for row in world.everything()]
