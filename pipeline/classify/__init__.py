@@ -1,6 +1,6 @@
 """Judgement: which threads need an answer, which need a moderator, and why.
 
-Everything here is a pure function of messages and shipped models: no database, no network, no
+All but `night.py` are pure functions of messages and shipped models: no database, no network, no
 clock. Importing the package is quick; libraries and models load where they are used.
 
     judge = Judge(languages=("en", "zh"))

@@ -27,7 +27,6 @@ class ThreadView:
 
     scores   message_id -> its scores; may lack messages
     reports  how many reports members made of its messages
-    replies  chat only: message_ids that answer the opening although they stand outside its thread
     """
 
     source: str

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline import __version__, redact, settings, steps, tonight
-from pipeline.cli import data, operator
+from pipeline.cli import data, judgement, operator
 from pipeline.cli.console import Community, Run, out, plain
 from pipeline.errors import FixSettings, HearthError
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(operator.app)
 app.add_typer(data.app)
+app.add_typer(judgement.app)
 
 AsOf = Annotated[
     str | None,
