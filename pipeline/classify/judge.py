@@ -21,7 +21,7 @@ MODELS = Path(__file__).parent / "models"
 RULES = "1"  # counted up when code changes what a score or a reason says
 TONES: tuple[Label, ...] = ("uncivil", "strict")
 
-RULE_SCORE = 0.9  # of a text that breaks a rule: what labelled sets show, rounded down
+RULE_SCORE = 0.9  # of a text that breaks a rule; about what labelled sets show (cues/rules.toml)
 
 _BATCH = 256
 _PIECE = 4_000  # characters judged as one text: a longer message is as bad as its worst piece
