@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -123,22 +123,14 @@ def _user_record(user: dict[str, Any], asked_at: int) -> Record:
 
 
 def categories(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    """Categories that may be read; one that is private from now on is gone.
-
-    A user who is no admin (any more) proves nothing by not seeing one.
-    """
+    """Categories that may be read; one that is private from now on is gone."""
     asked_at = site.now()
     records = [
         _record("categories", category, asked_at, "name", "slug", "parent_category_id",
                 "read_restricted", "description")
         for category in site.categories(bookmarks)
     ]  # fmt: skip
-    bookmark = bookmarks["categories"]
-    lost = bookmark.marks().keys() - {record.key for record in records}
-    if lost and not site.is_admin():
-        yield Part(differing(records, bookmark))
-        return
-    yield _whole("categories", records, bookmark, asked_at)
+    yield _whole(site, records, bookmarks["categories"], asked_at, "categories")
 
 
 def groups(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
@@ -164,7 +156,7 @@ def groups(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
             continue
         if group["id"] not in TRUST_LEVEL_GROUPS and group.get("members_visibility_level", 0) <= 1:
             yield from _members(site, group["id"], group["name"], bookmarks["group_members"])
-    yield _whole("groups", records, bookmarks["groups"], asked_at)
+    yield _whole(site, records, bookmarks["groups"], asked_at, "groups")
 
 
 def _members(site: Site, group: int, name: str, bookmark: Bookmark) -> Iterator[Part]:
@@ -204,7 +196,7 @@ def badges(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     for record in differing(records, bookmarks["badges"]):
         if record.payload.get("grant_count"):
             yield from _grants(site, record.payload["id"], bookmarks["user_badges"])
-    yield _whole("badges", records, bookmarks["badges"], asked_at)
+    yield _whole(site, records, bookmarks["badges"], asked_at, "badges")
 
 
 def _grants(site: Site, badge: int, bookmark: Bookmark) -> Iterator[Part]:
@@ -249,8 +241,12 @@ def _record(stream: str, item: dict[str, Any], asked_at: int, *mark: str) -> Rec
     return Record(stream, str(item["id"]), item, asked_at, mark=text)
 
 
-def _whole(stream: str, records: Iterable[Record], bookmark: Bookmark, asked_at: int) -> Part:
-    """What differs of a complete list; what it does not name is gone."""
-    listed = list(records)
-    keys = tuple(record.key for record in listed)
-    return Part(differing(listed, bookmark), (Span(stream, asked_at, keys=keys),))
+def _whole(
+    site: Site, records: list[Record], bookmark: Bookmark, asked_at: int, stream: str
+) -> Part:
+    """What differs of a complete list; what it does not name is gone, if an admin asked: others
+    see less."""
+    keys = tuple(record.key for record in records)
+    is_proof = bookmark.marks().keys() <= set(keys) or site.is_admin()
+    spans = (Span(stream, asked_at, keys=keys),) if is_proof else ()
+    return Part(differing(records, bookmark), spans)

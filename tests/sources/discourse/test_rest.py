@@ -224,10 +224,12 @@ def test_a_large_forum_is_swept_in_slices(
 
 def test_a_user_who_sees_less_takes_nothing_for_deleted(world_of: Serve, quiet: Switches) -> None:
     history = lived_in(quiet)
-    named = {"username": "admin", "private": ("Staff only",)}
+    history.forum.add_group("Wizards", history.later(), visibility_level=3)
+    named = {"username": "admin", "private": ("Staff only", "Wizards")}
     with world_of(history.forum, way_in="rest", **named) as world:
         world.night()
-        before = {stream: world.held(stream) for stream in ("categories", "topics", "posts")}
+        streams = ("categories", "groups", "topics", "posts")
+        before = {stream: world.held(stream) for stream in streams}
         assert len(before["categories"]) == len(history.open) + 1
         history.forum.write("UPDATE users SET admin = false, moderator = true WHERE id > 0")
         history.forum.write("DELETE FROM category_groups")
