@@ -352,7 +352,7 @@ def give_verdict(
     from pipeline.digest.ledger import Ledger
     from pipeline.digest.verdicts import CHOICES, SNOOZE_DAYS, Verdict, Verdicts, snoozed
 
-    home = settings.load().community(community)
+    home = settings.load(secrets=False).community(community)
     keys = Ledger(home.home / "digests" / "ledger.jsonl").keys_of(ref.lower())
     if not keys:
         raise FixSettings(f"no digest of {home.name} had an item {ref!r}; each shows its own")

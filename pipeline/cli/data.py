@@ -53,7 +53,7 @@ def export(
     """Write the current night's tables as files, with their row counts and checksums."""
     from pipeline import nights
 
-    home = settings.load().community(community)
+    home = settings.load(secrets=False).community(community)
     written = nights.export(home, folder, form, restricted=restricted)
     out.print(f"{folder}: {len(written)} files, {sum(written.values()):,} rows; see manifest.json")
 
@@ -67,7 +67,7 @@ def diff(
     """What changed between two published nights, and why."""
     from pipeline import nights
 
-    home = settings.load().community(community)
+    home = settings.load(secrets=False).community(community)
     known = nights.nights(home)
     if not earlier and len(known) < 2:
         raise FixSettings(f"{home.name}: two published nights are needed, there are {len(known)}")
@@ -93,5 +93,5 @@ def rollback(
     """Let readers see an earlier published night again, until the next one is published."""
     from pipeline import nights
 
-    home = settings.load().community(community)
+    home = settings.load(secrets=False).community(community)
     out.print(f"Readers now see night {nights.go_back(home, run)}.")

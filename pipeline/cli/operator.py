@@ -29,7 +29,7 @@ def status(
     """How the last nights went: runs, freshness, cost, validation, digests, sizes."""
     from pipeline import status as state
 
-    home = settings.load().community(community)
+    home = settings.load(secrets=False).community(community)
     now = datetime.now(UTC)
     if check is not None:
         out.print(state.check(home, now, check))
