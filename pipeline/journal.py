@@ -42,7 +42,8 @@ class Journal:
         self.file = file
 
     def progress(self, step: str, text: str, count: int = 1) -> None:
-        """Said at the 1st, 2nd, 4th, 8th ... of many; every line is one write."""
+        """Noted at the 1st, 2nd, 4th, 8th ... of many; a terminal that follows sees every one."""
+        log.getChild("progress").info("%s: %s", step, printable(text))
         if count & (count - 1) == 0 or count % 64 == 0:
             self._write("progress", step, text)
 

@@ -11,11 +11,11 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import housekeeping, landing, redact, settings
 from pipeline.errors import ContractBroken, Degraded, FixSettings, HearthError
@@ -29,6 +29,7 @@ from pipeline.tonight import (
     Unit,
     bookmarks_folder,
     home_of,
+    how_far,
     in_journal,
     journal_of,
     moment_of,
@@ -39,6 +40,9 @@ from pipeline.tonight import (
     stale_places,
     warnings,
 )
+
+if TYPE_CHECKING:
+    from pipeline.sources import Source
 
 
 def communities() -> list[str]:
@@ -149,11 +153,14 @@ def _extract(night: Night, unit: Unit) -> dict[str, Any]:
     step = f"{unit['source']}/{unit['stream']}"
     brought: Counter[str] = Counter()
     parts = 0
+    expected = _expected(source, unit, chosen["yields"], bookmarks)
+    before = source.usage.requests
     for part in source.read(unit["stream"], bookmarks):
         landed.write(unit["source"], night["run"], unit["stream"], part)
         brought.update(record.stream for record in part.records)
         parts += 1
-        journal.progress(step, f"{brought.total():,} records", parts)
+        asked, seconds = source.usage.requests - before, time.monotonic() - began
+        journal.progress(step, how_far(brought.total(), asked, expected, seconds), parts)
     usage = source.usage
     report = Report(
         **unit,
@@ -179,6 +186,16 @@ def _extract(night: Night, unit: Unit) -> dict[str, Any]:
         "requests": usage.requests,
         "bytes": usage.bytes,
     }
+
+
+def _expected(
+    source: Source, unit: Unit, yields: Sequence[str], bookmarks: Bookmarks
+) -> int | None:
+    """About how many requests a first fill takes; null on other nights, which are short."""
+    if any(bookmarks[stream].rows for stream in yields or (unit["stream"],)):
+        return None
+    cost = source.estimate(bookmarks)
+    return cost.by_stream.get(unit["stream"], cost.requests)
 
 
 @in_journal

@@ -139,3 +139,15 @@ def moment_of(as_of: str | None) -> datetime:
 
 def new_run() -> str:
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+
+
+def how_far(records: int, asked: int, expected: int | None, seconds: float) -> str:
+    """How far a read has come: what it brought, what it asked, how fast, and what is left of the
+    `expected` requests, where that is known."""
+    pace = asked / seconds if seconds else 0.0
+    told = f"{records:,} records, {asked:,} requests, {pace:.1f} a second"
+    if not expected or not pace:
+        return told
+    left = max(expected - asked, 0)
+    minutes = left / pace / 60
+    return f"{told}; about {left:,} left, {minutes:.0f} min to go"

@@ -6,6 +6,7 @@ import getpass
 import logging
 import os
 import secrets
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -68,9 +69,25 @@ def _start(
 ) -> None:
     if settings_file:
         os.environ["HEARTH_SETTINGS"] = str(settings_file)
-    line = "%(asctime)s %(message)s"
+    live = sys.stderr.isatty()
+    line = f"{_CLEAR if live else ''}%(asctime)s %(message)s"
     logging.basicConfig(level=logging.WARNING, format=line, datefmt="%H:%M:%S")
     logging.getLogger("hearth").setLevel(logging.INFO)
+    progress = logging.getLogger("hearth.progress")
+    progress.propagate = False
+    progress.addHandler(_LiveLine() if live else logging.NullHandler())
+
+
+_CLEAR = "\r\x1b[2K"
+
+
+class _LiveLine(logging.Handler):
+    """Progress on the terminal's last line, each over the one before."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        width = shutil.get_terminal_size().columns - 1
+        sys.stderr.write(f"{_CLEAR}{record.getMessage()[:width]}")
+        sys.stderr.flush()
 
 
 @app.command()
