@@ -77,7 +77,10 @@ class Home:
             with duckdb.connect(file, read_only=True) as db:
                 for name, contract in contracts().items():
                     if contract.publish == audience and contract.schema_name == "marts":
-                        found[name] = db.execute(f"FROM {name} ORDER BY ALL").fetchall()
+                        # when a night noticed a deletion depends on when it read
+                        seen = "EXCLUDE (deleted_at)" if "deleted_at" in contract.columns else ""
+                        rows = db.execute(f"SELECT * {seen} FROM {name} ORDER BY ALL")
+                        found[name] = rows.fetchall()
         return found
 
     def told(self):
