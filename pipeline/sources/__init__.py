@@ -1,7 +1,7 @@
 """One source per configured site, behind one short interface.
 
 To add a platform: a module here with a class that satisfies `Source`, its line in `open_source`,
-its settings model in `pipeline/settings.py`, and its files in `sql/staging/`.
+its settings model in `pipeline/settings/models.py`, and its files in `sql/staging/`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,198 @@
+"""hearth.toml and the environment: read once, checked whole, frozen.
+
+Secrets never stand in hearth.toml. Each comes from an environment variable whose name is derived
+from the community and the source (`HEARTH_<COMMUNITY>_<SOURCE>_KEY`), and is a `SecretStr` from
+then on.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.errors import FixSettings
+from pipeline.settings.models import (
+    SECRETS,
+    Audience,
+    Community,
+    DigestSettings,
+    DiscourseSettings,
+    MailSettings,
+    RocketChatSettings,
+    Settings,
+    known_keys,
+)
+
+__all__ = [
+    "Audience",
+    "Community",
+    "DigestSettings",
+    "DiscourseSettings",
+    "MailSettings",
+    "RocketChatSettings",
+    "Settings",
+    "connections",
+    "load",
+    "names",
+    "parse",
+    "secret_variable",
+    "template",
+    "variables",
+]
+DEFAULT_FILE = Path("hearth.toml")
+TEMPLATES = Path(__file__).parent
+
+
+def load(
+    file: Path | None = None, env: Mapping[str, str] | None = None, *, secrets: bool = True
+) -> Settings:
+    """Settings from hearth.toml (or `$HEARTH_SETTINGS`) and the environment. Who only reads what
+    was published needs no `secrets`: those that are not set are then empty.
+
+    Raises FixSettings with every problem found, an unknown key with the nearest known one.
+    """
+    env = os.environ if env is None else env
+    file = file or Path(env.get("HEARTH_SETTINGS") or DEFAULT_FILE)
+    return parse(_text(file), env, file, secrets=secrets)
+
+
+def names() -> list[str]:
+    """Names of the communities, without their secrets."""
+    file = Path(os.environ.get("HEARTH_SETTINGS") or DEFAULT_FILE)
+    return [name for name, _ in _tables(_tree(_text(file), file), "communities")]
+
+
+def connections(community: str) -> Iterator[tuple[str, str, str]]:
+    """(variable, connection, "login" or "password") for each secret a community needs."""
+    file = Path(os.environ.get("HEARTH_SETTINGS") or DEFAULT_FILE)
+    yield _pseudonym_variable(community), f"hearth_{community}", "password"
+    tables = dict(_tables(_tree(_text(file), file), "communities"))
+    for holder, _, secrets in _holders(tables[community]):
+        for field in secrets:
+            part = "login" if field == "user_id" else "password"
+            variable = secret_variable(community, holder, field)
+            yield variable, f"hearth_{community}_{holder}", part
+
+
+def parse(
+    text: str, env: Mapping[str, str], file: Path = DEFAULT_FILE, *, secrets: bool = True
+) -> Settings:
+    """Settings from the text of a hearth.toml; `file` is its name in errors and the place from
+    which relative folders count."""
+    tree = _tree(text, file)
+    problems = list(_add_secrets(tree, env, required=secrets))
+    for name, community in _tables(tree, "communities"):
+        community.setdefault("name", name)
+        community.setdefault("title", name.replace("_", " ").title())
+        home = Path(str(community.get("home", Path("var") / name)))
+        community["home"] = (file.parent / home).resolve()
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as error:
+        problems += [_sentence(problem) for problem in error.errors()]
+    if problems:
+        unique = dict.fromkeys(problems)
+        raise FixSettings(f"{file} needs {len(unique)} change(s):\n  " + "\n  ".join(unique))
+    return settings
+
+
+def variables(text: str) -> list[str]:
+    """Names of the environment variables that a hearth.toml needs, in its order."""
+    names = []
+    for name, community in _tables(tomllib.loads(text), "communities"):
+        names.append(_pseudonym_variable(name))
+        for holder, _, secrets in _holders(community):
+            names += [secret_variable(name, holder, secret) for secret in secrets]
+    return names
+
+
+def template(community: str, discourse: str, rocketchat: str, time_zone: str) -> str:
+    """A commented hearth.toml for one community; an empty address leaves that source out."""
+    sources = {"forum": ("discourse", discourse), "chat": ("rocketchat", rocketchat)}
+    text = _template("community").format(community=community, time_zone=time_zone)
+    for name, (platform, url) in sources.items():
+        if url:
+            text += _template("source").format(
+                community=community, name=name, platform=platform, url=url
+            )
+    return text
+
+
+def secret_variable(community: str, source: str, secret: str) -> str:
+    """Name of the environment variable that holds a source's secret."""
+    return f"HEARTH_{community}_{source}_{secret}".upper()
+
+
+def _template(name: str) -> str:
+    return (TEMPLATES / f"{name}.toml.txt").read_text(encoding="utf-8")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FixSettings(f"{file} does not exist; `hearth init` writes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise FixSettings(f"{file} cannot be read: {error}") from None
+
+
+def _tree(text: str, file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FixSettings(f"{file} is not TOML: {error}") from None
+
+
+def _pseudonym_variable(community: str) -> str:
+    return f"HEARTH_{community}_PSEUDONYM_KEY".upper()
+
+
+def _tables(tree: Mapping[str, Any], key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    tables = tree.get(key)
+    if isinstance(tables, dict):
+        yield from ((name, table) for name, table in tables.items() if isinstance(table, dict))
+
+
+def _holders(
+    community: Mapping[str, Any],
+) -> Iterator[tuple[str, dict[str, Any], tuple[str, ...]]]:
+    """(name, table, secrets) of everything in a community's table that needs secrets."""
+    for source, table in _tables(community, "sources"):
+        yield source, table, SECRETS.get(str(table.get("platform")), ())
+    mail = community.get("mail")
+    if isinstance(mail, dict) and mail.get("username"):
+        yield "mail", mail, ("password",)
+
+
+def _add_secrets(tree: dict[str, Any], env: Mapping[str, str], *, required: bool) -> Iterator[str]:
+    """Put secrets into the tree; yield a sentence for each that is missing or in the file."""
+    for name, community in _tables(tree, "communities"):
+        key = _pseudonym_variable(name)
+        community["pseudonym_key"] = env.get(key, "")
+        if required and not env.get(key):
+            yield f"environment variable {key} is not set; `openssl rand -hex 32` makes one"
+        for holder, table, secrets in _holders(community):
+            where = f"communities.{name}.{'' if holder == 'mail' else 'sources.'}{holder}"
+            for secret in secrets:
+                variable = secret_variable(name, holder, secret)
+                if table.get(secret):
+                    yield f"{where}.{secret}: secrets do not belong "\
+                          f"in this file; set {variable} instead"  # fmt: skip
+                table[secret] = env.get(variable, "")
+                if required and not env.get(variable):
+                    yield f"environment variable {variable} is not set"
+
+
+def _sentence(problem: Any) -> str:
+    where = [str(part) for part in problem["loc"] if part not in SECRETS]
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(where[-1], known_keys(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"{'.'.join(where)}: unknown key{hint}"
+    return f"{'.'.join(where)}: {problem['msg'].removeprefix('Value error, ')}"

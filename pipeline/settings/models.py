@@ -1,0 +1,214 @@
+"""What may stand in hearth.toml: one frozen model a table, unknown keys refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from pipeline.errors import FixSettings
+
+NAME = r"^[a-z][a-z0-9_]*$"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _web_address(url: str) -> str:
+    if not re.match(r"^https?://[^\s/?#@]+", url):
+        raise ValueError("must be a web address such as https://forum.example.org")
+    return url.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_web_address)]
+
+
+class SourceSettings(_Section):
+    """What every source needs: where it is, and how much of it we may use."""
+
+    url: Url
+    share: float = Field(0.5, gt=0, le=1, description="part of the server's rate limit we may use")
+    timeout_s: float = Field(60, gt=0, description="longest silence of the server, seconds")
+    patience_s: float = Field(1800, ge=0, description="longest total wait for a sick server, s")
+    private: tuple[str, ...] = Field(
+        (), description="private places to read all the same, by name; nothing private otherwise"
+    )
+
+
+class DiscourseSettings(SourceSettings):
+    """A Discourse site. The key: admin's, `HEARTH_<COMMUNITY>_<SOURCE>_KEY`."""
+
+    platform: Literal["discourse"]
+    username: str = "system"
+    way_in: Literal["auto", "data_explorer", "rest"] = "auto"
+    requests_per_minute: int = Field(60, ge=1, description="the server's admin API limit")
+    explorer_runs_per_10_s: int = Field(2, ge=1, description="its limit on Data Explorer runs")
+    who_liked: bool = Field(True, description="by REST: also ask who liked what")
+    emails: bool = Field(False, description="also read e-mail addresses, as hashes")
+    key: SecretStr = Field(exclude=True, repr=False)
+
+
+class RocketChatSettings(SourceSettings):
+    """A Rocket.Chat workspace. Two secrets: `..._USER_ID` and `..._TOKEN`."""
+
+    platform: Literal["rocketchat"]
+    user_id: SecretStr = Field(exclude=True, repr=False)
+    token: SecretStr = Field(exclude=True, repr=False)
+
+
+AnySource = Annotated[DiscourseSettings | RocketChatSettings, Field(discriminator="platform")]
+SECRETS = {"discourse": ("key",), "rocketchat": ("user_id", "token")}
+
+
+ADDRESS = r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"
+Address = Annotated[str, Field(pattern=ADDRESS)]
+Place = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*/\S+$")]
+
+
+class MailSettings(_Section):
+    """The server that sends digests. With a `username`, the password comes from
+    `HEARTH_<COMMUNITY>_MAIL_PASSWORD`."""
+
+    host: str
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: Address
+    username: str | None = None
+    unsubscribe: str | None = Field(
+        None, pattern=r"^(https://|mailto:)[!-;=?-~]+$", description="default: a mail to the sender"
+    )
+    timeout_s: float = Field(60, gt=0)
+    password: SecretStr | None = Field(None, exclude=True, repr=False)
+
+    @field_validator("username")
+    @classmethod
+    def _not_in_clear(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("security") == "none":
+            raise ValueError('a password never travels in clear; use security = "starttls"')
+        return value
+
+
+SectionName = Literal["newcomers", "questions", "warming", "judgement", "answered"]
+
+
+class Audience(_Section):
+    """Readers of a digest who may all see the same. Nothing private unless named here."""
+
+    language: Literal["en", "zh"] | None = Field(None, description="default: the digest's first")
+    sections: tuple[SectionName, ...] = get_args(SectionName)
+    sources: tuple[str, ...] = Field((), description="only these sources; all if empty")
+    private: tuple[str, ...] = Field(
+        (), description='private places they may see, "source/channel"'
+    )
+    mail_to: tuple[Address, ...] = ()
+    discourse: Place | None = Field(None, description='a group that gets a message, "source/group"')
+    rocketchat: Place | None = Field(None, description='a room that gets a message, "source/room"')
+    days: tuple[Annotated[int, Field(ge=1, le=7)], ...] = Field(
+        (1, 2, 3, 4, 5, 6, 7), min_length=1, description="weekdays they are told, Monday is 1"
+    )
+
+
+class DigestSettings(_Section):
+    """The moderators' digest of a community."""
+
+    languages: tuple[Literal["en", "zh"], ...] = ("en",)
+    most_flags: int = Field(10, ge=0, le=15, description="most threads needing a judgement")
+    most_questions: int = Field(15, ge=0, le=20, description="most unanswered questions")
+    overdue_h: float = Field(24, gt=0, description="hours until an unanswered question is overdue")
+    newcomer_overdue_h: float = Field(4, ge=0, description="the same for a newcomer's, hours")
+    audiences: Mapping[Annotated[str, Field(pattern=NAME)], Audience] = {"moderators": Audience()}
+
+
+class Community(_Section):
+    """One community: its sources, and what is kept and told of them."""
+
+    name: str = Field(pattern=NAME)
+    title: str
+    home: Path
+    time_zone: str = "UTC"
+    languages: tuple[str, ...] = ("en",)
+    bots: tuple[str, ...] = Field((), description="user names that are bots, beside known ones")
+    keep_nights: int = Field(14, ge=2, description="published nights kept for rollback")
+    keep_days: int = Field(90, ge=1, description="days that journals, Data Docs, digests are kept")
+    keep_landing_days: int | None = Field(
+        None, ge=7, description="the same for what was fetched; null: all, for `hearth rebuild`"
+    )
+    operators: tuple[Address, ...] = Field((), description="told of a night that was not whole")
+    ping: Url | None = Field(None, description="address called after each publish (a dead man)")
+    memory: str = Field("2GB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
+    sources: Mapping[str, AnySource] = Field(min_length=1)
+    digest: DigestSettings = DigestSettings()
+    mail: MailSettings | None = None
+    pseudonym_key: SecretStr = Field(exclude=True, repr=False)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("must be an IANA time zone such as Europe/Berlin") from error
+        return value
+
+    @model_validator(mode="after")
+    def _channels_exist(self) -> Self:
+        if self.operators and self.mail is None:
+            raise ValueError("operators: needs a table `mail`")
+        for name, audience in self.digest.audiences.items():
+            if audience.mail_to and self.mail is None:
+                raise ValueError(f"digest.audiences.{name}.mail_to needs a table `mail`")
+            for platform in ("discourse", "rocketchat"):
+                source = str(getattr(audience, platform) or "").partition("/")[0]
+                if source and getattr(self.sources.get(source), "platform", "") != platform:
+                    raise ValueError(
+                        f"digest.audiences.{name}.{platform}: no {platform} source {source!r}"
+                    )
+        return self
+
+    @field_validator("sources")
+    @classmethod
+    def _source_names(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        for name in value:
+            if not re.match(NAME, name):
+                raise ValueError(f"source name {name!r} must match {NAME}")
+        return value
+
+
+class Settings(_Section):
+    """All communities of one hearth.toml."""
+
+    communities: Mapping[str, Community] = Field(min_length=1)
+
+    def community(self, name: str | None = None) -> Community:
+        """The named community; without a name the only one there is."""
+        if name is None and len(self.communities) == 1:
+            return next(iter(self.communities.values()))
+        if name is None or name not in self.communities:
+            known = ", ".join(self.communities)
+            raise FixSettings(f"hearth.toml: which community? Name one of: {known}")
+        return self.communities[name]
+
+
+def known_keys() -> list[str]:
+    """Every key that may stand somewhere in hearth.toml, in order."""
+    return sorted({key for model in _tables(_Section) for key in model.model_fields})
+
+
+def _tables(model: type[_Section]) -> Iterator[type[_Section]]:
+    for below in model.__subclasses__():
+        yield below
+        yield from _tables(below)

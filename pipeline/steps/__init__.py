@@ -1,0 +1,32 @@
+"""The verbs of a night: plan, extract, load, build, validate, score, publish, digest, conclude.
+
+Each takes and returns plain data (it travels between processes), may run twice, and writes only
+below the community's home. Heavy libraries are imported where they are used: this module is quick
+to import, for the scheduler reads it again and again.
+"""
+
+from pipeline.steps.meaning import build, publish, rebuild, score, validate
+from pipeline.steps.reading import estimate, extract, load, plan
+from pipeline.steps.running import at_work, communities, erase, lend_secrets, run_night
+from pipeline.steps.telling import conclude, digest, give_verdict, report
+
+__all__ = [
+    "at_work",
+    "build",
+    "communities",
+    "conclude",
+    "digest",
+    "erase",
+    "estimate",
+    "extract",
+    "give_verdict",
+    "lend_secrets",
+    "load",
+    "plan",
+    "publish",
+    "rebuild",
+    "report",
+    "run_night",
+    "score",
+    "validate",
+]

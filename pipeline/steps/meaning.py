@@ -1,0 +1,116 @@
+"""Build, judge, check and publish what was read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline import landing
+from pipeline.errors import ContractBroken, HearthError
+from pipeline.landing import Landing
+from pipeline.tonight import Night, home_of, in_journal, journal_of, moment_of, run_folder
+
+
+@in_journal
+def build(night: Night) -> dict[str, Any]:
+    """Type what changed and build the marts, as of the night's moment."""
+    from pipeline import build as building
+    from pipeline import warehouse
+
+    home = home_of(night)
+    with warehouse.opened(home) as db:
+        building.build(db, home, moment_of(night["as_of"]))
+        counts = dict(
+            db.execute("SELECT source, count(*) FROM staging.messages GROUP BY source").fetchall()
+        )
+    told = ", ".join(f"{n:,} messages of {source}" for source, n in sorted(counts.items()))
+    journal_of(night).done("build", told or "nothing yet")
+    return counts
+
+
+def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
+    """Derive all that is built or judged anew, as of the night's moment, without the network.
+
+    `from_landing` also makes the work file anew from what was landed; the old one is kept beside
+    it until the next time."""
+    from pipeline import build as building
+    from pipeline import load as loading
+    from pipeline import warehouse
+
+    home = home_of(night)
+    if from_landing:
+        warehouse.set_aside(home)
+    with warehouse.opened(home) as db:
+        if from_landing:
+            loading.load(db, Landing(home.home / "landing"))
+        building.build(db, home, moment_of(night["as_of"]), whole=True)
+        counts = dict(
+            db.execute("SELECT source, count(*) FROM staging.messages GROUP BY source").fetchall()
+        )
+    score(night)
+    return counts
+
+
+@in_journal
+def score(night: Night) -> dict[str, Any]:
+    """Judge messages whose text or whose judge changed, and build what reads the judgements."""
+    from pipeline import build as building
+    from pipeline import warehouse
+    from pipeline.classify import night as judging
+
+    home = home_of(night)
+    with warehouse.opened(home) as db:
+        building.set_scene(db, home, moment_of(night["as_of"]))
+        counts = judging.judge(db, home.languages, moment_of(night["as_of"]))
+        building.rebuild_after(db, "judgement.scores")
+        building.rebuild_after(db, "judgement.threads")
+    journal_of(night).done(
+        "score", f"{counts['scored']:,} judged anew, {counts['flagged']} threads flagged"
+    )
+    return counts
+
+
+@in_journal
+def validate(night: Night) -> dict[str, Any]:
+    """Hold the work file against its contracts. Raises ContractBroken for a critical rule."""
+    from pipeline import validate as validating
+
+    home = home_of(night)
+    docs = home.home / "docs" / night["run"]
+    found = validating.validate(home.home / "work" / "warehouse.duckdb", docs)
+    said = {"checked": found.checked, "broken": [asdict(broken) for broken in found.broken]}
+    landing.write_whole(run_folder(home, night) / "validation.json", json.dumps(said).encode())
+    journal = journal_of(night)
+    for broken in found.broken:
+        journal.trouble(broken.table, f"{broken.rule} ({broken.severity}): {broken.says} "
+                                      f"Rows that break it: {broken.rows}.")  # fmt: skip
+    if found.critical:
+        first = found.critical[0]
+        raise ContractBroken(
+            f"{len(found.critical)} critical rule(s) broken, first {first.table}/{first.rule}: "
+            f"{first.says} Nothing was published; see {found.docs}"
+        )
+    journal.done("validate", f"{found.checked} expectations, {len(found.broken)} warnings; "
+                             f"see {found.docs}")  # fmt: skip
+    return {"checked": found.checked, "warnings": len(found.broken), "docs": str(found.docs)}
+
+
+@in_journal
+def publish(night: Night) -> dict[str, Any]:
+    """Write tonight's files and flip the links; then tell the watchdog, if one is set."""
+    from pipeline import notice, status, warehouse
+    from pipeline import publish as publishing
+
+    home = home_of(night)
+    with warehouse.opened(home) as db:
+        manifest = publishing.publish(db, home, night["run"], moment_of(night["as_of"]))
+    file = home.home / "published" / "current.duckdb"
+    status.mark_published(home, datetime.now(UTC))
+    try:
+        notice.ping(home)
+    except HearthError as error:
+        journal_of(night).trouble("ping", str(error))
+    journal_of(night).done("publish", f"{file} -> {manifest.community.name}")
+    return {"file": str(file), "rows": manifest.community.rows}

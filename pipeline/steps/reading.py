@@ -1,0 +1,184 @@
+"""Ask the sources, land what they say, bring it into `raw`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pipeline import housekeeping, landing, settings
+from pipeline.errors import HearthError
+from pipeline.landing import Landing, Report
+from pipeline.records import Bookmarks
+from pipeline.settings import Community
+from pipeline.tonight import (
+    Night,
+    Plan,
+    Unit,
+    bookmarks_folder,
+    home_of,
+    how_far,
+    in_journal,
+    journal_of,
+    moment_of,
+    new_run,
+    plan_source,
+    planned_streams,
+    run_folder,
+)
+
+if TYPE_CHECKING:
+    from pipeline.sources import Source
+
+
+def plan(community: str | None = None, as_of: str | None = None) -> Plan:
+    """Bring in what an earlier night landed and did not load, tidy up, ask every source what it can
+    give, and write the bookmarks. A source that does not answer is left out and named; the night
+    goes on without it. Raises the source's own error where none answers."""
+    home = settings.load().community(community)
+    moment = moment_of(as_of)
+    night = Night(community=home.name, run=new_run(), as_of=moment.isoformat())
+    with journal_of(night).telling("plan"):
+        return _plan(home, night)
+
+
+def _plan(home: Community, night: Night) -> Plan:
+    from pipeline import load, warehouse
+
+    journal = journal_of(night)
+    housekeeping.check_room(home)
+    with warehouse.opened(home) as db:
+        load.load(db, Landing(home.home / "landing"))
+        for name in home.sources:
+            load.write_bookmarks(db, name, bookmarks_folder(home, night, name))
+        read_before = load.streams_read(db)
+    housekeeping.tidy(home, datetime.now(UTC))
+    units: list[Unit] = []
+    silent: dict[str, HearthError] = {}
+    for name in home.sources:
+        try:
+            units += plan_source(home, night, name, read_before.get(name, set()))
+        except HearthError as error:
+            silent[name] = error
+            journal.trouble(name, str(error))
+    if len(silent) == len(home.sources):
+        raise next(iter(silent.values()))
+    planned = Plan(night=night, units=units)
+    landing.write_whole(run_folder(home, night) / "night.json", json.dumps(planned).encode())
+    return planned
+
+
+def estimate(community: str | None = None) -> Iterator[dict[str, Any]]:
+    """What the next read of each source would cost, as plain data; needs the work file free."""
+    from pipeline import load, warehouse
+    from pipeline.sources import open_source
+
+    home = settings.load().community(community)
+    for name in home.sources:
+        place = home.home / "work" / "bookmarks" / "estimate" / name
+        with warehouse.opened(home) as db:
+            load.write_bookmarks(db, name, place)
+        source = open_source(home, name)
+        streams = source.plan()
+        cost = source.estimate(Bookmarks.read(place))
+        yield {
+            "source": name,
+            "requests": cost.requests,
+            "seconds": cost.seconds,
+            "by_stream": dict(cost.by_stream),
+            "unavailable": {s.stream: s.unavailable for s in streams if s.unavailable},
+            "blind_spots": list(dict.fromkeys(b for s in streams for b in s.blind_spots)),
+        }
+
+
+def extract(night: Night, unit: Unit) -> dict[str, Any]:
+    """Land everything of one stream that is new, changed or gone. Returns its report."""
+    with journal_of(night).telling(f"{unit['source']}/{unit['stream']}"):
+        return _extract(night, unit)
+
+
+def _extract(night: Night, unit: Unit) -> dict[str, Any]:
+    from pipeline.sources import open_source
+
+    home = home_of(night)
+    source = open_source(home, unit["source"])
+    landed = Landing(home.home / "landing")
+    bookmarks = Bookmarks.read(bookmarks_folder(home, night, unit["source"]))
+    (chosen,) = [
+        p for p in planned_streams(home, night, unit["source"]) if p["stream"] == unit["stream"]
+    ]
+    began, started_at = time.monotonic(), time.time_ns() // 1000
+    journal = journal_of(night)
+    step = f"{unit['source']}/{unit['stream']}"
+    brought: Counter[str] = Counter()
+    parts = 0
+    expected = _expected(source, unit, chosen["yields"], bookmarks)
+    before = source.usage.requests
+    for part in source.read(unit["stream"], bookmarks):
+        landed.write(unit["source"], night["run"], unit["stream"], part)
+        brought.update(record.stream for record in part.records)
+        parts += 1
+        asked, seconds = source.usage.requests - before, time.monotonic() - began
+        journal.progress(step, how_far(brought.total(), asked, expected, seconds), parts)
+    usage = source.usage
+    report = Report(
+        **unit,
+        run=night["run"],
+        via=chosen["via"],
+        started_at=started_at,
+        brought=dict(brought),
+        parts=parts,
+        requests=usage.requests,
+        bytes=usage.bytes,
+        retries=usage.retried,
+        waited_s=round(usage.waited_s, 3),
+        seconds=round(time.monotonic() - began, 3),
+        streams=tuple(chosen["yields"]) or (unit["stream"],),
+        blind_spots=tuple(chosen["blind_spots"]),
+    )
+    landed.finish(report)
+    counted = ", ".join(f"{n:,} {name}" for name, n in sorted(brought.items())) or "nothing new"
+    journal.done(step, f"{counted}; {usage.requests} requests via {chosen['via']}")
+    return {
+        **unit,
+        "records": brought.total(),
+        "requests": usage.requests,
+        "bytes": usage.bytes,
+    }
+
+
+def _expected(
+    source: Source, unit: Unit, yields: Sequence[str], bookmarks: Bookmarks
+) -> int | None:
+    """About how many requests a first fill takes; null on other nights, which are short."""
+    if any(bookmarks[stream].rows for stream in yields or (unit["stream"],)):
+        return None
+    cost = source.estimate(bookmarks)
+    return cost.by_stream.get(unit["stream"], cost.requests)
+
+
+@in_journal
+def load(night: Night) -> dict[str, Any]:
+    """Bring what was landed into `raw`. A damaged file is named, set aside and read again."""
+    from pipeline import load as loading
+    from pipeline import warehouse
+
+    home = home_of(night)
+    landed = Landing(home.home / "landing")
+    with warehouse.opened(home) as db:
+        loaded = loading.load(db, landed)
+    for place in loaded.damaged:
+        source, run, stream = place.split("/")
+        journal_of(night).trouble(source, f"landing/{place} was damaged; set aside, read again")
+        if run == night["run"]:
+            with suppress(HearthError):  # the journal tells, and `conclude` raises for it
+                extract(night, Unit(source=source, stream=stream))
+    if loaded.damaged:
+        with warehouse.opened(home) as db:
+            loading.load(db, landed)
+    journal_of(night).done("load", f"{loaded.files:,} files, {loaded.changed:,} records changed")
+    return {"files": loaded.files, "changed": loaded.changed, "damaged": list(loaded.damaged)}

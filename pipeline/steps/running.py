@@ -1,0 +1,78 @@
+"""What stands around the verbs: who may run, with which secrets, and a night in one process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline import housekeeping, redact, settings
+from pipeline.errors import HearthError
+from pipeline.steps.meaning import build, publish, score, validate
+from pipeline.steps.reading import extract, load, plan
+from pipeline.steps.telling import conclude, digest, report
+from pipeline.tonight import Night
+
+
+def communities() -> list[str]:
+    """Names of the communities in hearth.toml; secrets are not needed to know them."""
+    return settings.names()
+
+
+def lend_secrets(
+    community: str, connection: Callable[[str], tuple[str | None, str | None]]
+) -> list[str]:
+    """Put secrets that the environment lacks there, from (login, password) of connections named
+    `hearth_<community>_<source>`, and `hearth_<community>` for the pseudonym key. From then on our
+    logs hide them; returns them all, for the scheduler to hide in its own."""
+    for variable, name, part in settings.connections(community):
+        if not os.environ.get(variable):
+            login, password = connection(name)
+            secret = login if part == "login" else password
+            if secret:
+                os.environ[variable] = secret
+    redact.install()
+    return redact.secrets()
+
+
+def at_work(community: str, *, shared: bool = False) -> AbstractContextManager[None]:
+    """While one task of a scheduled night is at work (`shared`), or a whole night: see
+    `pipeline.housekeeping.alone`. Raises NightRuns where another night is at work."""
+    return housekeeping.alone(settings.load().community(community), shared=shared)
+
+
+def run_night(community: str | None = None, as_of: str | None = None) -> Night:
+    """The whole night in this process, in the order the DAG has. Raises NightRuns where another
+    one of this community runs."""
+    name = settings.load().community(community).name
+    with at_work(name):
+        try:
+            return _run_night(name, as_of)
+        finally:
+            report(name)
+
+
+def _run_night(community: str, as_of: str | None) -> Night:
+    planned = plan(community, as_of)
+    night = planned["night"]
+    for unit in planned["units"]:
+        with suppress(HearthError):  # the journal tells, and `conclude` raises for it
+            extract(night, unit)
+    for verb in (load, build, score, validate, publish, digest, conclude):
+        verb(night)
+    return night
+
+
+def erase(source: str, account: str, community: str | None = None) -> dict[str, Any]:
+    """Clear a person everywhere; see `pipeline.erase.erase`. Returns the certificate."""
+    from pipeline import erase as erasing
+    from pipeline import status
+
+    home = settings.load().community(community)
+    now = datetime.now(UTC)
+    with at_work(home.name):
+        told = erasing.erase(home, source, account, now)
+        status.write_page(home, now)
+    return told
