@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline import __version__, redact, settings, steps, tonight
-from pipeline.cli import data, judgement, operator
+from pipeline.cli import data, judgement, night, operator
 from pipeline.cli.console import Community, Run, out, plain
 from pipeline.errors import FixSettings, HearthError
 
@@ -29,15 +29,10 @@ app = typer.Typer(
     "75 try again later; 76 a source answered nonsense; "
     "77 access is missing; 78 settings must be changed.",
 )
+app.add_typer(night.app)
 app.add_typer(operator.app)
 app.add_typer(data.app)
 app.add_typer(judgement.app)
-
-AsOf = Annotated[
-    str | None,
-    typer.Option(help="The moment the metrics speak of, such as 2026-03-02T02:00:00+00:00; now."),
-]
-Output = Literal["table", "csv", "json"]
 
 
 def main() -> None:
@@ -135,137 +130,6 @@ def doctor(community: Community = None) -> None:
 
 
 @app.command()
-def estimate(community: Community = None) -> None:
-    """What the next read of each source would cost, and what it cannot see, before it starts."""
-    for told in steps.estimate(community):
-        out.print(
-            f"{told['source']}: {told['requests']:,} requests, about {_spell(told['seconds'])} "
-            "at the share of the server's limit that the settings allow"
-        )
-        for stream, requests in told["by_stream"].items():
-            out.print(f"  {stream:34} {requests:>8,}")
-        for stream, reason in told["unavailable"].items():
-            out.print(plain(f"  {stream:34}   not available: {reason}"))
-        for blind in told["blind_spots"]:
-            out.print(plain(f"  cannot see: {blind}"))
-
-
-@app.command()
-def nightly(community: Community = None, as_of: AsOf = None) -> None:
-    """A whole night in this process: the same verbs as the Airflow DAG, for cron or by hand."""
-    night = steps.run_night(community, as_of)
-    out.print(f"Night {night['run']} is done.")
-
-
-@app.command()
-def plan(community: Community = None, as_of: AsOf = None) -> None:
-    """Ask the sources what they can give and write the bookmarks; the first verb of a night."""
-    planned = steps.plan(community, as_of)
-    out.print(f"Run {planned['night']['run']}: {len(planned['units'])} streams to read.")
-
-
-@app.command()
-def extract(
-    community: Community = None,
-    run: Run = None,
-    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
-    stream: Annotated[str | None, typer.Option(help="Only this stream.")] = None,
-) -> None:
-    """Land what is new, changed or gone."""
-    planned = tonight.latest(community, run)
-    units = [
-        unit
-        for unit in planned["units"]
-        if source in (None, unit["source"]) and stream in (None, unit["stream"])
-    ]
-    if not units:
-        raise FixSettings("no stream of the planned night matches; `hearth plan` lists them anew")
-    for unit in units:
-        steps.extract(planned["night"], unit)
-
-
-@app.command()
-def load(community: Community = None, run: Run = None) -> None:
-    """Bring what was landed into the work file."""
-    steps.load(tonight.latest(community, run)["night"])
-
-
-@app.command()
-def build(community: Community = None, run: Run = None, as_of: AsOf = None) -> None:
-    """Type what changed and build the marts."""
-    night = tonight.latest(community, run)["night"]
-    steps.build({**night, "as_of": as_of or night["as_of"]})
-
-
-@app.command()
-def score(community: Community = None, run: Run = None) -> None:
-    """Judge messages whose text or whose judge changed."""
-    steps.score(tonight.latest(community, run)["night"])
-
-
-@app.command()
-def validate(community: Community = None, run: Run = None) -> None:
-    """Hold the work file against its contracts."""
-    steps.validate(tonight.latest(community, run)["night"])
-
-
-@app.command()
-def publish(community: Community = None, run: Run = None) -> None:
-    """Write tonight's files and flip the links."""
-    steps.publish(tonight.latest(community, run)["night"])
-
-
-@app.command()
-def digest(community: Community = None, run: Run = None) -> None:
-    """Write and send the moderators' digest; what was sent once is not sent again."""
-    steps.digest(tonight.latest(community, run)["night"])
-
-
-@app.command()
-def verdict(
-    ref: Annotated[str, typer.Argument(help="The reference beside an item of a digest.")],
-    choice: Annotated[
-        str, typer.Argument(help="agree, disagree, unsure, handled, snooze or claim.")
-    ],
-    who: Annotated[str, typer.Option(help="Who says so.")] = getpass.getuser(),
-    days: Annotated[int | None, typer.Option(help="How long to snooze.")] = None,
-    community: Community = None,
-) -> None:
-    """Say what you think of an item: it does not come back unless something new is found."""
-    steps.give_verdict(ref, choice, who, community, days)
-    out.print(f"Noted: {choice} for {ref}.")
-
-
-@app.command()
-def query(
-    sql: Annotated[str | None, typer.Argument(help="One statement; without it, a prompt.")] = None,
-    community: Community = None,
-    restricted: Annotated[bool, typer.Option(help="Ask the file with names and texts.")] = False,
-    output: Annotated[Output, typer.Option(help="How rows are printed.")] = "table",
-) -> None:
-    """Ask the published file (read-only). No night is ever in the way of it."""
-    import duckdb
-
-    home = settings.load(secrets=False).community(community)
-    file = home.home / "published" / ("restricted.duckdb" if restricted else "current.duckdb")
-    if not file.exists():
-        raise FixSettings(f"{file} does not exist yet; `hearth nightly` publishes it")
-    with duckdb.connect(file.resolve(), read_only=True) as db:
-        if sql is not None:
-            try:
-                _show(db, sql, output)
-            except duckdb.Error as error:
-                raise FixSettings(f"the statement failed: {error}") from None
-            return
-        out.print(f"{file.resolve().name}, read-only. An empty line ends. Try: SHOW ALL TABLES")
-        while statement := out.input("hearth> ").strip():
-            try:
-                _show(db, statement, output)
-            except duckdb.Error as error:
-                out.print(plain(str(error)), style="red")
-
-
-@app.command()
 def sandbox(
     forum_port: Annotated[int, typer.Option(help="Port of the Discourse sandbox.")] = 8765,
     chat_port: Annotated[int, typer.Option(help="Port of the Rocket.Chat sandbox.")] = 8766,
@@ -289,53 +153,3 @@ def demo() -> None:
     from pipeline.sandbox import demo as showing
 
     raise typer.Exit(showing.run(out))
-
-
-@app.command()
-def dictionary(
-    check: Annotated[bool, typer.Option(help="Only say whether it is current.")] = False,
-) -> None:
-    """Write the data dictionary, expectations/README.md, from the contracts."""
-    from pipeline.contracts import FOLDER, contracts
-    from pipeline.contracts import dictionary as written
-
-    file, text = FOLDER / "README.md", written(contracts())
-    if check and file.read_text(encoding="utf-8") != text:
-        raise FixSettings(f"{file} is not what the contracts say; run `make dictionary`")
-    file.write_text(text, encoding="utf-8")
-
-
-def _show(db: Any, sql: str, output: Output) -> None:
-    found = db.execute(sql)
-    columns = [name for name, *_ in found.description]
-    rows = found.fetchall()
-    if output == "json":
-        import json
-
-        sys.stdout.writelines(
-            json.dumps(dict(zip(columns, row, strict=True)), default=str) + "\n" for row in rows
-        )
-    elif output == "csv":
-        import csv
-
-        writer = csv.writer(sys.stdout)
-        writer.writerow(columns)
-        writer.writerows([_guarded(cell) for cell in row] for row in rows)
-    else:
-        table = Table(*columns, caption=f"{len(rows):,} rows")
-        for row in rows:
-            table.add_row(*(plain("" if cell is None else str(cell)) for cell in row))
-        out.print(table)
-
-
-def _guarded(cell: object) -> object:
-    """A CSV cell that no spreadsheet takes for a formula."""
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + cell
-    return cell
-
-
-def _spell(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

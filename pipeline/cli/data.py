@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
 from pipeline import settings, steps, tonight
-from pipeline.cli.console import Community, Run, out
+from pipeline.cli.console import Community, Run, out, plain
 from pipeline.errors import FixSettings
 
 app = typer.Typer()
+Output = Literal["table", "csv", "json"]
+
+
+@app.command()
+def query(
+    sql: Annotated[str | None, typer.Argument(help="One statement; without it, a prompt.")] = None,
+    community: Community = None,
+    restricted: Annotated[bool, typer.Option(help="Ask the file with names and texts.")] = False,
+    output: Annotated[Output, typer.Option(help="How rows are printed.")] = "table",
+) -> None:
+    """Ask the published file (read-only). No night is ever in the way of it."""
+    import duckdb
+
+    home = settings.load(secrets=False).community(community)
+    file = home.home / "published" / ("restricted.duckdb" if restricted else "current.duckdb")
+    if not file.exists():
+        raise FixSettings(f"{file} does not exist yet; `hearth nightly` publishes it")
+    with duckdb.connect(file.resolve(), read_only=True) as db:
+        if sql is not None:
+            try:
+                _show(db, sql, output)
+            except duckdb.Error as error:
+                raise FixSettings(f"the statement failed: {error}") from None
+            return
+        out.print(f"{file.resolve().name}, read-only. An empty line ends. Try: SHOW ALL TABLES")
+        while statement := out.input("hearth> ").strip():
+            try:
+                _show(db, statement, output)
+            except duckdb.Error as error:
+                out.print(plain(str(error)), style="red")
 
 
 @app.command()
@@ -95,3 +128,43 @@ def rollback(
 
     home = settings.load(secrets=False).community(community)
     out.print(f"Readers now see night {nights.go_back(home, run)}.")
+
+
+@app.command()
+def dictionary(
+    check: Annotated[bool, typer.Option(help="Only say whether it is current.")] = False,
+) -> None:
+    """Write the data dictionary, expectations/README.md, from the contracts."""
+    from pipeline.contracts import FOLDER, contracts
+    from pipeline.contracts import dictionary as written
+
+    file, text = FOLDER / "README.md", written(contracts())
+    if check and file.read_text(encoding="utf-8") != text:
+        raise FixSettings(f"{file} is not what the contracts say; run `make dictionary`")
+    file.write_text(text, encoding="utf-8")
+
+
+def _show(db: Any, sql: str, output: Output) -> None:
+    found = db.execute(sql)
+    columns = [name for name, *_ in found.description]
+    rows = found.fetchall()
+    if output == "json":
+        sys.stdout.writelines(
+            json.dumps(dict(zip(columns, row, strict=True)), default=str) + "\n" for row in rows
+        )
+    elif output == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows([_guarded(cell) for cell in row] for row in rows)
+    else:
+        table = Table(*columns, caption=f"{len(rows):,} rows")
+        for row in rows:
+            table.add_row(*(plain("" if cell is None else str(cell)) for cell in row))
+        out.print(table)
+
+
+def _guarded(cell: object) -> object:
+    """A CSV cell that no spreadsheet takes for a formula."""
+    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + cell
+    return cell

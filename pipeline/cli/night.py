@@ -1,0 +1,126 @@
+"""The verbs of a night, one by one or all at once, and its verdicts; part of `hearth`."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from pipeline import steps, tonight
+from pipeline.cli.console import Community, Run, out, plain
+from pipeline.errors import FixSettings
+
+app = typer.Typer()
+AsOf = Annotated[
+    str | None,
+    typer.Option(help="The moment the metrics speak of, such as 2026-03-02T02:00:00+00:00; now."),
+]
+
+
+@app.command()
+def estimate(community: Community = None) -> None:
+    """What the next read of each source would cost, and what it cannot see, before it starts."""
+    for told in steps.estimate(community):
+        out.print(
+            f"{told['source']}: {told['requests']:,} requests, about {_spell(told['seconds'])} "
+            "at the share of the server's limit that the settings allow"
+        )
+        for stream, requests in told["by_stream"].items():
+            out.print(f"  {stream:34} {requests:>8,}")
+        for stream, reason in told["unavailable"].items():
+            out.print(plain(f"  {stream:34}   not available: {reason}"))
+        for blind in told["blind_spots"]:
+            out.print(plain(f"  cannot see: {blind}"))
+
+
+@app.command()
+def nightly(community: Community = None, as_of: AsOf = None) -> None:
+    """A whole night in this process: the same verbs as the Airflow DAG, for cron or by hand."""
+    night = steps.run_night(community, as_of)
+    out.print(f"Night {night['run']} is done.")
+
+
+@app.command()
+def plan(community: Community = None, as_of: AsOf = None) -> None:
+    """Ask the sources what they can give and write the bookmarks; the first verb of a night."""
+    planned = steps.plan(community, as_of)
+    out.print(f"Run {planned['night']['run']}: {len(planned['units'])} streams to read.")
+
+
+@app.command()
+def extract(
+    community: Community = None,
+    run: Run = None,
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    stream: Annotated[str | None, typer.Option(help="Only this stream.")] = None,
+) -> None:
+    """Land what is new, changed or gone."""
+    planned = tonight.latest(community, run)
+    units = [
+        unit
+        for unit in planned["units"]
+        if source in (None, unit["source"]) and stream in (None, unit["stream"])
+    ]
+    if not units:
+        raise FixSettings("no stream of the planned night matches; `hearth plan` lists them anew")
+    for unit in units:
+        steps.extract(planned["night"], unit)
+
+
+@app.command()
+def load(community: Community = None, run: Run = None) -> None:
+    """Bring what was landed into the work file."""
+    steps.load(tonight.latest(community, run)["night"])
+
+
+@app.command()
+def build(community: Community = None, run: Run = None, as_of: AsOf = None) -> None:
+    """Type what changed and build the marts."""
+    night = tonight.latest(community, run)["night"]
+    steps.build({**night, "as_of": as_of or night["as_of"]})
+
+
+@app.command()
+def score(community: Community = None, run: Run = None) -> None:
+    """Judge messages whose text or whose judge changed."""
+    steps.score(tonight.latest(community, run)["night"])
+
+
+@app.command()
+def validate(community: Community = None, run: Run = None) -> None:
+    """Hold the work file against its contracts."""
+    steps.validate(tonight.latest(community, run)["night"])
+
+
+@app.command()
+def publish(community: Community = None, run: Run = None) -> None:
+    """Write tonight's files and flip the links."""
+    steps.publish(tonight.latest(community, run)["night"])
+
+
+@app.command()
+def digest(community: Community = None, run: Run = None) -> None:
+    """Write and send the moderators' digest; what was sent once is not sent again."""
+    steps.digest(tonight.latest(community, run)["night"])
+
+
+@app.command()
+def verdict(
+    ref: Annotated[str, typer.Argument(help="The reference beside an item of a digest.")],
+    choice: Annotated[
+        str, typer.Argument(help="agree, disagree, unsure, handled, snooze or claim.")
+    ],
+    who: Annotated[str, typer.Option(help="Who says so.")] = getpass.getuser(),
+    days: Annotated[int | None, typer.Option(help="How long to snooze.")] = None,
+    community: Community = None,
+) -> None:
+    """Say what you think of an item: it does not come back unless something new is found."""
+    steps.give_verdict(ref, choice, who, community, days)
+    out.print(f"Noted: {choice} for {ref}.")
+
+
+def _spell(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
