@@ -99,7 +99,7 @@ def world(tmp_path, monkeypatch):
 @pytest.fixture
 def unchecked(monkeypatch):
     """Great Expectations takes seconds and has its own tests."""
-    monkeypatch.setattr(steps, "validate", lambda night: {})
+    monkeypatch.setattr("pipeline.steps.running.validate", lambda night: {})
 
 
 def test_a_night_from_servers_to_digest(world):

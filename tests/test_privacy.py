@@ -15,7 +15,9 @@ from tests.conftest import TOML
 
 @pytest.mark.parametrize("way_in", ["data_explorer", "rest"])
 def test_private_words_are_in_no_file(way_in, tmp_path, monkeypatch):
-    monkeypatch.setattr(steps, "validate", lambda night: {})  # only its Data Docs are left out
+    monkeypatch.setattr(
+        "pipeline.steps.running.validate", lambda night: {}
+    )  # only its Data Docs are left out
     forum, chat = Forum(Switches(limits=Limits.off())), Workspace()
     community.play(forum, chat, through=2)
     clock = Clock(community.night(2))

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import secrets
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from pipeline import __version__, redact, settings, steps, tonight
+from pipeline import __version__, redact, settings
 from pipeline.cli import data, judgement, night, operator
-from pipeline.cli.console import Community, Run, out, plain
+from pipeline.cli.console import Community, out, plain
 from pipeline.errors import FixSettings, HearthError
 
 app = typer.Typer(

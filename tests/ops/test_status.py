@@ -11,7 +11,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from typer.testing import CliRunner
 
-from pipeline import cli, settings, status, steps, tonight, validate
+from pipeline import cli, settings, status, tonight, validate
 from pipeline.errors import ContractBroken, Degraded, FixSettings
 from pipeline.journal import Journal, Line
 from pipeline.validate import Broken, Validation
@@ -108,7 +108,7 @@ def test_a_broken_night_is_told_and_leaves_the_dead_man_as_he_was(world, monkeyp
     def break_(night):
         raise ContractBroken("1 critical rule(s) broken; nothing was published")
 
-    monkeypatch.setattr(steps, "validate", tonight.in_journal(break_))
+    monkeypatch.setattr("pipeline.steps.running.validate", tonight.in_journal(break_))
     break_.__name__ = "validate"
     with world.serve() as addresses:
         world.settings(addresses)
