@@ -71,6 +71,9 @@ def rebuild_after(db: duckdb.DuckDBPyConnection, changed: str) -> None:
 
 def set_scene(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) -> None:
     """What SQL may ask for: macros, the moment, and the community's settings."""
+    from pipeline import network
+
+    network.teach(db)
     db.execute((SQL / "macros.sql").read_text(encoding="utf-8"))
     db.execute("SET VARIABLE as_of = ?::TIMESTAMP", [as_of.astimezone(UTC).replace(tzinfo=None)])
     db.execute(

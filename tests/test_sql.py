@@ -7,11 +7,13 @@ A case:
     given: {<table>: [row, ...]}   # columns left out get a plain value where they are required
     expect: [row, ...]             # all rows of the table, in any order; only the columns named
 
+A given row with `each_day: {<column>: [value, ...]}` stands for a row a day, its `day` being the first.
+
 People are written source/account instead of their pseudonyms.
 """
 
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -121,8 +123,19 @@ def outcome(scene, table, case, *, twin=False):
     return found, sorted((tuple(row.values()) for row in case["expect"]), key=repr)
 
 
+def day_by_day(row):
+    """The rows a given row stands for."""
+    if "each_day" not in row:
+        return [row]
+    [(column, values)] = row["each_day"].items()
+    plain = {name: value for name, value in row.items() if name != "each_day"}
+    return [
+        {**plain, "day": row["day"] + timedelta(n), column: value} for n, value in enumerate(values)
+    ]
+
+
 def insert(db, contract, rows):
-    for row in rows:
+    for row in (day for given in rows for day in day_by_day(given)):
         unknown = set(row) - set(contract.columns)
         assert not unknown, f"{contract.table} has no column {unknown}"
         plain = {

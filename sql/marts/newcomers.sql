@@ -38,10 +38,12 @@ lives AS (
         f.is_first,
         hours_between(f.created_at, as_of()) AS age_h,
         coalesce(hours_between(f.created_at, a.replied_at) <= 24, FALSE) AS is_replied_24h,
-        coalesce(hours_between(f.created_at, s.second_at) <= 720, FALSE) AS has_second_30d
+        coalesce(hours_between(f.created_at, s.second_at) <= 720, FALSE) AS has_second_30d,
+        coalesce(n.is_in_largest_component, FALSE) AS is_attached
     FROM firsts AS f
     LEFT JOIN answered AS a ON f.source = a.source AND f.person_id = a.person_id
     LEFT JOIN seconds AS s ON f.source = s.source AND f.person_id = s.person_id
+    LEFT JOIN marts.reply_network AS n ON f.source = n.source AND f.person_id = n.person_id
 )
 
 SELECT
@@ -56,6 +58,7 @@ SELECT
     count(*) FILTER (age_h >= 720 AND is_replied_24h AND has_second_30d) AS replied_second_30d,
     count(*) FILTER (age_h >= 720 AND NOT is_replied_24h) AS unreplied_due_30d,
     count(*) FILTER (age_h >= 720 AND NOT is_replied_24h AND has_second_30d) AS unreplied_second_30d,
+    CASE WHEN week >= as_of_day() - 90 THEN count(*) FILTER (is_attached) END AS attached,
     is_final(week + 36) AS is_final
 FROM lives
 GROUP BY week, source

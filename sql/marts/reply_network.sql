@@ -1,5 +1,5 @@
 -- PageRank (Page and Brin 1998), damping 0.85, weighted by replies, 60 rounds: rank flows from who asks
--- to who answers, and what nobody answers is spread over all.
+-- to who answers, and what nobody answers is spread over all. network_places: pipeline/network.py.
 WITH RECURSIVE people AS (
     SELECT source, replier_id AS person_id FROM marts.reply_edges
     UNION
@@ -30,6 +30,12 @@ returned AS (
     INNER JOIN marts.reply_edges AS b
         ON e.source = b.source AND e.replier_id = b.asker_id AND e.asker_id = b.replier_id
     GROUP BY ALL
+),
+
+placed AS (
+    SELECT source, unnest(network_places(list(struct_pack(a := asker_id, b := replier_id)))) AS place
+    FROM marts.reply_edges
+    GROUP BY source
 ),
 
 flows AS (
@@ -73,9 +79,12 @@ SELECT
     coalesce(b.helped_people, 0) AS helped_people,
     coalesce(g.helpers, 0) AS helpers,
     coalesce(t.replies, 0) AS returned_replies,
-    r.rank AS page_rank
+    r.rank AS page_rank,
+    p.place.betweenness AS betweenness,
+    p.place.is_in_largest_component AS is_in_largest_component
 FROM rounds AS r
 LEFT JOIN given_by AS b ON r.source = b.source AND r.person_id = b.person_id
 LEFT JOIN got_by AS g ON r.source = g.source AND r.person_id = g.person_id
 LEFT JOIN returned AS t ON r.source = t.source AND r.person_id = t.person_id
+INNER JOIN placed AS p ON r.source = p.source AND r.person_id = p.place.person_id
 WHERE r.round = 60

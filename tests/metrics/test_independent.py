@@ -5,11 +5,12 @@ from datetime import date, timedelta
 import networkx
 import numpy as np
 import pytest
+import ruptures
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline import build
+from pipeline import build, network
 from pipeline.contracts import contracts
 from pipeline.warehouse import insert
 
@@ -86,7 +87,7 @@ def test_concentration(tables, contributions):
         st.integers(1, 9), min_size=1, max_size=30,
     )
 )  # fmt: skip
-def test_page_rank_and_reciprocity(tables, edges):
+def test_reply_network(tables, edges):
     rows = [
         {"source": "forum", "asker_id": a, "replier_id": b, "replies": n}
         for (a, b), n in edges.items()
@@ -96,14 +97,29 @@ def test_page_rank_and_reciprocity(tables, edges):
         "marts.reply_edges",
         rows,
         "marts.reply_network",
-        "person_id, page_rank, returned_replies",
+        "person_id, page_rank, returned_replies, betweenness, is_in_largest_component",
     )
     graph = networkx.DiGraph()
     graph.add_weighted_edges_from((a, b, n) for (a, b), n in edges.items())
     ranks = networkx.pagerank(graph, tol=1e-12, max_iter=1000)
-    assert {person: rank for person, rank, _ in found} == pytest.approx(ranks, abs=1e-4)
+    assert {person: rank for person, rank, *_ in found} == pytest.approx(ranks, abs=1e-4)
     returned = sum(min(n, edges.get((b, a), 0)) for (a, b), n in edges.items())
-    assert sum(returned for *_, returned in found) == returned
+    assert sum(gave_back for _, _, gave_back, *_ in found) == returned
+    ties = graph.to_undirected()
+    between = networkx.betweenness_centrality(ties)
+    assert {person: share for person, _, _, share, _ in found} == pytest.approx(between)
+    largest = max(
+        networkx.connected_components(ties), key=lambda group: (len(group), -ord(min(group)))
+    )
+    assert {person for person, *_, inside in found if inside} == largest
+
+
+def test_too_many_people_for_betweenness(monkeypatch):
+    monkeypatch.setattr(network, "MOST_PEOPLE", 2)
+    assert network.places([{"a": "anna", "b": "bo"}, {"a": "bo", "b": "cid"}]) == [
+        {"person_id": name, "betweenness": None, "is_in_largest_component": True}
+        for name in ("anna", "bo", "cid")
+    ]
 
 
 @random_data
@@ -180,3 +196,25 @@ def test_burst_of_people_counts_once_in_a_window(tables):
         return len({p for p, d in acts if day - window < d <= day})
 
     assert found == [tuple(people(n, w) for w in (1, 7, 30)) for n in range(start, 60)]
+
+
+@random_data
+@given(
+    st.lists(st.tuples(st.integers(14, 60), st.integers(0, 400)), min_size=1, max_size=5),
+    st.integers(0, 2**32 - 1),
+)
+def test_change_points(tables, levels, seed):
+    random = np.random.default_rng(seed)
+    values = np.concatenate([random.poisson(mean, days) for days, mean in levels])
+    first = MONDAY - timedelta(len(values))
+    rows = [{"metric": "messages", "source": "forum", "day": str(first + timedelta(n)), "value": value}
+            for n, value in enumerate(values.tolist())]  # fmt: skip
+    found = made(tables, "marts.series", rows, "marts.change_points", "day - '2026-03-02'::DATE")
+    logs = np.log1p(values)
+    weekdays = np.arange(len(values)) % 7
+    x = logs - np.array([np.median(logs[weekdays == day]) for day in weekdays])
+    weeks = np.convolve(x, np.ones(7) / 7, "valid")
+    noise = 7 * np.mean((weeks[7:] - weeks[:-7]) ** 2) / 2 if len(x) >= 14 else 0
+    search = ruptures.Binseg(model="l2", min_size=14, jump=1).fit(x)
+    *cuts, _ = search.predict(pen=2 * noise * np.log(len(x)))
+    assert sorted(day for (day,) in found) == [cut - len(values) for cut in cuts]
