@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import build, landing, load, publish, warehouse
+from pipeline.contracts import contracts
 from pipeline.digest.lines import Lines
 from pipeline.errors import FixSettings
 from pipeline.landing import Landing, make_folder, write_whole
@@ -292,8 +293,9 @@ def _apply(db: duckdb.DuckDBPyConnection, source: str) -> None:
     )
     for table in ("scores", "threads"):
         db.execute(f"DELETE FROM judgement.{table} WHERE {judged}", given)
-    for name in ("accounts", "channels", "messages", "reactions", "solutions", "threads"):
-        db.execute(f"DELETE FROM staging.{name} WHERE {typed}", given)
+    for contract in contracts().values():
+        if contract.build == "merge":
+            db.execute(f"DELETE FROM {contract.table} WHERE {typed}", given)
     db.execute(
         "UPDATE raw.records SET payload = c.payload,"
         " load = (SELECT max(load) + 1 FROM raw.records) FROM cleared AS c"

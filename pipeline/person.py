@@ -14,7 +14,7 @@ from typing import Any
 
 _ABOUT = re.compile(r"(^|_)(user|by|author|owner|poster|actor|creator|u)(_|s?$)|user_?ids?$", re.I)
 _WRITTEN_BY = ("user_id", "userId", "username", "author_name")
-_ACCOUNT = ("u", "user", "author", "created_by")
+_ACCOUNT = ("u", "user", "author", "created_by", "reportedBy")
 _STRUCTURE = ("t", "type", "archetype", "subtype", "rid", "tmid", "_id", "id")
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d[T ][\d:.]+(Z| UTC|[+-]\d\d:?\d\d)?$|^-?\d+$")
 

@@ -117,6 +117,8 @@ def night(world, unchecked):
     mine = forum.reply(world.topics[1][0], world.zelda, "Glorpnax is the answer here.", ago(10))
     world.own_topic, world.own_post, world.naming = topic, mine, naming
     forum.like(mine, world.anna, ago(9))
+    forum.flag(naming, world.zelda, "spam", ago(7))
+    forum.flag(mine, world.anna, "off_topic", ago(6))
     forum.like(world.topics[0][1], world.zelda, ago(8))
     room = chat.add_room("xroom", ago(800))
     world.chat_zelda = chat.add_user("zelda.chat", "Zelda Quuxington", ago(800))
@@ -125,6 +127,7 @@ def night(world, unchecked):
         room, world.chat.add_user("dora", "Dora", ago(800)), "hello @zelda.chat", ago(4)
     )
     chat.react(other, world.chat_zelda, ":heart:", ago(3))
+    chat.report(other, world.chat_zelda, "she is rude", ago(2))
     with world.serve() as addresses:
         world.settings(addresses)
         world.night()
@@ -163,7 +166,7 @@ def test_every_byte_is_free_of_them_and_others_stay(night):
 
 def test_a_chat_account_is_cleared_by_its_id(night):
     steps.erase("chat", night.chat_zelda)
-    words = ["zelda.chat", "snorvle", night.chat_zelda]
+    words = ["zelda.chat", "snorvle", "she is rude", night.chat_zelda]
     assert {word: holders(night.folder, word) for word in words} == dict.fromkeys(words, [])
     assert holders(night.folder, "hello @erased")
 
