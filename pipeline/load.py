@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline import landing
 from pipeline.landing import Landing, Report
 from pipeline.records import merge_ranges
-from pipeline.warehouse import insert
+from pipeline.warehouse import insert, sql_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -110,7 +110,7 @@ def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) ->
         db.execute(
             'COPY (SELECT container, key, "at", mark, gone_at IS NOT NULL AS gone, seen_at'
             " FROM raw.records WHERE source = $source AND stream = $stream)"
-            f" TO '{_sql_text(rows)}' (FORMAT parquet)",
+            f" TO '{sql_text(rows)}' (FORMAT parquet)",
             {"source": source, "stream": stream},
         )
         started = _one(
@@ -276,7 +276,3 @@ def _name(landed: Landing, file: Path) -> str:
 def _one(db: duckdb.DuckDBPyConnection, sql: str, *values: object) -> int:
     row = db.execute(sql, list(values)).fetchone()
     return int(row[0]) if row else 0
-
-
-def _sql_text(path: Path) -> str:
-    return str(path).replace("'", "''")

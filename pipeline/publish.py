@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from pipeline.contracts import Contract, contracts
 from pipeline.landing import make_folder, sync_folder, write_whole
 from pipeline.settings import Community
+from pipeline.warehouse import sql_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -102,7 +103,7 @@ def _write(db: duckdb.DuckDBPyConnection, folder: Path, audience: str, run: str)
     name = f"{audience}-{run}.duckdb"
     beside = folder / f".{name}"
     beside.unlink(missing_ok=True)
-    db.execute(f"ATTACH '{_sql_text(beside)}' AS night (STORAGE_VERSION '{STORAGE}')")
+    db.execute(f"ATTACH '{sql_text(beside)}' AS night (STORAGE_VERSION '{STORAGE}')")
     try:
         _copy(db, tables)
     finally:
@@ -159,7 +160,3 @@ def _forget_old_nights(folder: Path, keep: int) -> None:
         for old in sorted(folder.glob(f"{audience}-*.duckdb"))[:-keep]:
             if old.resolve() != current:  # an old night that was published again
                 old.unlink()
-
-
-def _sql_text(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -130,6 +130,11 @@ def prepare(db: duckdb.DuckDBPyConnection) -> None:
             db.execute(contract.ddl())
 
 
+def sql_text(path: Path) -> str:
+    """A file's name as it stands between the quotes of a statement."""
+    return str(path).replace("'", "''")
+
+
 def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Add rows to a table, by column name; values are what JSON can say. By way of a file: DuckDB
     takes rows one by one a hundred times slower. It lies where DuckDB spills, for it may hold what
