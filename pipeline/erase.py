@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline import build, landing, load, publish, warehouse
 from pipeline.contracts import contracts
 from pipeline.digest.lines import Lines
+from pipeline.digest.night import store_verdicts
+from pipeline.digest.verdicts import ERASED
 from pipeline.errors import FixSettings
 from pipeline.landing import Landing, make_folder, write_whole
 from pipeline.person import Person, Standing, clear
@@ -226,21 +228,24 @@ def _digest_tells(folder: Path, person: Person, threads: set[str]) -> bool:
 
 def _clear_verdicts(community: Community, person: Person) -> int:
     """Take the person's name off the verdicts they gave; the verdicts stay."""
-    file = community.home / "digests" / "verdicts.jsonl"
-    entries = list(Lines(file))
-    given = [entry for entry in entries if entry["who"] in person.needles]
-    for entry in given:
-        entry["who"] = "erased"
-    if given:
-        text = "".join(f"{json.dumps(e, ensure_ascii=False)}\n" for e in entries)
-        write_whole(file, text.encode())
-    return len(given)
+    cleared = 0
+    for file in sorted((community.home / "digests").glob("*.jsonl")):
+        entries = list(Lines(file))
+        given = [entry for entry in entries if entry.get("who") in person.needles]
+        for entry in given:
+            entry["who"] = ERASED
+        if given:
+            text = "".join(f"{json.dumps(e, ensure_ascii=False)}\n" for e in entries)
+            write_whole(file, text.encode())
+        cleared += len(given)
+    return cleared
 
 
 def _clear_work(community: Community, person: Person, standing: Standing) -> dict[str, int]:
     """Clear the tables, then copy what is left into a fresh file: a deleted row stays readable in
     the old one's free blocks."""
     with warehouse.opened(community) as db:
+        store_verdicts(db, community)
         db.begin()
         counts = _clear_raw(db, person, standing)
         db.commit()

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest.edition import Health
 from pipeline.digest.forum import answers
 from pipeline.digest.ledger import Ledger
-from pipeline.digest.verdicts import Verdict, Verdicts, from_reactions, from_replies
+from pipeline.digest.verdicts import (
+    ERASED,
+    LISTENING,
+    Heard,
+    Verdict,
+    Verdicts,
+    from_reactions,
+    from_replies,
+)
 from pipeline.settings import Community
-
-REMEMBERED_DAYS = 7  # how long moderators' emoji under an item are waited for
+from pipeline.warehouse import insert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,23 +54,52 @@ def health(
 def verdicts(
     db: duckdb.DuckDBPyConnection, community: Community, ledger: Ledger, writer: Writer, day: date
 ) -> list[Verdict]:
-    """All that moderators said: by `hearth verdict`, by emoji in chat, by replies in the forum."""
-    said = Verdicts(community.home / "digests" / "verdicts.jsonl").read()
-    said += from_reactions(ledger.posted(), _reactions(db, community, ledger, writer, day))
+    """All that moderators said: by `hearth verdict`, by emoji in chat, by replies in the forum.
+    What was heard of the latter two is written down."""
+    heard = from_reactions(ledger.posted(), _reactions(db, community, ledger, writer, day))
     for name, audience in community.digest.audiences.items():
         if audience.discourse:
-            client = writer(audience.discourse.partition("/")[0])
-            said += from_replies(ledger.keys_of, answers(client, community.name, name, day))
-    return said
+            source = audience.discourse.partition("/")[0]
+            replies = answers(writer(source), community.name, name, day)
+            heard += from_replies(ledger.keys_of, replies, source)
+    said, told = _books(community)
+    return said.read() + told.replace(heard, datetime.combine(day, time(), UTC))
+
+
+def store_verdicts(db: duckdb.DuckDBPyConnection, community: Community) -> None:
+    """`judgement.verdicts` anew from what is written down: of emoji and replies what the last
+    digest heard."""
+    rows = [
+        {
+            **{name: getattr(key, name) for name in ("source", "thread_id", "kind", "text_hash")},
+            "evidence": key.evidence,
+            "via": verdict.via,
+            "account": None if verdict.who == ERASED else verdict.who,
+            "choice": verdict.choice,
+            "said_at": verdict.at.astimezone(UTC).replace(tzinfo=None).isoformat(),
+            "until_day": verdict.until and verdict.until.isoformat(),
+            "model": verdict.model,
+        }
+        for book in _books(community)
+        for verdict in book.read()
+        for key in verdict.keys
+    ]
+    db.execute("DELETE FROM judgement.verdicts")
+    insert(db, "judgement.verdicts", rows)
+
+
+def _books(community: Community) -> tuple[Verdicts, Heard]:
+    folder = community.home / "digests"
+    return Verdicts(folder / "verdicts.jsonl"), Heard(folder / "heard.jsonl")
 
 
 def _reactions(
     db: duckdb.DuckDBPyConnection, community: Community, ledger: Ledger, writer: Writer, day: date
-) -> list[tuple[str, str, str]]:
-    """(message id, emoji, account) under items told in chat. A moderators' room is mostly private
-    and not among what the night reads, so recent items of such a room are asked for one by one."""
+) -> list[tuple[str, str, str, str]]:
+    """(message id, emoji, account, source) under items told in chat. A moderators' room is mostly
+    private and not among what the night reads, so recent items of it are asked for one by one."""
     found = db.execute(
-        "SELECT message_id, emoji, coalesce(account_id, username) FROM staging.reactions"
+        "SELECT message_id, emoji, coalesce(account_id, username), source FROM staging.reactions"
         " WHERE removed_at IS NULL"
     ).fetchall()
     held = {row[0] for row in db.execute("SELECT message_id FROM staging.messages").fetchall()}
@@ -73,10 +109,11 @@ def _reactions(
     recent = [
         message
         for message, (_, told) in ledger.posted().items()
-        if message not in held and (day - told).days <= REMEMBERED_DAYS
+        if message not in held and day - told <= LISTENING
     ]
-    for chat in map(writer, sorted(rooms)) if recent else ():
-        found += [(message, *said) for message in recent for said in chat.said_of(message)]
+    for room in sorted(rooms) if recent else ():
+        chat = writer(room)
+        found += [(message, *said, room) for message in recent for said in chat.said_of(message)]
     return found
 
 

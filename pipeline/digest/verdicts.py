@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from math import sqrt
@@ -14,6 +15,7 @@ from typing import Any, Literal, cast, get_args
 from pipeline.digest.edition import ItemKey
 from pipeline.digest.ledger import read_key
 from pipeline.digest.lines import Lines
+from pipeline.landing import make_folder, write_whole
 
 Choice = Literal["agree", "disagree", "unsure", "handled", "snooze", "claim"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
@@ -26,6 +28,8 @@ REACTIONS: Mapping[str, Choice] = {  # Rocket.Chat's names of the emoji under ea
     "raising_hand": "claim",
 }
 SNOOZE_DAYS = 3
+LISTENING = timedelta(days=7)  # how long emoji and replies under an item are asked for
+ERASED = "erased"  # instead of the name of who was erased
 _QUOTE = re.compile(r"\[quote\b.*?(?:\[/quote\]|\Z)", re.IGNORECASE | re.DOTALL)
 _REPLY = re.compile(rf"\b([0-9a-hjkmnp-tv-z]{{7}})`?[\s:,]+({'|'.join(CHOICES)})\b", re.IGNORECASE)
 _CLOSING = ("agree", "disagree", "handled")
@@ -41,6 +45,7 @@ class Verdict:
 
     until  the first night on which a snoozed item may come back; null for other choices
     model  name and version of what had flagged the item; empty for a rule
+    via    the source whose account `who` is; empty for a name given to `hearth verdict`
     """
 
     keys: tuple[ItemKey, ...]
@@ -49,6 +54,7 @@ class Verdict:
     at: datetime
     until: date | None = None
     model: str = ""
+    via: str = ""
 
     @property
     def item(self) -> tuple[str, ...]:
@@ -81,47 +87,77 @@ class Verdicts:
 
     def add(self, verdict: Verdict) -> None:
         """Write a verdict down. A person's later choice on an item counts instead of an earlier."""
-        entry = asdict(verdict) | {"at": verdict.at.astimezone(UTC).isoformat()}
-        self._lines.add(entry | {"until": verdict.until and verdict.until.isoformat()})
+        self._lines.add(_entry(verdict))
 
     def read(self) -> list[Verdict]:
         """All verdicts, oldest first."""
         return sorted((_read(entry) for entry in self._lines), key=lambda verdict: verdict.at)
 
 
+class Heard:
+    """What was last heard of emoji and replies: a file that is replaced whole each night.
+
+    A verdict stays once it is too old to be asked for again, `LISTENING` after its night; one taken
+    back before is forgotten."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def replace(self, heard: Collection[Verdict], now: datetime) -> list[Verdict]:
+        """Write down what is heard now beside what is too old to be; returns both."""
+        again = {(*verdict.item, verdict.who, verdict.via) for verdict in heard}
+        kept = [
+            verdict
+            for verdict in self.read()
+            if now - verdict.at > LISTENING
+            and (*verdict.item, verdict.who, verdict.via) not in again
+        ]
+        everything = [*kept, *heard]
+        lines = (f"{json.dumps(_entry(v), ensure_ascii=False)}\n" for v in everything)
+        make_folder(self._file.parent)
+        write_whole(self._file, "".join(lines).encode("utf-8", "replace"))
+        return everything
+
+    def read(self) -> list[Verdict]:
+        """All that is held, in the order it was heard."""
+        return [_read(entry) for entry in Lines(self._file)]
+
+
 def from_reactions(
     posted: Mapping[str, tuple[tuple[ItemKey, ...], date]],
-    reactions: Iterable[tuple[str, str, str]],
+    reactions: Iterable[tuple[str, str, str, str]],
 ) -> list[Verdict]:
     """Verdicts given by emoji under the items of a chat digest, as the reactions stand now.
 
     They carry no time, so each counts from the night its item was told. Other emoji say nothing.
 
     posted     see Ledger.posted
-    reactions  (message id, emoji, account)
+    reactions  (message id, emoji, account, source)
     """
     from pipeline.sources.rocketchat.posting import fold
 
     found = []
-    for message, emoji, account in reactions:
+    for message, emoji, account, source in reactions:
         choice = REACTIONS.get(fold(emoji).strip(":"))
         if choice is None or message not in posted:
             continue
         keys, night = posted[message]
         at = datetime.combine(night, time(), UTC)
-        verdict = Verdict(keys, account, choice, at)
+        verdict = Verdict(keys, account, choice, at, via=source)
         found.append(snoozed(verdict, night) if choice == "snooze" else verdict)
     return found
 
 
 def from_replies(
-    keys_of: Callable[[str], tuple[ItemKey, ...]], replies: Iterable[tuple[str, str, datetime]]
+    keys_of: Callable[[str], tuple[ItemKey, ...]],
+    replies: Iterable[tuple[str, str, datetime]],
+    source: str,
 ) -> list[Verdict]:
     """Verdicts in what readers wrote under a digest: a reference and a choice side by side, such as
     "zmp6zan agree". What is quoted and unknown references say nothing.
 
     keys_of  see Ledger.keys_of
-    replies  (account, Markdown, when)
+    replies  (account, Markdown, when), all of one source
     """
     found = []
     for account, text, at in replies:
@@ -130,7 +166,7 @@ def from_replies(
         for ref, choice in _REPLY.findall(own):
             keys = keys_of(ref.lower())
             if keys:
-                verdict = Verdict(keys, account, cast(Choice, choice.lower()), at)
+                verdict = Verdict(keys, account, cast(Choice, choice.lower()), at, via=source)
                 found.append(snoozed(verdict, at.date()) if verdict.choice == "snooze" else verdict)
     return found
 
@@ -196,6 +232,11 @@ def _latest(verdicts: Iterable[Verdict]) -> list[Verdict]:
     return list(last.values())
 
 
+def _entry(verdict: Verdict) -> dict[str, Any]:
+    until = verdict.until and verdict.until.isoformat()
+    return asdict(verdict) | {"at": verdict.at.astimezone(UTC).isoformat(), "until": until}
+
+
 def _read(entry: Mapping[str, Any]) -> Verdict:
     until = entry["until"]
     return Verdict(
@@ -205,4 +246,5 @@ def _read(entry: Mapping[str, Any]) -> Verdict:
         at=datetime.fromisoformat(entry["at"]),
         until=date.fromisoformat(until) if until else None,
         model=entry["model"],
+        via=entry.get("via", ""),  # lines of older versions do not say
     )

@@ -167,13 +167,15 @@ def test_reactions_in_chat_come_back_as_verdicts(chat, tmp_path):
     chat.react(first, chat.ann, ":x:", now)
     chat.react(second, chat.ann, ":heart:", now)
     reactions = [
-        (message, emoji, name)
+        (message, emoji, name, "chat")
         for message in (first, second)
         for emoji, names in chat.poster.reactions(message).items()
         for name in names
     ]
     verdicts = from_reactions(nights.ledger.posted(), reactions)
-    assert [(v.item[1], v.who, v.choice) for v in verdicts] == [("1", "ann", "disagree")]
+    assert [(v.item[1], v.who, v.via, v.choice) for v in verdicts] == [
+        ("1", "ann", "chat", "disagree")
+    ]
 
 
 def test_trouble_in_one_channel_keeps_no_other_waiting(inbox, tmp_path):

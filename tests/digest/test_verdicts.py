@@ -1,5 +1,6 @@
 """What moderators said, and what follows: what rests, what wakes, which rule is demoted."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -11,6 +12,7 @@ from pipeline.digest import ItemKey
 from pipeline.digest.verdicts import (
     CHOICES,
     REACTIONS,
+    Heard,
     Precision,
     Verdict,
     Verdicts,
@@ -46,6 +48,28 @@ def test_the_book_gives_back_what_was_written(tmp_path):
     book.add(asleep)
     book.add(said("disagree", model="uncivil-en 1.2"))
     assert book.read() == [said("disagree", model="uncivil-en 1.2"), asleep]
+
+
+def test_what_was_heard_stays_once_it_is_too_old_to_be_asked_for(tmp_path):
+    heard = Heard(tmp_path / "digests" / "heard.jsonl")
+    old, new = said("agree", at=AT - days(8)), said("disagree", "2", at=AT - days(7))
+    assert heard.replace([old, new], AT - days(6)) == [old, new]
+    assert heard.replace([], AT) == [old]  # the new one was taken back
+    assert heard.read() == [old]
+    other = said("unsure", at=AT)
+    assert heard.replace([other], AT) == [other]
+    assert heard.replace([said("claim", who="bob")], AT + days(9)) == [
+        other,
+        said("claim", who="bob"),
+    ]
+
+
+def test_a_line_of_an_older_version_is_read(tmp_path):
+    Verdicts(tmp_path / "verdicts.jsonl").add(said("agree"))
+    (entry,) = map(json.loads, (tmp_path / "verdicts.jsonl").read_text().splitlines())
+    del entry["via"]
+    (tmp_path / "verdicts.jsonl").write_text(json.dumps(entry) + "\n")
+    assert Verdicts(tmp_path / "verdicts.jsonl").read() == [said("agree")]
 
 
 def test_an_absent_book_is_empty(tmp_path):
@@ -144,30 +168,33 @@ def test_the_interval_holds_the_proportion(counts):
 def test_reactions_are_verdicts_of_those_who_gave_them():
     posted = {"m1": ((key("1"),), DAY), "m2": ((key("2"),), DAY)}
     reactions = [
-        ("m1", ":white_check_mark:", "ada"), ("m1", ":x:", "bob"), ("m2", ":zzz:", "ada"),
-        ("m2", ":raising_hand_tone3:", "bob"), ("m2", ":heart:", "cleo"), ("other", ":x:", "ada"),
+        (message, f":{emoji}:", who, "chat")
+        for message, emoji, who in (
+            ("m1", "white_check_mark", "ada"), ("m1", "x", "bob"), ("m2", "zzz", "ada"),
+            ("m2", "raising_hand_tone3", "bob"), ("m2", "heart", "cleo"), ("other", "x", "ada"),
+        )
     ]  # fmt: skip
     at = datetime(2026, 3, 3, tzinfo=UTC)
     assert from_reactions(posted, reactions) == [
-        said("agree", "1", at=at),
-        said("disagree", "1", who="bob", at=at),
-        said("snooze", "2", at=at, until=date(2026, 3, 6)),
-        said("claim", "2", who="bob", at=at),
+        said("agree", "1", at=at, via="chat"),
+        said("disagree", "1", who="bob", at=at, via="chat"),
+        said("snooze", "2", at=at, until=date(2026, 3, 6), via="chat"),
+        said("claim", "2", who="bob", at=at, via="chat"),
     ]
 
 
 def test_a_reply_gives_verdicts_on_the_items_it_names():
     known = {"zmp6zan": (key("1"),), "c6yzzwh": (key("2"),)}
     text = "ZMP6ZAN agree, and `c6yzzwh`: Snooze\n> c6yzzwh disagree\nabcdefg agree\nI agree!"
-    assert from_replies(lambda ref: known.get(ref, ()), [("ada", text, AT)]) == [
-        said("agree", "1"),
-        said("snooze", "2", until=date(2026, 3, 6)),
+    assert from_replies(lambda ref: known.get(ref, ()), [("ada", text, AT)], "forum") == [
+        said("agree", "1", via="forum"),
+        said("snooze", "2", until=date(2026, 3, 6), via="forum"),
     ]
 
 
 def test_a_quoted_footer_is_nobodys_verdict():
     text = '[quote="hearth, post:1, topic:9"]\nanswer with `zmp6zan` agree\n[/quote]\nHow does this work?'
-    assert from_replies(lambda ref: (key("1"),), [("ada", text, AT)]) == []
+    assert from_replies(lambda ref: (key("1"),), [("ada", text, AT)], "forum") == []
 
 
 def test_every_choice_has_an_emoji():

@@ -135,6 +135,10 @@ def night(world, unchecked):
             json.dumps({"keys": [["forum", "1", "sour", "h", ["e"]]], "who": "zelda_quux", "choice": "agree",
                         "at": NOW.isoformat(), "until": None, "model": ""}) + "\n"
         )  # fmt: skip
+        (world.folder / "digests" / "heard.jsonl").write_text(
+            json.dumps({"keys": [["forum", "1", "sour", "h", ["e"]]], "who": "zelda.chat", "choice": "agree",
+                        "at": ago(200).isoformat(), "until": None, "model": "", "via": "chat"}) + "\n"
+        )  # fmt: skip
         (world.folder / "backup").mkdir()
         (world.folder / "backup" / "work-1.duckdb").write_bytes(
             (world.folder / "work" / "warehouse.duckdb").read_bytes()
@@ -165,8 +169,10 @@ def test_every_byte_is_free_of_them_and_others_stay(night):
 
 
 def test_a_chat_account_is_cleared_by_its_id(night):
-    steps.erase("chat", night.chat_zelda)
     words = ["zelda.chat", "snorvle", "she is rude", night.chat_zelda]
+    night.night()  # brings what was heard into the work file
+    assert all(holders(night.folder / "work", word) for word in words)
+    assert steps.erase("chat", night.chat_zelda)["verdicts"] == 1
     assert {word: holders(night.folder, word) for word in words} == dict.fromkeys(words, [])
     assert holders(night.folder, "hello @erased")
 

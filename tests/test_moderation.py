@@ -1,9 +1,12 @@
-"""Members' reports, from both servers to the restricted file."""
+"""What members report and moderators say, from the servers to the restricted file."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
+from pipeline import steps, warehouse
+from pipeline.tonight import home_of
 from tests.test_night import NOW, World, ago
 
 
@@ -39,3 +42,22 @@ def test_reports_and_what_became_of_them(way_in, tmp_path, monkeypatch):
         ("forum", str(first), "spam", "agreed", "ben", 10.0, "mo"),
         ("forum", str(second), "off_topic", "open", "ben", None, None),
     ]
+
+
+def test_a_verdict_is_published_the_next_night_and_survives_a_new_work_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.steps.running.validate", lambda night: {})
+    world = World(tmp_path, monkeypatch)
+    sql = "SELECT finding, choice, via, evidence, is_last FROM marts.verdicts"
+    with world.serve() as addresses:
+        world.settings(addresses)
+        world.night()
+        ledger = (world.folder / "digests" / "ledger.jsonl").read_text().splitlines()
+        item = json.loads(ledger[0])["items"][0]
+        assert steps.give_verdict(item["ref"], "disagree", "mo") == len(item["keys"]) == 1
+        world.clock.set(NOW + timedelta(days=1))
+        night = world.night(day=1)
+    said = world.published(sql, file="restricted")
+    assert said == [("question", "disagree", "", item["keys"][0][4], True)]
+    steps.rebuild(night, from_landing=True)
+    with warehouse.opened(home_of(night)) as db:
+        assert db.execute(sql).fetchall() == said
