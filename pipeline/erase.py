@@ -292,12 +292,15 @@ def _clear_raw(db: duckdb.DuckDBPyConnection, person: Person, standing: Standing
 def _apply(db: duckdb.DuckDBPyConnection, source: str) -> None:
     given = {"source": source}
     typed = "source = $source AND record IN (SELECT stream || '/' || key FROM cleared)"
-    judged = (
-        "source = $source AND message_id IN (SELECT message_id FROM staging.messages"
-        f" WHERE {typed})"
-    )
-    for table in ("scores", "threads"):
-        db.execute(f"DELETE FROM judgement.{table} WHERE {judged}", given)
+    written = f"(SELECT message_id FROM staging.messages WHERE {typed})"
+    for table, column in (
+        ("scores", "message_id"),
+        ("threads", "message_id"),
+        ("threads", "context_id"),
+    ):
+        db.execute(
+            f"DELETE FROM judgement.{table} WHERE source = $source AND {column} IN {written}", given
+        )
     for contract in contracts().values():
         if contract.build == "merge":
             db.execute(f"DELETE FROM {contract.table} WHERE {typed}", given)

@@ -54,6 +54,11 @@ class Verdict:
     answer: str | None = None
     waiting_since: datetime | None = None
 
+    @property
+    def rule(self) -> str:
+        """The code of the reason that decided."""
+        return self.reasons[0].code
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

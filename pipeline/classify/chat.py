@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipeline.classify import cues
 from pipeline.classify.message import Message
@@ -113,6 +114,7 @@ def evidence(said: Sequence[_Said], at: int) -> dict[str, float]:
     }
 
 
+@lru_cache(maxsize=1024)  # neighbouring questions look at the same messages
 def _said(message: Message) -> _Said:
     text = authored(message.body, message.form).text
     return _Said(

@@ -102,6 +102,11 @@ def broken_rule(sentence: str, language: str) -> tuple[str, str] | None:
     return None
 
 
+def rule_names() -> frozenset[str]:
+    """Names of the rules; each is also the code of a reason."""
+    return frozenset(_rules("en"))
+
+
 @cache
 def version() -> str:
     """8 hex digits of all word lists."""

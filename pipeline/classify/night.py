@@ -9,17 +9,18 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from pipeline.classify.answers import ThreadView, Verdict, unanswered
-from pipeline.classify.heat import Heat, heat
+from pipeline.classify import chat
+from pipeline.classify.answers import ThreadView
+from pipeline.classify.findings import findings
 from pipeline.classify.judge import Judge
 from pipeline.classify.message import Message, Reason, Score
-from pipeline.text import text_hash
 from pipeline.warehouse import insert
 
 if TYPE_CHECKING:
     import duckdb
 
 BATCH = 2_000
+SETTLED = "INTERVAL 30 MINUTES"  # a text that young is often mended; it is judged the night after
 
 
 def judge(
@@ -32,135 +33,79 @@ def judge(
     were judged and how many threads are sour or toxic.
     """
     judging = Judge(tuple(languages))
-    scored = 0
-    while batch := _unjudged(db, judging.version):
-        hashes = {(m.source, m.message_id): body_hash for m, body_hash in batch}
-        rows = [
-            _score_row(score, hashes[score.source, score.message_id])
-            for score in judging.score(message for message, _ in batch)
-        ]
-        _replace(db, rows, hashes)
-        scored += len(batch)
-    findings = list(_findings(db, judging, as_of))
-    _replace_findings(db, findings)
-    flagged = {f["thread_id"] for f in findings if f["kind"] != "question"}
+    scored = _score(db, judging, as_of)
+    db.execute("CREATE OR REPLACE TEMP TABLE lively AS FROM marts.conversations")
+    in_channel = dict(_in_channel(db))
+    found = [
+        {**row, "model_version": judging.version}
+        for thread in _threads(db)
+        for row in findings(thread, as_of, in_channel.get((thread.source, thread.thread_id)))
+    ]
+    _replace_findings(db, found)
+    flagged = {f["thread_id"] for f in found if f["kind"] != "question"}
     return {"scored": scored, "flagged": len(flagged)}
 
 
-def _unjudged(db: duckdb.DuckDBPyConnection, version: str) -> list[tuple[Message, str]]:
-    found = db.execute(
-        "SELECT s.* FROM marts.statements AS s WHERE s.is_human AND NOT EXISTS ("
+def _score(db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime) -> int:
+    """Judge what has no score by this judge on this text; returns how many messages.
+
+    Scores that are out of date go first, so a night that is killed goes on where it stopped.
+    """
+    db.execute(
+        "CREATE OR REPLACE TEMP TABLE unjudged AS SELECT s.source, s.message_id, s.body_hash"
+        " FROM marts.statements AS s WHERE s.is_human AND s.deleted_at IS NULL AND NOT EXISTS ("
         " FROM judgement.scores AS j WHERE j.source = s.source AND j.message_id = s.message_id"
-        " AND j.body_hash = s.body_hash AND j.model_version = ?)"
-        " ORDER BY s.source, s.message_id LIMIT ?",
-        [version, BATCH],
+        " AND j.body_hash = s.body_hash AND j.model_version = $version)",
+        {"version": judging.version},
     )
-    return [(message(row), row["body_hash"]) for row in _dicts(found)]
+    db.execute(
+        "DELETE FROM judgement.scores AS j USING unjudged AS u"
+        " WHERE j.source = u.source AND j.message_id = u.message_id"
+    )
+    reading = db.cursor()
+    reading.execute(
+        "SELECT s.* FROM marts.statements AS s WHERE s.is_human AND s.deleted_at IS NULL"
+        f" AND s.settled_at <= ?::TIMESTAMP - {SETTLED} AND NOT EXISTS ("
+        " FROM judgement.scores AS j WHERE j.source = s.source AND j.message_id = s.message_id)",
+        [as_of.astimezone(UTC).replace(tzinfo=None)],
+    )
+    scored = 0
+    for batch in _batches(reading):
+        hashes = {(row["source"], row["message_id"]): row["body_hash"] for row in batch}
+        insert(
+            db,
+            "judgement.scores",
+            [
+                {**asdict(score), "body_hash": hashes[score.source, score.message_id]}
+                for score in judging.score(message(row) for row in batch)
+            ],
+        )
+        scored += len(batch)
+    return scored
 
 
-def _rows(db: duckdb.DuckDBPyConnection, sql: str) -> Iterator[dict[str, Any]]:
-    return _dicts(db.execute(sql))
-
-
-def _dicts(found: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
-    names = [name for name, *_ in found.description or ()]
-    while rows := found.fetchmany(BATCH):
-        yield from (dict(zip(names, row, strict=True)) for row in rows)
-
-
-def _findings(
-    db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime
-) -> Iterator[dict[str, Any]]:
-    """Rows of judgement.threads."""
-    for thread in _threads(db):
-        found = {
-            "source": thread.source,
-            "thread_id": thread.thread_id,
-            "model_version": judging.version,
-        }
-        first = thread.messages[0]
-        asked = _score(thread, first, "question")
-        if asked and asked.is_flagged:
-            yield {**found, **_question(thread, asked, unanswered(thread, as_of))}
-        worst = _worst(thread)
-        if worst:
-            yield {**found, **_toxic(worst)}
-        heated = heat(thread)
-        if heated.is_warming and heated.turn:
-            yield {**found, **_sour(thread, heated)}
-
-
-def _question(thread: ThreadView, asked: Score, verdict: Verdict) -> dict[str, Any]:
-    return {
-        "kind": "question",
-        "level": verdict.level,
-        "message_id": thread.messages[0].message_id,
-        "score": asked.score,
-        "severity": 1,
-        "evidence": ["asks"],
-        "reasons": [*map(_told, (*verdict.reasons, *asked.reasons))],
-        "sentence": asked.sentence,
-        "text_hash": asked.text_hash,
-        "model": asked.model,
-    }
-
-
-def _toxic(worst: Score) -> dict[str, Any]:
-    return {
-        "kind": "toxic",
-        "message_id": worst.message_id,
-        "score": worst.score,
-        "severity": 1,
-        "evidence": ["alert"],
-        "reasons": [*map(_told, worst.reasons)],
-        "sentence": worst.sentence,
-        "text_hash": worst.text_hash,
-        "model": worst.model,
-    }
-
-
-def _sour(thread: ThreadView, heated: Heat) -> dict[str, Any]:
-    """The message where the tone changed stands for the thread, and what was said there."""
-    turn = next(m for m in thread.messages if m.message_id == heated.turn)
-    there = _score(thread, turn, "uncivil")
-    return {
-        "kind": "sour",
-        "message_id": turn.message_id,
-        "score": heated.score,
-        "severity": heated.severity,
-        "evidence": sorted(heated.kinds),
-        "reasons": [*map(_told, heated.reasons)],
-        "sentence": there.sentence if there else None,
-        "text_hash": text_hash(turn.body),
-        "model": "heat",
-    }
-
-
-def _told(reason: Reason) -> dict[str, Any]:
-    return {"code": reason.code, **reason.values}
-
-
-def _worst(thread: ThreadView) -> Score | None:
-    """The strictest alert of a thread; null without one."""
-    alerts = [
-        score
-        for scores in thread.scores.values()
-        for score in scores
-        if score.label == "strict" and score.is_flagged
-    ]
-    return max(alerts, key=lambda score: (score.score or 0, score.message_id), default=None)
-
-
-def _score(thread: ThreadView, message: Message, label: str) -> Score | None:
-    found = (s for s in thread.scores.get(message.message_id, ()) if s.label == label)
-    return next(found, None)
+def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str], float]]:
+    """(source, thread) of each question in a chat room -> how likely it was answered there."""
+    rows = _rows(
+        db,
+        "FROM lively WHERE is_first AND is_chat"
+        " ORDER BY source, channel_id, created_at, message_id",
+    )
+    for (source, _), told in groupby(rows, key=lambda row: (row["source"], row["channel_id"])):
+        channel, asked = [], []
+        for at, row in enumerate(told):
+            channel.append(message(row))
+            if any(s.label == "question" and s.is_flagged for s in _read(row["scores"])):
+                asked.append(at)
+        for at in asked:
+            yield (source, channel[at].thread_id), chat.answered(channel, at)
 
 
 def _threads(db: duckdb.DuckDBPyConnection) -> Iterator[ThreadView]:
     """Threads with a message of the last 90 days, as they stand: their own messages, and in flat
     channels those that answer them from outside (marts.links)."""
     for (source, thread_id), rows in groupby(
-        _rows(db, "FROM marts.conversations ORDER BY source, thread_id, created_at, message_id"),
+        _rows(db, "FROM lively ORDER BY source, thread_id, created_at, message_id"),
         key=lambda row: (row["source"], row["thread_id"]),
     ):
         told = list(rows)
@@ -178,11 +123,12 @@ def _read(scores: str) -> list[Score]:
     return found
 
 
-def message(row: dict[str, Any]) -> Message:
-    """A row of marts.statements as the judge takes it; people go by their pseudonyms."""
+def message(row: Mapping[str, Any]) -> Message:
+    """A row of marts.statements or marts.conversations as the judge takes it; people go by their
+    pseudonyms. What answers a thread from outside is its own thread."""
     return Message(
         source=row["source"],
-        thread_id=row["thread_id"],
+        thread_id=row["thread_id"] if row.get("is_inside", True) else row["message_id"],
         message_id=row["message_id"],
         account_id=row["person_id"],
         created_at=row["created_at"].replace(tzinfo=UTC),
@@ -199,27 +145,15 @@ def message(row: dict[str, Any]) -> Message:
     )
 
 
-def _score_row(score: Score, body_hash: str) -> dict[str, Any]:
-    return {**asdict(score), "body_hash": body_hash}
+def _rows(db: duckdb.DuckDBPyConnection, sql: str) -> Iterator[dict[str, Any]]:
+    for batch in _batches(db.execute(sql)):
+        yield from batch
 
 
-def _replace(
-    db: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], judged: Iterable[tuple[str, str]]
-) -> None:
-    """Put these scores in the place of all that was said of these messages."""
-    db.begin()
-    try:
-        db.execute("CREATE OR REPLACE TEMP TABLE judged (source VARCHAR, message_id VARCHAR)")
-        insert(db, "judged", [{"source": source, "message_id": key} for source, key in judged])
-        db.execute(
-            "DELETE FROM judgement.scores USING judged WHERE scores.source = judged.source"
-            " AND scores.message_id = judged.message_id"
-        )
-        insert(db, "judgement.scores", rows)
-        db.commit()
-    except BaseException:
-        db.rollback()
-        raise
+def _batches(found: duckdb.DuckDBPyConnection) -> Iterator[list[dict[str, Any]]]:
+    names = [name for name, *_ in found.description or ()]
+    while rows := found.fetchmany(BATCH):
+        yield [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _replace_findings(db: duckdb.DuckDBPyConnection, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -228,7 +162,7 @@ def _replace_findings(db: duckdb.DuckDBPyConnection, rows: Iterable[Mapping[str,
     db.begin()
     try:
         db.execute(
-            "DELETE FROM judgement.threads AS t USING marts.conversations AS c"
+            "DELETE FROM judgement.threads AS t USING lively AS c"
             " WHERE t.source = c.source AND t.thread_id = c.thread_id"
         )
         insert(db, "judgement.threads", rows)

@@ -7,15 +7,18 @@ WITH lively AS (
 ),
 
 placed AS (
-    SELECT l.source, l.thread_id, s.message_id
+    SELECT l.source, l.thread_id, m.message_id, TRUE AS is_inside
     FROM lively AS l
-    INNER JOIN marts.statements AS s ON l.source = s.source AND l.thread_id = s.thread_id
+    INNER JOIN marts.messages AS m ON l.source = m.source AND l.thread_id = m.thread_id
+    WHERE m.is_countable
 
     UNION
 
-    SELECT l.source, l.thread_id, k.message_id
+    SELECT l.source, l.thread_id, k.message_id, FALSE AS is_inside
     FROM lively AS l
     INNER JOIN marts.links AS k ON l.source = k.source AND l.thread_id = k.thread_id
+    INNER JOIN marts.messages AS m ON k.source = m.source AND k.message_id = m.message_id
+    WHERE m.thread_id <> k.thread_id
 ),
 
 judged AS (
@@ -32,7 +35,9 @@ SELECT
     s.person_id,
     s.created_at,
     s.is_human,
-    s.is_first AND s.thread_id = p.thread_id AS is_first,
+    s.is_first AND p.is_inside AS is_first,
+    p.is_inside,
+    s.is_chat,
     s.body,
     s.form,
     s.title,

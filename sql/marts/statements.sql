@@ -1,4 +1,5 @@
--- Messages as those who judge see them. A view: it stores no text a second time.
+-- Messages as those who judge see them, deleted ones too: the past had them. A view: it stores no
+-- text a second time.
 WITH thanked AS (
     SELECT r.source, r.message_id, list_sort(list(DISTINCT r.person_id)) AS thanked_by
     FROM marts.reactions AS r
@@ -26,6 +27,9 @@ SELECT
     m.is_first,
     s.body,
     s.form,
+    s.position IS NULL AS is_chat,
+    coalesce(m.edited_at, m.created_at) AS settled_at,
+    m.deleted_at,
     md5(concat_ws(chr(31), s.form, s.body, CASE WHEN m.is_first THEN t.title END)) AS body_hash,
     CASE WHEN m.is_first THEN t.title END AS title,
     c.name AS channel,
@@ -42,4 +46,4 @@ LEFT JOIN staging.messages AS p
     ON s.source = p.source AND s.thread_id = p.thread_id AND try_cast(s.reply_to AS INTEGER) = p.position
 LEFT JOIN thanked AS h ON m.source = h.source AND m.message_id = h.message_id
 LEFT JOIN accepted AS k ON m.source = k.source AND m.message_id = k.message_id
-WHERE m.is_countable AND s.body IS NOT NULL
+WHERE m.kind = 'regular' AND NOT m.is_private AND s.body IS NOT NULL

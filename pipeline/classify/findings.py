@@ -1,0 +1,147 @@
+"""What a thread is found to be, as rows of judgement.threads. Pure: nights and the lab share it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from pipeline.classify import chat, cues
+from pipeline.classify.answers import ThreadView, Verdict, unanswered
+from pipeline.classify.heat import Heat, heat
+from pipeline.classify.message import Message, Reason, Score
+from pipeline.text import authored, text_hash
+
+_CONTEXT = 400  # characters of the message before, for who reads the finding
+_CURVE = 40  # turns a sparkline has room for
+
+Row = dict[str, Any]
+
+
+def findings(thread: ThreadView, as_of: datetime, in_channel: float | None = None) -> Iterator[Row]:
+    """Rows of judgement.threads about this thread, without the version of the judge.
+
+    in_channel  how likely the question was answered in its flat channel (`chat.answered`); null in
+                a forum, where replies stand in the thread
+    """
+    found = {"source": thread.source, "thread_id": thread.thread_id}
+    asked = _score(thread, thread.messages[0], "question")
+    if asked and asked.is_flagged:
+        yield {**found, **_question(thread, asked, answered(thread, as_of, in_channel))}
+    worst = _worst(thread)
+    if worst:
+        yield {**found, **_toxic(thread, worst)}
+    heated = heat(thread)
+    if heated.is_warming and heated.turn:
+        yield {**found, **_sour(thread, heated)}
+
+
+def answered(thread: ThreadView, as_of: datetime, in_channel: float | None) -> Verdict:
+    """How far a question has come. In a flat channel nothing need link an answer to it: what was
+    said around it decides, unless somebody replied in its own thread or the asker says so."""
+    verdict = unanswered(thread, as_of)
+    first = thread.messages[0]
+    inside = any(
+        m.is_human and m.thread_id == thread.thread_id and m.account_id != first.account_id
+        for m in thread.messages[1:]
+    )
+    if in_channel is None or inside or verdict.rule in _ASKERS_WORD:
+        return verdict
+    if in_channel < chat.THRESHOLD:
+        silence = Reason("channel_went_on", {"likely": round(in_channel, 2)})
+        return Verdict("L0", "waiting", (silence,), None, first.created_at)
+    said = Reason("answered_in_channel", {"likely": round(in_channel, 2)})
+    if verdict.level == "L0":
+        return Verdict("L1", "open", (said,), None, first.created_at)
+    return replace(verdict, reasons=(*verdict.reasons, said))
+
+
+_ASKERS_WORD = frozenset({"accepted", "self_solved", "thanked", "liked"})
+
+
+def _question(thread: ThreadView, asked: Score, verdict: Verdict) -> Row:
+    return {
+        "kind": "question",
+        "level": verdict.level,
+        "state": verdict.state,
+        "rule": verdict.rule,
+        "answer_id": verdict.answer,
+        "waiting_since": verdict.waiting_since and verdict.waiting_since.isoformat(),
+        "message_id": thread.messages[0].message_id,
+        "score": asked.score,
+        "severity": 1,
+        "evidence": ["asks"],
+        "reasons": [*map(_told, (*verdict.reasons, *asked.reasons))],
+        "sentence": asked.sentence,
+        "text_hash": asked.text_hash,
+        "model": asked.model,
+    }
+
+
+def _toxic(thread: ThreadView, worst: Score) -> Row:
+    """A message that breaks a plain rule is evidence by rule, any other by model."""
+    by_rule = any(reason.code in cues.rule_names() for reason in worst.reasons)
+    return {
+        "kind": "toxic",
+        "rule": worst.reasons[0].code if worst.reasons else "model",
+        "message_id": worst.message_id,
+        "score": worst.score,
+        "severity": 1,
+        "evidence": ["rule" if by_rule else "alert"],
+        "reasons": [*map(_told, worst.reasons)],
+        "sentence": worst.sentence,
+        "text_hash": worst.text_hash,
+        "model": worst.model,
+        **_before(thread, worst.message_id),
+    }
+
+
+def _sour(thread: ThreadView, heated: Heat) -> Row:
+    """The message where the tone changed stands for the thread, and what was said there."""
+    turn = next(m for m in thread.messages if m.message_id == heated.turn)
+    there = _score(thread, turn, "uncivil")
+    return {
+        "kind": "sour",
+        "rule": heated.reasons[0].code,
+        "message_id": turn.message_id,
+        "score": heated.score,
+        "severity": heated.severity,
+        "evidence": sorted(heated.kinds),
+        "reasons": [*map(_told, heated.reasons)],
+        "sentence": there.sentence if there else None,
+        "text_hash": text_hash(turn.body),
+        "model": "heat",
+        **_before(thread, turn.message_id),
+        "curve": list(heated.curve[-_CURVE:]),
+    }
+
+
+def _before(thread: ThreadView, message_id: str) -> Row:
+    """The beginning of what was said just before; empty where nothing was."""
+    at = [m.message_id for m in thread.messages].index(message_id)
+    if at == 0:
+        return {}
+    before = thread.messages[at - 1]
+    text = " ".join(authored(before.body, before.form).text.split())
+    return {"context": text[:_CONTEXT] or None, "context_id": before.message_id}
+
+
+def _told(reason: Reason) -> Row:
+    return {"code": reason.code, **reason.values}
+
+
+def _worst(thread: ThreadView) -> Score | None:
+    """The strictest alert of a thread; null without one."""
+    alerts = [
+        score
+        for scores in thread.scores.values()
+        for score in scores
+        if score.label == "strict" and score.is_flagged
+    ]
+    return max(alerts, key=lambda score: (score.score or 0, score.message_id), default=None)
+
+
+def _score(thread: ThreadView, message: Message, label: str) -> Score | None:
+    found = (s for s in thread.scores.get(message.message_id, ()) if s.label == label)
+    return next(found, None)

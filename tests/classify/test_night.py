@@ -1,0 +1,99 @@
+"""What a night finds, from two real servers to judgement.threads."""
+
+from datetime import timedelta
+
+import pytest
+
+from pipeline import warehouse
+from pipeline.settings import load
+from tests.test_night import NOW, World, ago, unchecked  # noqa: F401 - a fixture
+
+RUDE = "You are a complete idiot, shut up."
+
+
+class Quarrels(World):
+    """Questions in a busy channel, and a topic in which somebody is attacked."""
+
+    def fill(self):
+        self.anna, self.ben, self.cleo = (
+            self.forum.add_user(name, name.title(), ago(900)) for name in ("anna", "ben", "cleo")
+        )
+        place = self.forum.add_category("Support", "support", ago(900))
+        self.topic, _ = self.forum.create_topic(
+            self.anna, place, "How do I mend the gate?", "It broke twice this week.", ago(90)
+        )
+        self.calm = self.forum.reply(
+            self.topic, self.ben, "Have you read the manual page?", ago(80)
+        )
+        self.rude = self.forum.reply(self.topic, self.cleo, RUDE, ago(70))
+        self.channel = self.chat.add_room("help", ago(900))
+        self.ada, self.bob, self.eve = (
+            self.chat.add_user(name, name.title(), ago(900)) for name in ("ada", "bob", "eve")
+        )
+        self.answered = self.say(self.ada, "How do I mount the drive?", 30)
+        self.say(self.bob, "@ada plug it in, it mounts by itself", 29.95)
+        self.say(self.ada, "thanks, that worked", 29.9)
+        self.open = self.say(self.ada, "Where does the log of the importer go?", 20)
+        for n in range(6):
+            self.say(
+                (self.bob, self.eve)[n % 2], f"the release party {n} was great", 19.8 - n / 100
+            )
+
+    def say(self, who, text, hours):
+        return self.chat.post(self.channel, who, text, ago(hours))
+
+    def work(self, sql):
+        with warehouse.opened(load().community()) as db:
+            return db.execute(sql).fetchall()
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch, unchecked):  # noqa: F811
+    world = Quarrels(tmp_path, monkeypatch)
+    with world.serve() as addresses:
+        world.settings(addresses)
+        world.night()
+        yield world
+
+
+def test_a_channel_answers_a_question_though_nothing_links_the_two(world):
+    found = world.work(
+        "SELECT message_id, level, state, rule FROM judgement.threads"
+        " WHERE source = 'chat' AND kind = 'question' ORDER BY message_id"
+    )
+    told = {message: rest for message, *rest in found}
+    assert told[world.answered][0] != "L0"
+    assert told[world.open] == ["L0", "waiting", "channel_went_on"]
+
+
+def test_an_attack_comes_with_its_rule_and_what_was_said_before(world):
+    found = world.work(
+        "SELECT message_id, rule, evidence, severity, sentence, context, context_id"
+        " FROM judgement.threads WHERE kind = 'toxic'"
+    )
+    assert found == [
+        (str(world.rude), "insults_you", ["rule"], 1, RUDE, "Have you read the manual page?",
+         str(world.calm)),
+    ]  # fmt: skip
+
+
+def test_only_a_changed_text_is_judged_again_once_it_has_settled(world):
+    def judged():
+        return dict(
+            world.work(
+                "SELECT message_id, body_hash FROM judgement.scores"
+                " WHERE source = 'forum' AND label = 'uncivil'"
+            )
+        )
+
+    first = judged()
+    world.forum.edit(world.rude, "I take that back, sorry.", NOW + timedelta(hours=23, minutes=50))
+    world.clock.set(NOW + timedelta(days=1))
+    world.night(day=1)
+    unsettled = judged()
+    world.clock.set(NOW + timedelta(days=2))
+    world.night(day=2)
+    settled = judged()
+    assert set(first) - set(unsettled) == {str(world.rude)}
+    assert {key for key in first if first[key] != settled[key]} == {str(world.rude)}
+    assert world.work("SELECT count(*) FROM judgement.threads WHERE kind = 'toxic'") == [(0,)]
