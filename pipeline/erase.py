@@ -301,6 +301,7 @@ def _apply(db: duckdb.DuckDBPyConnection, source: str) -> None:
         db.execute(
             f"DELETE FROM judgement.{table} WHERE source = $source AND {column} IN {written}", given
         )
+    db.execute("DELETE FROM judgement.helpers")  # it holds words of questions; made anew each night
     for contract in contracts().values():
         if contract.build == "merge":
             db.execute(f"DELETE FROM {contract.table} WHERE {typed}", given)

@@ -26,14 +26,14 @@ class ThreadView:
     """A thread as it stood: its messages in time order, the first one the opening.
 
     scores   message_id -> its scores; may lack messages
-    reports  how many reports members made of its messages
+    reports  message_id -> members whose report of it no moderator has decided yet
     """
 
     source: str
     thread_id: str
     messages: Sequence[Message]
     scores: Mapping[str, Sequence[Score]] = field(default_factory=dict)
-    reports: int = 0
+    reports: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ def best_answer(opening: Message, replies: Sequence[Reply]) -> str | None:
 
 def evidence(opening: Message, replies: Sequence[Reply]) -> list[dict[str, float]]:
     """What speaks for and against each reply, by the names of WEIGHTS."""
-    asked = _words(f"{opening.title or ''} {authored(opening.body, opening.form).text}")
+    asked = words(f"{opening.title or ''} {authored(opening.body, opening.form).text}")
     solved = [at for at, r in enumerate(replies) if r.is_asker and _solving(r)]
     others = [at for at, r in enumerate(replies) if not r.is_asker]
     likes = [len(r.message.thanked_by) for r in replies]
@@ -274,7 +274,7 @@ def evidence(opening: Message, replies: Sequence[Reply]) -> list[dict[str, float
             "asker_returns": math.log1p(len(back)),
             "likes": math.log1p(likes[at]),
             "length": math.log1p(lengths[at]) - 4.5,
-            "shares_words": len(_words(reply.parts.text) & asked) / math.sqrt(1 + len(asked)),
+            "shares_words": len(words(reply.parts.text) & asked) / math.sqrt(1 + len(asked)),
             "later": math.log1p(at),
             "followed_by": math.log1p(len(replies) - 1 - at),
             "likes_above_others": likes[at] - sum(likes) / len(likes),
@@ -295,7 +295,8 @@ def _solving(reply: Reply) -> str | None:
     return None
 
 
-def _words(text: str) -> set[str]:
+def words(text: str) -> set[str]:
+    """What a text is about: longer words; of Chinese, pairs of neighbouring characters."""
     return set(re.findall(r"[a-z]{4,}|[\u3400-\u9fff]{2}", text[:4000].lower()))
 
 

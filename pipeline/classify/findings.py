@@ -82,14 +82,16 @@ def _question(thread: ThreadView, asked: Score, verdict: Verdict) -> Row:
 def _toxic(thread: ThreadView, worst: Score) -> Row:
     """A message that breaks a plain rule is evidence by rule, any other by model."""
     by_rule = any(reason.code in cues.rule_names() for reason in worst.reasons)
+    reports = thread.reports.get(worst.message_id, 0)
+    reported = (Reason("reported", {"n": reports}),) if reports else ()
     return {
         "kind": "toxic",
         "rule": worst.reasons[0].code if worst.reasons else "model",
         "message_id": worst.message_id,
         "score": worst.score,
-        "severity": 1,
-        "evidence": ["rule" if by_rule else "alert"],
-        "reasons": [*map(_told, worst.reasons)],
+        "severity": 2 if reports else 1,
+        "evidence": ["rule" if by_rule else "alert", *(["reports"] if reports else [])],
+        "reasons": [*map(_told, (*reported, *worst.reasons))],
         "sentence": worst.sentence,
         "text_hash": worst.text_hash,
         "model": worst.model,

@@ -37,7 +37,8 @@ class Heat:
     kinds     those kinds: "tone" (the model), "alert" (a message that is bad alone), "reports"
               (members), "wording" (you with not), "pattern" (two people answering each other),
               "pace"
-    turn      message_id from which the tone changed, null if it did not
+    turn      message_id from which the tone changed, or the one most reported where only members
+              speak against the thread; null without evidence
     curve     heat after each turn, for a sparkline
     """
 
@@ -71,7 +72,7 @@ def heat(thread: ThreadView) -> Heat:
         score=max(curve[-_RECENT:], default=0.0) if known else None,
         severity=len(kinds),
         kinds=tuple(kinds),
-        turn=people[_change(curve)].message_id if kinds and people else None,
+        turn=_turn(thread, people, curve) if kinds and people else None,
         reasons=tuple(kinds.values()),
         curve=tuple(round(value, 3) for value in curve),
     )
@@ -96,6 +97,12 @@ def _curve(added: Sequence[float]) -> list[float]:
     return curve
 
 
+def _turn(thread: ThreadView, people: Sequence[Message], curve: Sequence[float]) -> str:
+    if thread.reports and max(curve) < WARM:
+        return max(sorted(thread.reports), key=lambda key: thread.reports[key])
+    return people[_change(curve)].message_id
+
+
 def _change(curve: Sequence[float]) -> int:
     """The turn with the steepest rise."""
     rises = [curve[0], *(after - before for before, after in pairwise(curve))]
@@ -113,8 +120,8 @@ def _evidence(
         found.append(("tone", Reason("rough_messages", {"n": flagged["uncivil"]})))
     elif len(curve) > 2 and curve[-1] > WARM and curve[-1] > 2 * curve[max(0, len(curve) - 4)]:
         found.append(("tone", Reason("rising", {"turns": min(3, len(curve))})))
-    if thread.reports:
-        found.append(("reports", Reason("reported", {"n": thread.reports})))
+    if reports := sum(thread.reports.values()):
+        found.append(("reports", Reason("reported", {"n": reports})))
     recent = people[-_RECENT:]
     if (turns := sum(map(_says_you_not, recent))) >= 2:
         found.append(("wording", Reason("you_against_you", {"n": turns})))

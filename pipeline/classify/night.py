@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from pipeline.classify import chat
 from pipeline.classify.answers import ThreadView
 from pipeline.classify.findings import findings
+from pipeline.classify.helpers import Asked, Suggestion
 from pipeline.classify.judge import Judge
 from pipeline.classify.message import Message, Reason, Score
+from pipeline.settings import Community
 from pipeline.warehouse import insert
 
 if TYPE_CHECKING:
@@ -23,25 +25,26 @@ BATCH = 2_000
 SETTLED = "INTERVAL 30 MINUTES"  # a text that young is often mended; it is judged the night after
 
 
-def judge(
-    db: duckdb.DuckDBPyConnection, languages: Iterable[str], as_of: datetime
-) -> dict[str, int]:
-    """Bring judgement.scores and judgement.threads up to date, as of a moment (aware datetime).
+def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) -> dict[str, int]:
+    """Bring the tables of judgement up to date, as of a moment (aware datetime).
 
     A message is judged again only when its text, its title or the judge's version changed;
     threads with a message of the last 90 days are judged each night. Returns how many messages
     were judged and how many threads are sour or toxic.
     """
-    judging = Judge(tuple(languages))
+    judging = Judge(community.languages)
     scored = _score(db, judging, as_of)
     db.execute("CREATE OR REPLACE TEMP TABLE lively AS FROM marts.conversations")
     in_channel = dict(_in_channel(db))
-    found = [
-        {**row, "model_version": judging.version}
-        for thread in _threads(db)
-        for row in findings(thread, as_of, in_channel.get((thread.source, thread.thread_id)))
-    ]
-    _replace_findings(db, found)
+    asked = Asked(community.judgement.never_suggest)
+    found = []
+    for thread in _threads(db):
+        likely = in_channel.get((thread.source, thread.thread_id))
+        rows = list(findings(thread, as_of, likely))
+        asked.add(thread, rows)
+        found += [{**row, "model_version": judging.version} for row in rows]
+    _replace(db, "threads", found)
+    _replace(db, "helpers", map(_helper_row, asked.suggestions(as_of)))
     flagged = {f["thread_id"] for f in found if f["kind"] != "question"}
     return {"scored": scored, "flagged": len(flagged)}
 
@@ -104,6 +107,7 @@ def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str]
 def _threads(db: duckdb.DuckDBPyConnection) -> Iterator[ThreadView]:
     """Threads with a message of the last 90 days, as they stand: their own messages, and in flat
     channels those that answer them from outside (marts.links)."""
+    reports = _reports(db)
     for (source, thread_id), rows in groupby(
         _rows(db, "FROM lively ORDER BY source, thread_id, created_at, message_id"),
         key=lambda row: (row["source"], row["thread_id"]),
@@ -111,7 +115,18 @@ def _threads(db: duckdb.DuckDBPyConnection) -> Iterator[ThreadView]:
         told = list(rows)
         if told[0]["is_first"]:
             scores = {row["message_id"]: _read(row["scores"]) for row in told}
-            yield ThreadView(source, thread_id, [message(row) for row in told], scores)
+            here = {key: reports[source, key] for key in scores if (source, key) in reports}
+            yield ThreadView(source, thread_id, [message(row) for row in told], scores, here)
+
+
+def _reports(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
+    """(source, message) -> members whose report of it no moderator has decided yet."""
+    found = db.execute(
+        "SELECT source, message_id, count(DISTINCT coalesce(reporter_id, report_id))"
+        " FROM marts.reports WHERE about = 'message' AND is_by_human AND NOT is_private"
+        " AND outcome = 'open' GROUP BY ALL"
+    ).fetchall()
+    return {(source, message_id): members for source, message_id, members in found}
 
 
 def _read(scores: str) -> list[Score]:
@@ -156,16 +171,21 @@ def _batches(found: duckdb.DuckDBPyConnection) -> Iterator[list[dict[str, Any]]]
         yield [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _replace_findings(db: duckdb.DuckDBPyConnection, rows: Iterable[Mapping[str, Any]]) -> None:
+def _helper_row(suggestion: Suggestion) -> dict[str, Any]:
+    at = suggestion.last_active_at.astimezone(UTC).replace(tzinfo=None)
+    return asdict(suggestion) | {"last_active_at": at.isoformat()}
+
+
+def _replace(db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Put these in the place of all that was found in lively threads. What was found in others
     stays: it still says which of them asked something."""
     db.begin()
     try:
         db.execute(
-            "DELETE FROM judgement.threads AS t USING lively AS c"
+            f"DELETE FROM judgement.{table} AS t USING lively AS c"
             " WHERE t.source = c.source AND t.thread_id = c.thread_id"
         )
-        insert(db, "judgement.threads", rows)
+        insert(db, f"judgement.{table}", rows)
         db.commit()
     except BaseException:
         db.rollback()

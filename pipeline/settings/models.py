@@ -133,6 +133,14 @@ class DigestSettings(_Section):
     audiences: Mapping[Annotated[str, Field(pattern=NAME)], Audience] = {"moderators": Audience()}
 
 
+class JudgementSettings(_Section):
+    """What the operator says of those who judge."""
+
+    never_suggest: tuple[str, ...] = Field(
+        (), description="user names that are never named as somebody who might know"
+    )
+
+
 class Community(_Section):
     """One community: its sources, and what is kept and told of them."""
 
@@ -152,6 +160,7 @@ class Community(_Section):
     memory: str = Field("2GB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
     sources: Mapping[str, AnySource] = Field(min_length=1)
     digest: DigestSettings = DigestSettings()
+    judgement: JudgementSettings = JudgementSettings()
     mail: MailSettings | None = None
     pseudonym_key: SecretStr = Field(exclude=True, repr=False)
 

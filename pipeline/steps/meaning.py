@@ -67,7 +67,7 @@ def score(night: Night) -> dict[str, Any]:
     home = home_of(night)
     with warehouse.opened(home) as db:
         building.set_scene(db, home, moment_of(night["as_of"]))
-        counts = judging.judge(db, home.languages, moment_of(night["as_of"]))
+        counts = judging.judge(db, home, moment_of(night["as_of"]))
         building.rebuild_after(db, "judgement.scores")
         building.rebuild_after(db, "judgement.threads")
     journal_of(night).done(

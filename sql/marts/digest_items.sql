@@ -2,9 +2,10 @@ WITH found AS (
     SELECT
         j.*,
         t.channel_id, t.is_by_newcomer, t.is_private, t.created_at, t.first_response_at,
-        t.is_author_last, t.is_closed, t.views, t.people, t.messages,
+        t.is_closed, t.views, t.people, t.messages,
         CASE WHEN c.kind = 'category' THEN 60 * 24 ELSE 7 * 24 END AS forgotten_h,
         hours_between(t.created_at, as_of()) AS age_h,
+        j.level = 'L0' OR j.rule = 'asker_last' AS is_waiting,
         CASE
             WHEN t.is_by_newcomer THEN getvariable('newcomer_overdue_h')
             ELSE getvariable('overdue_h')
@@ -22,7 +23,7 @@ items AS (
         wanted_h AS target_h
     FROM found
     WHERE
-        kind = 'question' AND (level = 'L0' OR (level = 'L1' AND is_author_last)) AND NOT is_closed
+        kind = 'question' AND is_waiting AND NOT is_closed
         AND age_h BETWEEN wanted_h / 2 AND forgotten_h
 
     UNION ALL
@@ -30,7 +31,7 @@ items AS (
     SELECT *, 'answered' AS item, NULL::DOUBLE AS target_h
     FROM found
     WHERE
-        kind = 'question' AND (level <> 'L1' OR NOT is_author_last)
+        kind = 'question' AND NOT is_waiting
         AND hours_between(first_response_at, as_of()) BETWEEN 0 AND 24
 
     UNION ALL
@@ -39,6 +40,33 @@ items AS (
     FROM found AS f
     INNER JOIN marts.messages AS m ON f.source = m.source AND f.message_id = m.message_id
     WHERE f.kind <> 'question' AND m.created_at >= as_of() - INTERVAL 14 DAYS AND NOT m.is_deleted
+),
+
+knowing AS (
+    SELECT
+        h.source, h.thread_id,
+        to_json(list({
+            'person': coalesce(a.name, a.username),
+            'answers': h.answers,
+            'words': h.words,
+            'last_active_at': h.last_active_at
+        } ORDER BY h.rank)) AS who_might_know
+    FROM judgement.helpers AS h
+    INNER JOIN staging.accounts AS a
+        ON h.source = a.source AND h.person_id = person_id(a.source, a.account_id) AND a.gone_at IS NULL
+    GROUP BY ALL
+),
+
+-- An item most moderators agreed with is confirmed.
+confirmed AS (
+    SELECT v.source, m.person_id, v.thread_id, v.finding
+    FROM marts.verdicts AS v
+    INNER JOIN marts.messages AS m ON v.source = m.source AND v.message_id = m.message_id
+    WHERE
+        v.finding <> 'question' AND v.is_last AND v.choice IN ('agree', 'disagree')
+        AND v.said_at >= as_of() - INTERVAL 90 DAYS
+    GROUP BY ALL
+    HAVING count_if(v.choice = 'agree') > count_if(v.choice = 'disagree')
 )
 
 SELECT
@@ -61,16 +89,27 @@ SELECT
     i.evidence,
     i.reasons,
     i.sentence,
+    i.context,
+    i.curve,
     i.score,
     i.model,
     i.model_version,
     i.text_hash,
     greatest(i.messages - 1, 0) AS replies,
     i.people,
-    i.views
+    i.views,
+    CASE WHEN i.target_h IS NOT NULL THEN k.who_might_know END AS who_might_know,
+    CASE WHEN i.kind <> 'question' THEN (
+        SELECT count(*)
+        FROM confirmed AS o
+        WHERE
+            o.source = i.source AND o.person_id = person_id(m.source, m.account_id)
+            AND o.thread_id <> i.thread_id
+    ) END AS confirmed_before
 FROM items AS i
 INNER JOIN raw.sources AS s ON i.source = s.source
 INNER JOIN staging.threads AS t ON i.source = t.source AND i.thread_id = t.thread_id
 LEFT JOIN staging.messages AS m ON i.source = m.source AND i.message_id = m.message_id
 LEFT JOIN staging.accounts AS a ON m.source = a.source AND m.account_id = a.account_id AND a.gone_at IS NULL
 LEFT JOIN staging.channels AS c ON i.source = c.source AND i.channel_id = c.channel_id
+LEFT JOIN knowing AS k ON i.source = k.source AND i.thread_id = k.thread_id

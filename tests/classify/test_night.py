@@ -26,6 +26,17 @@ class Quarrels(World):
             self.topic, self.ben, "Have you read the manual page?", ago(80)
         )
         self.rude = self.forum.reply(self.topic, self.cleo, RUDE, ago(70))
+        self.forum.flag(self.rude, self.anna, "inappropriate", ago(60))
+        self.forum.flag(self.rude, self.ben, "inappropriate", ago(60))
+        for n in range(3):
+            topic, _ = self.forum.create_topic(
+                self.anna, place, f"How do I paint the gate {n}?", "It peels off.", ago(300 + n)
+            )
+            answer = self.forum.reply(topic, self.ben, "Use the other primer first.", ago(290))
+            self.forum.accept(answer, self.anna, ago(280))
+        self.waiting, _ = self.forum.create_topic(
+            self.cleo, place, "How do I hang the gate?", "The hinges do not fit.", ago(40)
+        )
         self.channel = self.chat.add_room("help", ago(900))
         self.ada, self.bob, self.eve = (
             self.chat.add_user(name, name.title(), ago(900)) for name in ("ada", "bob", "eve")
@@ -72,9 +83,33 @@ def test_an_attack_comes_with_its_rule_and_what_was_said_before(world):
         " FROM judgement.threads WHERE kind = 'toxic'"
     )
     assert found == [
-        (str(world.rude), "insults_you", ["rule"], 1, RUDE, "Have you read the manual page?",
+        (str(world.rude), "insults_you", ["rule", "reports"], 2, RUDE, "Have you read the manual page?",
          str(world.calm)),
     ]  # fmt: skip
+
+
+def test_members_reports_are_evidence_until_a_moderator_decides(world):
+    sour = "SELECT message_id, list_contains(evidence, 'reports') FROM judgement.threads WHERE kind = 'sour'"
+    assert world.work(sour) == [(str(world.rude), True)]
+    for case in world.forum.read("SELECT id FROM reviewables"):
+        world.forum.review(case["id"], "rejected", world.ben, NOW + timedelta(hours=2))
+    world.clock.set(NOW + timedelta(days=1))
+    world.night(day=1)
+    assert [row for row in world.work(sour) if row[1]] == []
+
+
+def test_a_question_that_waits_names_who_might_know(world):
+    sql = (
+        "SELECT thread_id, who_might_know ->> '$[*].person', who_might_know ->> '$[0].answers'"
+        " FROM marts.digest_items WHERE who_might_know IS NOT NULL"
+    )
+    assert world.work(sql) == [(str(world.waiting), ["Ben"], "3")]
+    settings = world.folder / "hearth.toml"
+    settings.write_text(
+        settings.read_text() + "\n[communities.ember.judgement]\nnever_suggest = ['Ben']\n"
+    )
+    world.night()
+    assert world.work(sql) == []
 
 
 def test_only_a_changed_text_is_judged_again_once_it_has_settled(world):

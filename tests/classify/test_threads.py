@@ -177,8 +177,9 @@ def test_a_quarrel_is_found_by_several_kinds_of_evidence_and_its_turn():
 
 
 def test_reports_by_members_call_for_a_moderator_whatever_the_model_says():
-    found = heated(ASK, reports=2)
-    assert (found.kinds, found.reasons) == (("reports",), (Reason("reported", {"n": 2}),))
+    found = heated(ASK, ("bob", "Use clang."), ("cem", "Not here."), reports={"2": 1, "1": 2})
+    assert (found.kinds, found.reasons) == (("reports",), (Reason("reported", {"n": 3}),))
+    assert found.turn == "1"
     assert found.is_warming
 
 
