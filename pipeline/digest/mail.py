@@ -27,29 +27,54 @@ _POLICY = SMTP.clone(max_line_length=200)
 def build_mail(
     edition: Edition, language: str, mail: MailSettings, sent_at: datetime
 ) -> EmailMessage:
-    """The message. It names no reader: they stand in the envelope, and do not learn of each other.
+    """A digest as a message."""
+    message = addressed(
+        mail,
+        community=edition.community,
+        title=edition.title,
+        audience=edition.audience,
+        subject=page(edition, language, str).subject,
+        number=f"{edition.night:%Y%m%d}",
+        sent_at=sent_at,
+    )
+    message.set_content(render_text(edition, language), cte="quoted-printable")
+    message.add_alternative(render_html(edition, language), subtype="html", cte="quoted-printable")
+    message["Content-Language"] = LANGUAGE_TAGS[language]
+    return message
 
-    The Message-ID follows from community, audience and night, so that a message that was sent
-    twice, by a kill between sending and noting it, is one message to most mailboxes.
+
+def addressed(
+    mail: MailSettings,
+    *,
+    community: str,
+    title: str,
+    audience: str,
+    subject: str,
+    number: str,
+    sent_at: datetime,
+) -> EmailMessage:
+    """A message without a body. It names no reader: they stand in the envelope, and do not learn of
+    each other.
+
+    The Message-ID follows from community, audience and `number` (which edition it is), so that a
+    message that was sent twice, by a kill between sending and noting it, is one message to most
+    mailboxes.
     """
     domain = mail.sender.partition("@")[2]
-    audience = f"{edition.audience}.{edition.community}"
-    title = for_header(edition.title)
+    readers = f"{audience}.{community}"
+    name = for_header(title)
     message = EmailMessage(policy=_POLICY)
-    message["From"] = Address(display_name=title, addr_spec=mail.sender)
-    message["To"] = Group(f"{title} {edition.audience}")
-    message["Subject"] = for_header(page(edition, language, str).subject)
+    message["From"] = Address(display_name=name, addr_spec=mail.sender)
+    message["To"] = Group(f"{name} {audience}")
+    message["Subject"] = for_header(subject)
     message["Date"] = format_datetime(sent_at.astimezone(UTC))
-    message["Message-ID"] = f"<{edition.night:%Y%m%d}.{audience}@{domain}>"
-    message["List-Id"] = f"<{audience.replace('_', '-')}.hearth.{domain}>"
-    leave = mail.unsubscribe or f"mailto:{mail.sender}?subject=unsubscribe%20{edition.audience}"
+    message["Message-ID"] = f"<{number}.{readers}@{domain}>"
+    message["List-Id"] = f"<{readers.replace('_', '-')}.hearth.{domain}>"
+    leave = mail.unsubscribe or f"mailto:{mail.sender}?subject=unsubscribe%20{audience}"
     message["List-Unsubscribe"] = f"<{leave}>"
     if leave.startswith("https://"):
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(render_text(edition, language), cte="quoted-printable")
-    message.add_alternative(render_html(edition, language), subtype="html", cte="quoted-printable")
-    message["Content-Language"] = LANGUAGE_TAGS[language]
     return message
 
 
