@@ -1,7 +1,7 @@
 """Hearth's night, one DAG a community.
 
 plan -> extract (one task a stream of a source) -> load -> build -> score -> validate -> publish
--> digest -> conclude -> report, which runs however the night went. What each does is in `pipeline/steps/`; this file only says in which order.
+-> digest -> evaluate -> conclude -> report, which runs however the night went. What each does is in `pipeline/steps/`; this file only says in which order.
 
 ## Run book
 
@@ -115,6 +115,7 @@ def nightly(community):
             verb(steps.validate)(night),
             verb(steps.publish, outlets=[published])(night),
             verb(steps.digest)(night),
+            verb(steps.evaluate)(night),
             verb(steps.conclude)(night),
         ]
         before = landed

@@ -1,8 +1,10 @@
 """What many tests share: a community in a temporary folder, and where real recordings lie."""
 
+import socket
 from pathlib import Path
 
 import pytest
+from aiosmtpd.controller import Controller
 
 from pipeline import settings
 
@@ -50,3 +52,44 @@ def shared_data():
     if not SHARED.is_dir():
         pytest.skip(f"no recordings at {SHARED}")
     return SHARED
+
+
+class Inbox:
+    """Keeps what it is given; refuses what it is told to."""
+
+    def __init__(self):
+        self.messages = []
+        self.refuse_reader = None
+        self.refuse_message = None
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if self.refuse_reader in (address, "all"):
+            return "550 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        if self.refuse_message:
+            return self.refuse_message
+        self.messages.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
+        return "250 OK"
+
+
+@pytest.fixture
+def inbox():
+    return Inbox()
+
+
+@pytest.fixture
+def plain_server(inbox):
+    controller = Controller(inbox, hostname="127.0.0.1", port=0)
+    yield from running(controller)
+
+
+def running(controller):
+    """A mail server on a free port of its own, until the test ends; yields the port."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        controller.port = probe.getsockname()[1]
+    controller.start()
+    yield controller.port
+    controller.stop()

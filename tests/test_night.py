@@ -114,8 +114,8 @@ def test_a_night_from_servers_to_digest(world):
     assert list((world.folder / "digests").glob("2026-03-02-moderators/digest.html"))
     assert (world.folder / "docs" / night["run"] / "index.html").exists()
     lines = list(Journal(world.folder / "runs" / night["run"] / "journal.jsonl").lines())
-    assert [line.step for line in lines if line.level == "done"][-7:] == [
-        "load", "build", "score", "validate", "publish", "digest/moderators/files", "night",
+    assert [line.step for line in lines if line.level == "done"][-9:] == [
+        "load", "build", "score", "validate", "publish", "digest/moderators/files", "report", "report", "night",
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -89,6 +90,36 @@ def export(
     home = settings.load(secrets=False).community(community)
     written = nights.export(home, folder, form, restricted=restricted)
     out.print(f"{folder}: {len(written)} files, {sum(written.values()):,} rows; see manifest.json")
+
+
+@app.command()
+def report(
+    period: Annotated[Literal["week", "month"], typer.Option(help="How long.")] = "week",
+    ending: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="A day of it; without it, the newest over."),
+    ] = None,
+    language: Annotated[
+        Literal["en", "zh"] | None, typer.Option(help="Those of the settings if not given.")
+    ] = None,
+    pdf: Annotated[
+        bool | None, typer.Option(help="Also print it; by default where Chromium is installed.")
+    ] = None,
+    community: Community = None,
+) -> None:
+    """Write the evaluation report of a week or a month from the published night, as one page."""
+    from pipeline.report import Period, write
+    from pipeline.report.render import browser
+    from pipeline.report.select import as_of_day
+
+    home = settings.load(secrets=False).community(community)
+    newest = Period.ended(period, as_of_day(home))
+    wanted = Period.around(period, ending.date()) if ending else newest
+    print_it = bool(browser()) if pdf is None else pdf
+    for file in write(
+        home, wanted, (language,) if language else home.report.languages, pdf=print_it
+    ):
+        out.print(str(file))
 
 
 @app.command()

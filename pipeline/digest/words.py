@@ -4,11 +4,12 @@ the reasons of judgements, which stand where they are given: `classify/reasons.t
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from string import Formatter
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,9 +22,14 @@ LANGUAGE_TAGS = {"en": "en", "zh": "zh-Hans"}
 @cache
 def catalogue(language: str) -> dict[str, Any]:
     """Every text of this language by its dotted key; plural forms are a table, lists stay lists."""
-    texts = _flat(tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8")))
+    texts = read_words(_FOLDER / f"{language}.toml")
     reasons = tomllib.loads(_REASONS.read_text(encoding="utf-8"))
     return texts | {f"reason.{code}": said[language] for code, said in reasons.items()}
+
+
+def read_words(file: Path) -> dict[str, Any]:
+    """The texts of one file by their dotted keys."""
+    return _flat(tomllib.loads(file.read_text(encoding="utf-8")))
 
 
 def fields(text: str | dict[str, str]) -> set[str]:
@@ -39,13 +45,20 @@ class Said(str):
 
 
 class Words:
-    """Says things in one language, with every value escaped for the place it goes to."""
+    """Says things in one language, with every value escaped for the place it goes to.
 
-    def __init__(self, language: str, escape: Callable[[str], str]) -> None:
+    more  further texts, that stand before those of the digest"""
+
+    def __init__(
+        self,
+        language: str,
+        escape: Callable[[str], str],
+        more: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self.language = language
         self.tag = LANGUAGE_TAGS[language]
         self.escape = escape
-        self._texts = catalogue(language)
+        self._texts = catalogue(language) | dict(more)
 
     def __call__(self, key: str, **values: object) -> Said:
         """The sentence of this key. `n` chooses singular or plural. KeyError if there is none."""
@@ -59,6 +72,12 @@ class Words:
         """Whether the catalogue has a text of this key that these values fill."""
         return key in self._texts and fields(self._texts[key]) <= set(values)
 
+    @property
+    def weekdays(self) -> list[str]:
+        """Their short names, Monday first."""
+        names: list[str] = self._texts["date.weekdays"]
+        return names
+
     def duration(self, hours: float) -> Said:
         """Hours in the unit a person would choose: minutes, hours, or days from two days on."""
         if hours < 1:
@@ -70,6 +89,10 @@ class Words:
     def day(self, day: date) -> Said:
         """A date with its weekday, without the year."""
         return self("date.day", **self._parts(day))
+
+    def full_day(self, day: date) -> Said:
+        """A date with its year, without the weekday."""
+        return self("date.whole", year=Said(day.year), **self._parts(day))
 
     def moment(self, at: datetime, zone: str) -> Said:
         """An instant in the named time zone, to the minute."""

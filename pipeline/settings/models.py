@@ -141,6 +141,15 @@ class JudgementSettings(_Section):
     )
 
 
+class ReportSettings(_Section):
+    """The evaluation report of a community, written when a week or a month has ended."""
+
+    periods: tuple[Literal["week", "month"], ...] = ("week", "month")
+    languages: tuple[Literal["en", "zh"], ...] = Field(("en",), min_length=1)
+    pdf: bool = Field(False, description="also print it; needs Chromium")
+    mail_to: tuple[Address, ...] = Field((), description="who gets it; needs the table `mail`")
+
+
 class Community(_Section):
     """One community: its sources, and what is kept and told of them."""
 
@@ -161,6 +170,7 @@ class Community(_Section):
     sources: Mapping[str, AnySource] = Field(min_length=1)
     digest: DigestSettings = DigestSettings()
     judgement: JudgementSettings = JudgementSettings()
+    report: ReportSettings = ReportSettings()
     mail: MailSettings | None = None
     pseudonym_key: SecretStr = Field(exclude=True, repr=False)
 
@@ -177,6 +187,8 @@ class Community(_Section):
     def _channels_exist(self) -> Self:
         if self.operators and self.mail is None:
             raise ValueError("operators: needs a table `mail`")
+        if self.report.mail_to and self.mail is None:
+            raise ValueError("report.mail_to: needs a table `mail`")
         for name, audience in self.digest.audiences.items():
             if audience.mail_to and self.mail is None:
                 raise ValueError(f"digest.audiences.{name}.mail_to needs a table `mail`")

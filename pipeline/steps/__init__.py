@@ -8,7 +8,7 @@ to import, for the scheduler reads it again and again.
 from pipeline.steps.meaning import build, publish, rebuild, score, validate
 from pipeline.steps.reading import estimate, extract, load, plan
 from pipeline.steps.running import at_work, communities, erase, lend_secrets, run_night
-from pipeline.steps.telling import conclude, digest, give_verdict, report
+from pipeline.steps.telling import conclude, digest, evaluate, give_verdict, report
 
 __all__ = [
     "at_work",
@@ -18,6 +18,7 @@ __all__ = [
     "digest",
     "erase",
     "estimate",
+    "evaluate",
     "extract",
     "give_verdict",
     "lend_secrets",

@@ -12,7 +12,7 @@ from pipeline import housekeeping, redact, settings
 from pipeline.errors import HearthError
 from pipeline.steps.meaning import build, publish, score, validate
 from pipeline.steps.reading import extract, load, plan
-from pipeline.steps.telling import conclude, digest, report
+from pipeline.steps.telling import conclude, digest, evaluate, report
 from pipeline.tonight import Night
 
 
@@ -60,7 +60,7 @@ def _run_night(community: str, as_of: str | None) -> Night:
     for unit in planned["units"]:
         with suppress(HearthError):  # the journal tells, and `conclude` raises for it
             extract(night, unit)
-    for verb in (load, build, score, validate, publish, digest, conclude):
+    for verb in (load, build, score, validate, publish, digest, evaluate, conclude):
         verb(night)
     return night
 

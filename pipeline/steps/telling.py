@@ -80,6 +80,25 @@ def give_verdict(
 
 
 @in_journal
+def evaluate(night: Night) -> dict[str, Any]:
+    """Write the evaluation report of a week or month that has ended, and mail it to those who asked
+    for it, once. A mail server in trouble is told of and keeps nothing else waiting."""
+    from pipeline import report as evaluation
+
+    home, journal = home_of(night), journal_of(night)
+    written: list[str] = []
+    for period in evaluation.due(home):
+        files = evaluation.write(home, period, home.report.languages, pdf=home.report.pdf)
+        written += [file.name for file in files]
+        journal.done("report", f"{period.name}: {home.home / 'reports' / files[0].name}")
+        try:
+            evaluation.send(home, period, datetime.now(UTC))
+        except HearthError as error:
+            journal.trouble("report", str(error))
+    return {"written": written}
+
+
+@in_journal
 def conclude(night: Night) -> dict[str, Any]:
     """Whether the night was whole. Raises Degraded where a source or stream stayed stale: what was
     good is published all the same, and what is stale is named."""

@@ -15,47 +15,16 @@ from hypothesis import strategies as st
 from pipeline.digest.mail import build_mail, send_mail
 from pipeline.errors import FixAccess, FixSettings, SourceDown
 from pipeline.settings import MailSettings
+from tests.conftest import running
 from tests.digest.hostile import BATTERY
 from tests.digest.night import AS_OF, BUSY, HEALTH, community, edition
 
 READERS = ("ada@example.org", "bob@example.org")
 
 
-class Inbox:
-    """Keeps what it is given; refuses what it is told to."""
-
-    def __init__(self):
-        self.messages = []
-        self.refuse_reader = None
-        self.refuse_message = None
-
-    async def handle_RCPT(self, server, session, envelope, address, options):
-        if self.refuse_reader in (address, "all"):
-            return "550 no such user"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):
-        if self.refuse_message:
-            return self.refuse_message
-        self.messages.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
-        return "250 OK"
-
-
 def login(server, session, envelope, mechanism, data):
     good = (data.login, data.password) == (b"hearth", b"sesame")
     return AuthResult(success=good, handled=good)
-
-
-@pytest.fixture
-def inbox():
-    return Inbox()
-
-
-@pytest.fixture
-def plain_server(inbox):
-    controller = Controller(inbox, hostname="127.0.0.1", port=0)
-    yield from _running(controller)
 
 
 @pytest.fixture(scope="session")
@@ -80,15 +49,7 @@ def tls_server(inbox, certificate, monkeypatch):
         authenticator=login, auth_required=True,
     )  # fmt: skip
     monkeypatch.setenv("SSL_CERT_FILE", str(cert))
-    yield from _running(controller)
-
-
-def _running(controller):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        controller.port = probe.getsockname()[1]
-    controller.start()
-    yield controller.port
-    controller.stop()
+    yield from running(controller)
 
 
 def settings(port, **changes):

@@ -172,3 +172,15 @@ def test_a_column_comes_from_records():
     assert {s.column for s in found} >= {"marts.messages.created_at", "raw.changed.payload"}
     with pytest.raises(FixSettings, match="is no column"):
         list(lineage("marts.threads.nothing"))
+
+
+def test_a_night_writes_the_report_of_a_week_and_a_month_that_have_ended(emberfield):
+    names = {file.name for file in (emberfield.home / "reports").iterdir()}
+    assert names == {"2026-W09.en.html", "2026-02.en.html"}
+    ((messages,),) = emberfield.published(
+        "SELECT sum(messages) FROM marts.daily_activity"
+        " WHERE day BETWEEN DATE '2026-02-23' AND DATE '2026-03-01'"
+    )
+    assert messages > 100
+    text = (emberfield.home / "reports" / "2026-W09.en.html").read_text()
+    assert f"with {messages:,} messages in all" in text

@@ -1,0 +1,10 @@
+"""The evaluation report: a week or a month of a community, for those who look after it.
+
+`select.py` asks a published night, `page.py` puts it into words, `draw.py` and `render.py` lay it
+out, `write.py` keeps and sends it.
+"""
+
+from pipeline.report.period import Kind, Period
+from pipeline.report.write import due, send, write
+
+__all__ = ["Kind", "Period", "due", "send", "write"]

@@ -1,0 +1,51 @@
+"""A report as one page, and as a PDF."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from pipeline.errors import FixSettings
+from pipeline.report.page import page
+from pipeline.report.select import Findings
+
+_TEMPLATES = Path(__file__).parent / "templates"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def render_html(found: Findings, language: str) -> str:
+    """One self-contained page, without a script or a remote part; pure."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(page=page(found, language))
+
+
+def browser() -> str | None:
+    """The browser that prints, if this machine has one."""
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def print_pdf(html: Path, pdf: Path) -> None:
+    """The page printed by Chromium. Raises FixSettings where there is none or it fails."""
+    program = browser()
+    if program is None:
+        raise FixSettings("a PDF needs Chromium (`apt-get install chromium`); a page does not")
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses root otherwise
+    with tempfile.TemporaryDirectory() as profile:
+        done = subprocess.run(
+            [program, "--headless=new", "--disable-gpu", *as_root, f"--user-data-dir={profile}",
+             "--no-pdf-header-footer", f"--print-to-pdf={pdf}", html.resolve().as_uri()],
+            capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+    if done.returncode or not pdf.exists():
+        raise FixSettings(f"{program} could not print {html}: {done.stderr.strip()[-300:]}")

@@ -1,0 +1,25 @@
+WITH ends AS (SELECT unnest([first_day(), day_after()]) AS day),
+
+held AS (
+    SELECT
+        t.person_id, e.day,
+        max_by(t.tier, list_position(['passer_by', 'user', 'contributor', 'core'], t.tier)) AS tier
+    FROM marts.tiers AS t
+    INNER JOIN ends AS e ON t.valid_from < e.day AND (t.valid_to IS NULL OR t.valid_to >= e.day)
+    GROUP BY t.person_id, e.day
+),
+
+moved AS (
+    SELECT
+        person_id,
+        coalesce(max(tier) FILTER (day = first_day()), 'none') AS tier_before,
+        max(tier) FILTER (day = day_after()) AS tier_after
+    FROM held
+    GROUP BY person_id
+)
+
+SELECT tier_before, tier_after, count(*) AS people
+FROM moved
+WHERE tier_before <> tier_after
+GROUP BY tier_before, tier_after
+ORDER BY people DESC, tier_before ASC, tier_after ASC

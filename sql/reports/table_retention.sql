@@ -1,0 +1,4 @@
+SELECT source, cohort_month, people, months_later, active_rate
+FROM marts.retention
+WHERE cohort_month < day_after() AND cohort_month >= first_day() - INTERVAL 12 MONTHS
+ORDER BY source, cohort_month, months_later

@@ -1,0 +1,21 @@
+-- Kaplan and Meier (1958), as marts.wait_times: the share that still waits after so many hours.
+WITH ends AS (
+    SELECT waited_h, count(*) AS ended, count(*) FILTER (has_happened) AS happened
+    FROM marts.waits
+    WHERE
+        population = 'questions' AND event = 'response'
+        AND in_period(created_day)
+        AND getvariable('asker') IN ('all', asker)
+    GROUP BY waited_h
+),
+
+risks AS (SELECT *, sum(ended) OVER (ORDER BY waited_h DESC) AS at_risk FROM ends)
+
+SELECT
+    waited_h,
+    exp(sum(CASE WHEN happened < at_risk THEN ln(1 - happened / at_risk) ELSE -700 END) OVER (ORDER BY waited_h))
+        AS still_waiting,
+    sum(ended) OVER () AS waits
+FROM risks
+QUALIFY happened > 0
+ORDER BY waited_h

@@ -1,0 +1,17 @@
+WITH weeks AS (
+    SELECT unnest(range(day_after() - 91, day_after(), INTERVAL 7 DAYS))::DATE AS week
+),
+
+held AS (
+    SELECT w.week, t.person_id, max(list_position(['user', 'contributor', 'core'], t.tier)) AS best
+    FROM weeks AS w
+    INNER JOIN marts.tiers AS t
+        ON t.valid_from <= w.week + 6 AND (t.valid_to IS NULL OR t.valid_to > w.week + 6)
+    GROUP BY w.week, t.person_id
+)
+
+SELECT week, ['user', 'contributor', 'core'][best] AS part, count(*) AS n
+FROM held
+WHERE best IS NOT NULL
+GROUP BY week, best
+ORDER BY week ASC, best DESC

@@ -1,0 +1,221 @@
+"""Reports over published files whose every row is known."""
+
+import email
+import re
+import tomllib
+from datetime import UTC, date, datetime, timedelta
+from email.policy import default
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import settings, warehouse
+from pipeline.contracts import contracts
+from pipeline.digest.words import LANGUAGES, fields, read_words
+from pipeline.publish import FILES
+from pipeline.report import Period, due, page, render, select, send, write
+from tests.conftest import SECRETS, TOML
+
+AS_OF = datetime(2026, 3, 2, 2)  # a Monday: a week and a month have just ended
+WEEK = Period("week", date(2026, 2, 23), date(2026, 3, 2))
+DAYS = [date(2026, 2, 2) + timedelta(days=n) for n in range(28)]
+WORDS = Path(page.__file__).parent / "words"
+
+
+def publish(home, title='Ember <script>alert("1")</script>', extra="", **tables):
+    """A community whose published files hold these rows."""
+    rows = {
+        "health": [{"as_of": AS_OF.isoformat(" ")}],
+        "coverage": [
+            {"day": str(day), "source": "forum", "is_covered": True, "messages": 1} for day in DAYS
+        ],
+    } | tables
+    (home / "published").mkdir(parents=True)
+    for audience, name in FILES.items():
+        with duckdb.connect(home / "published" / name) as db:
+            warehouse.prepare(db)
+            for contract in contracts().values():
+                if contract.publish != audience or contract.schema_name != "marts":
+                    db.execute(f"DROP TABLE IF EXISTS {contract.table}")
+                else:
+                    warehouse.insert(db, contract.table, rows.get(contract.name, []))
+    text = TOML.format(home=home, forum="http://127.0.0.1:1", chat="http://127.0.0.1:1")
+    text = text.replace("[communities.ember]\n", f"[communities.ember]\ntitle = '{title}'\n")
+    return settings.parse(text + extra, SECRETS, home / "hearth.toml").community()
+
+
+def asked(n, day, *, waited_h, happened, asker="regular"):
+    return [
+        {
+            "source": "forum", "thread_id": f"{day}-{asker}-{waited_h}-{i}", "population": "questions",
+            "event": "response", "asker": asker, "created_at": f"{day} 12:00:00",
+            "created_day": str(day), "has_happened": happened, "waited_h": waited_h, "age_h": 200,
+        }
+        for i in range(n)
+    ]  # fmt: skip
+
+
+def figures(found, section):
+    return {f.name: (f.value, f.before, f.a_year_before) for f in found.figures[section]}
+
+
+@given(st.dates(date(1990, 1, 1), date(2100, 1, 1)), st.sampled_from(["week", "month"]))
+def test_periods_follow_each_other_and_hold_each_day_once(day, kind):
+    period = Period.around(kind, day)
+    assert period.first <= day < period.after
+    assert period.before().after == period.first
+    assert Period.around(kind, period.after).before() == period
+    assert Period.ended(kind, day) == period.before()
+    year = period.a_year_before()
+    assert 358 <= (period.first - year.first).days <= 366
+    assert year == Period.around(kind, year.last)
+
+
+def test_a_figure_stands_beside_the_period_before_and_the_season_a_year_ago(tmp_path):
+    activity = [
+        {"day": str(day), "source": "forum", "channel_id": "1", "threads": 1, "messages": n,
+         "bot_messages": 1}
+        for day, n in [(date(2026, 3, 1), 9), (date(2026, 2, 22), 3), (date(2026, 3, 2), 50)]
+    ]  # fmt: skip
+    community = publish(tmp_path, daily_activity=activity)
+    found = select.findings(community, WEEK)
+    assert figures(found, "activity") == {
+        "messages": (9, 3, None),
+        "threads": (1, 1, None),
+        "people": (0, 0, None),
+        "helpers": (0, 0, None),
+        "bot_rate": (0.1, None, None),
+    }
+    assert (found.covered, found.is_newest) == (1.0, True)
+
+
+def test_who_still_waits_counts_for_as_long_as_they_waited(tmp_path):
+    day = WEEK.first
+    waits = [
+        *asked(9, day, waited_h=1, happened=True),
+        *asked(2, day, waited_h=2, happened=False),
+        *asked(9, day, waited_h=30, happened=True),
+        *asked(19, day - timedelta(days=7), waited_h=1, happened=True),
+    ]
+    found = select.findings(publish(tmp_path, waits=waits), WEEK)
+    assert figures(found, "responses") == {
+        "questions": (20, 19, None),
+        "answered_24h_rate": (0.45, 1.0, None),
+        "solved_168h_rate": (None, None, None),
+        "still_waiting": (2, 0, None),
+        "p50_h": (30, None, None),  # 19 are too few to tell
+        "p90_h": (30, None, None),
+    }
+    newcomers, regulars = found.curves
+    assert (newcomers.waits, newcomers.steps) == (0, ())
+    assert regulars.waits == 39
+    assert regulars.steps[0] == (1.0, pytest.approx(11 / 39))
+
+
+def test_a_percentile_the_curve_does_not_reach_is_never_the_longest_wait(tmp_path):
+    waits = [
+        *asked(15, WEEK.first, waited_h=3, happened=True),
+        *asked(10, WEEK.first, waited_h=100, happened=False),
+    ]
+    found = select.findings(publish(tmp_path, waits=waits), WEEK)
+    assert figures(found, "responses")["p50_h"][0] == 3
+    assert figures(found, "responses")["p90_h"][0] is None
+
+
+def test_days_that_were_not_read_are_said_and_not_compared(tmp_path):
+    coverage = [
+        {"day": str(day), "source": "forum", "is_covered": day != WEEK.first, "messages": 1}
+        for day in DAYS
+    ]
+    found = select.findings(publish(tmp_path, coverage=coverage), WEEK)
+    assert found.covered == pytest.approx(6 / 7)
+    assert "86 %" in page.page(found, "en").alarm
+    assert 'class="partly"' in render.render_html(found, "en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_trend_is_named_only_in_the_newest_period_and_where_there_is_one(tmp_path, language):
+    trend = {"source": "forum", "weeks": 11, "median": 5, "theil_sen_slope": -0.5}
+    rows = [
+        {**trend, "metric": "messages", "verdict": "falling"},
+        {**trend, "metric": "threads", "verdict": "flat"},
+    ]
+    community = publish(tmp_path, trends=rows)
+    newest = page.page(select.findings(community, WEEK), language).lead
+    earlier = page.page(select.findings(community, WEEK.before()), language).lead
+    assert len(newest) == len(earlier) + 1
+    assert ("falling" if language == "en" else "下降") in newest[-1]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_comes_from_outside_stays_text(tmp_path, language):
+    coverage = [{"day": str(DAYS[-1]), "source": "<img src=x>", "is_covered": True}]
+    text = render.render_html(select.findings(publish(tmp_path, coverage=coverage), WEEK), language)
+    assert "<script" not in text
+    assert "<img" not in text
+    assert "&lt;script&gt;" in text
+    assert not re.search(r'(?:src|href)="(?!#)', text), "nothing remote"
+
+
+def test_a_number_leads_to_its_definition_and_the_same_night_gives_the_same_page(tmp_path):
+    community = publish(tmp_path)
+    text, again = (render.render_html(select.findings(community, WEEK), "en") for _ in range(2))
+    assert text == again
+    links = set(re.findall(r'href="#([^"]+)"', text))
+    assert links == set(re.findall(r'<dt id="([^"]+)"', text))
+    assert {"marts.waits", "marts.daily_activity"} <= links
+
+
+def test_every_word_is_there_in_both_languages():
+    english, chinese = (read_words(WORDS / f"{language}.toml") for language in ("en", "zh"))
+    assert english.keys() == chinese.keys()
+    assert {k: fields(v) for k, v in english.items()} == {k: fields(v) for k, v in chinese.items()}
+    for column, tables in {
+        "metric": ["trends"], "verdict": ["trends"], "kind": ["concentration", "reports"],
+        "asker": ["waits"], "tier": ["tiers"], "finding": ["verdicts"],
+    }.items():  # fmt: skip
+        for table in tables:
+            for value in contracts()[f"marts.{table}"].columns[column].values or ():
+                assert f"value.{value}" in english, (table, value)
+
+
+def test_every_question_has_its_words():
+    english = tomllib.loads((WORDS / "en.toml").read_text())
+    names = {file.stem for file in select.QUESTIONS.glob("*.sql")} - {"macros", "waiting", "hours"}
+    shown = {f"table_{table}" for spec in page.SECTIONS for table in spec.tables}
+    shown |= {f"weekly_{spec.weekly}" for spec in page.SECTIONS if spec.weekly}
+    sections = {f"figures_{name}" for name in english["section"]}
+    assert names <= shown | sections | {"table_retention"}
+    assert {spec.name for spec in page.SECTIONS} == set(english["section"])
+
+
+def test_reports_are_due_once_and_only_we_can_read_them(tmp_path):
+    community = publish(tmp_path, extra='\n[communities.ember.report]\nlanguages = ["en", "zh"]\n')
+    week, month = due(community)
+    assert (week, month.name) == (WEEK, "2026-02")
+    written = write(community, week, ["en", "zh"], pdf=False)
+    assert [file.name for file in written] == ["2026-W09.en.html", "2026-W09.zh.html"]
+    assert {file.stat().st_mode & 0o777 for file in written} == {0o600}
+    assert due(community) == [month]
+
+
+def test_it_is_mailed_once_with_the_page_attached(tmp_path, inbox, plain_server):
+    extra = (
+        '\n[communities.ember.report]\nmail_to = ["team@example.org"]\n'
+        '[communities.ember.mail]\nhost = "127.0.0.1"\nsender = "hearth@example.org"\n'
+        f'security = "none"\nport = {plain_server}\n'
+    )
+    community = publish(tmp_path, title="Ember", extra=extra)
+    write(community, WEEK, ["en"], pdf=False)
+    sent = [send(community, WEEK, AS_OF.replace(tzinfo=UTC)) for _ in range(2)]
+    assert sent == [True, False]
+    ((_, readers, content),) = inbox.messages
+    message = email.message_from_bytes(content, policy=default)
+    (attached,) = message.iter_attachments()
+    assert readers == ["team@example.org"]
+    assert message["Subject"] == "Ember: the week, 23 Feb 2026 to 1 Mar 2026"
+    assert attached.get_filename() == "2026-W09.en.html"
+    assert attached.get_content().startswith("<!DOCTYPE html>")
