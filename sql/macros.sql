@@ -102,3 +102,12 @@ CREATE OR REPLACE MACRO two_sided_p(z) AS least(1, 2 * exp(-z * z / 2) / sqrt(2 
     - 1.821255978 / (1 + 0.2316419 * abs(z)) ** 4
     + 1.330274429 / (1 + 0.2316419 * abs(z)) ** 5
 ));
+
+-- The hour (0 to 23) of a UTC time on the community's own clock.
+CREATE OR REPLACE MACRO local_hour(at_utc) AS
+hour((at_utc AT TIME ZONE 'UTC') AT TIME ZONE getvariable('time_zone'))::INTEGER;
+
+-- An emoji or like that says thanks.
+CREATE OR REPLACE MACRO is_thanks(emoji) AS emoji IN (
+    'like', ':+1:', ':thumbsup:', ':heart:', ':pray:', ':tada:', ':white_check_mark:', ':heavy_check_mark:'
+);

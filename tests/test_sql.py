@@ -97,7 +97,8 @@ def has_twin(table, case):
     """Whether sources are apart in this table, and the case tells nothing of all together."""
     contract = contracts()[table]
     told_of_all = any(row.get("source") == "all" for row in case["expect"])
-    return contract.build == "replace" and "source" in contract.columns and not told_of_all
+    is_apart = "source" in contract.columns and "other_source" not in contract.columns
+    return contract.build == "replace" and is_apart and not told_of_all
 
 
 def outcome(scene, table, case, *, twin=False):

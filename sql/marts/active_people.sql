@@ -55,15 +55,26 @@ spine AS (
     WHERE c.is_over
 ),
 
+covered AS (
+    SELECT
+        day,
+        CASE WHEN grouping(source) = 1 THEN 'all' ELSE source END AS source,
+        bool_and(is_covered) AS is_covered
+    FROM marts.coverage
+    GROUP BY GROUPING SETS ((day), (day, source))
+),
+
 counted AS (
     SELECT
         s.day, s.source, s.is_final, s.first_day,
+        coalesce(c.is_covered, FALSE) AS is_covered,
         coalesce(d.people, 0) AS daily_people,
         coalesce(d.posters, 0) AS daily_posters,
         coalesce(d.reactors, 0) AS daily_reactors,
         (sum(m.week_people) OVER so_far)::BIGINT AS weekly_people,
         (sum(m.month_people) OVER so_far)::BIGINT AS monthly_people
     FROM spine AS s
+    LEFT JOIN covered AS c ON s.day = c.day AND s.source = c.source
     LEFT JOIN moved AS m ON s.day = m.day AND s.source = m.source
     LEFT JOIN of_day AS d ON s.day = d.day AND s.source = d.source
     WINDOW so_far AS (PARTITION BY s.source ORDER BY s.day)
@@ -86,5 +97,6 @@ SELECT
     CASE
         WHEN monthly_people = 0 THEN 0 ELSE ceil(daily_people * 10000 / monthly_people) / 100
     END::DOUBLE AS stickiness_compat_percent,
+    is_covered,
     is_final
 FROM counted

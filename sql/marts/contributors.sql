@@ -16,7 +16,8 @@ moves AS (
         week_of(day) AS week, source, person_id,
         bool_or(day_before IS NULL) AS is_new,
         bool_or(coalesce(day - day_before > 90, FALSE)) AS is_reactivated,
-        FALSE AS is_lost
+        FALSE AS is_lost,
+        bool_or(day_after IS NULL AND day + 90 < as_of_day()) AS is_last_seen
     FROM days
     GROUP BY ALL
 
@@ -24,20 +25,23 @@ moves AS (
 
     SELECT
         week_of(day + 90) AS week, source, person_id,
-        FALSE AS is_new, FALSE AS is_reactivated, TRUE AS is_lost
+        FALSE AS is_new, FALSE AS is_reactivated, TRUE AS is_lost, FALSE AS is_last_seen
     FROM days
     WHERE recent_messages >= 4 AND coalesce(day_after > day + 90, TRUE) AND day + 90 < as_of_day()
 )
 
 SELECT
-    week,
-    source,
+    m.week,
+    m.source,
     count(*) FILTER (NOT is_lost) AS contributors,
     count(*) FILTER (is_new) AS new_contributors,
     count(*) FILTER (is_reactivated) AS reactivated_contributors,
     count(*) FILTER (NOT is_lost AND NOT is_new AND NOT is_reactivated) AS returning_contributors,
     count(*) FILTER (is_lost) AS lost_regulars,
     count(*) FILTER (is_new OR is_reactivated) - count(*) FILTER (is_lost) AS net_change,
-    is_final(week + 6) AS is_final
-FROM moves
-GROUP BY week, source
+    count(*) FILTER (is_last_seen) AS inactive_compat,
+    any_value(w.covered_rate) AS covered_rate,
+    is_final(m.week + 6) AS is_final
+FROM moves AS m
+LEFT JOIN marts.covered_weeks AS w ON m.week = w.week AND m.source = w.source
+GROUP BY m.week, m.source

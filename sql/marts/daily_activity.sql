@@ -23,7 +23,9 @@ SELECT
     count(*) FILTER (NOT f.is_human) AS bot_messages,
     sum(f.likes)::BIGINT AS likes,
     count(DISTINCT coalesce(f.person_id, 'deleted account')) FILTER (f.is_human) AS people,
-    count(*) FILTER (f.is_newcomers_first) AS newcomers
+    count(*) FILTER (f.is_newcomers_first) AS newcomers,
+    coalesce(any_value(c.is_covered), FALSE) AS is_covered
 FROM firsts AS f
 LEFT JOIN begun AS b ON f.created_day = b.day AND f.source = b.source AND f.channel_id = b.channel_id
+LEFT JOIN marts.coverage AS c ON f.created_day = c.day AND f.source = c.source
 GROUP BY f.created_day, f.source, f.channel_id

@@ -47,8 +47,8 @@ lives AS (
 )
 
 SELECT
-    week,
-    source,
+    l.week,
+    l.source,
     count(*) AS newcomers,
     count(*) FILTER (is_first) AS began_a_thread,
     count(*) FILTER (age_h >= 24) AS due_24h,
@@ -58,7 +58,9 @@ SELECT
     count(*) FILTER (age_h >= 720 AND is_replied_24h AND has_second_30d) AS replied_second_30d,
     count(*) FILTER (age_h >= 720 AND NOT is_replied_24h) AS unreplied_due_30d,
     count(*) FILTER (age_h >= 720 AND NOT is_replied_24h AND has_second_30d) AS unreplied_second_30d,
-    CASE WHEN week >= as_of_day() - 90 THEN count(*) FILTER (is_attached) END AS attached,
-    is_final(week + 36) AS is_final
-FROM lives
-GROUP BY week, source
+    CASE WHEN l.week >= as_of_day() - 90 THEN count(*) FILTER (is_attached) END AS attached,
+    any_value(w.covered_rate) AS covered_rate,
+    is_final(l.week + 36) AS is_final
+FROM lives AS l
+LEFT JOIN marts.covered_weeks AS w ON l.week = w.week AND l.source = w.source
+GROUP BY l.week, l.source

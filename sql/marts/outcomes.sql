@@ -29,9 +29,9 @@ ended AS (
 )
 
 SELECT
-    week,
-    source,
-    population,
+    e.week,
+    e.source,
+    e.population,
     count(*) AS asked,
     count(*) FILTER (outcome = 'resolved') AS resolved,
     count(*) FILTER (outcome = 'in_progress') AS in_progress,
@@ -44,6 +44,8 @@ SELECT
     count(*) FILTER (answered_by = 'contributor') AS answered_by_contributors,
     count(*) FILTER (answered_by IN ('user', 'passer_by')) AS answered_by_others,
     rate(count(*) FILTER (answered_by = 'staff'), count(*)) AS staff_involvement_compat_rate,
-    is_final(week + 6) AS is_final
-FROM ended
-GROUP BY week, source, population
+    any_value(w.covered_rate) AS covered_rate,
+    is_final(e.week + 6) AS is_final
+FROM ended AS e
+LEFT JOIN marts.covered_weeks AS w ON e.week = w.week AND e.source = w.source
+GROUP BY e.week, e.source, e.population

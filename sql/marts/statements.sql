@@ -3,10 +3,7 @@
 WITH thanked AS (
     SELECT r.source, r.message_id, list_sort(list(DISTINCT r.person_id)) AS thanked_by
     FROM marts.reactions AS r
-    WHERE
-        NOT r.is_removed AND r.person_id IS NOT NULL AND r.emoji IN (
-            'like', ':+1:', ':thumbsup:', ':heart:', ':pray:', ':tada:', ':white_check_mark:', ':heavy_check_mark:'
-        )
+    WHERE NOT r.is_removed AND r.person_id IS NOT NULL AND is_thanks(r.emoji)
     GROUP BY r.source, r.message_id
 ),
 

@@ -75,7 +75,7 @@ SELECT
     event,
     period,
     begins_on,
-    source,
+    s.source,
     channel_id,
     asker,
     waits,
@@ -95,5 +95,7 @@ SELECT
     due_168h,
     within_168h,
     rate(within_168h, due_168h) AS within_168h_rate,
+    CASE WHEN period = 'week' THEN w.covered_rate END AS covered_rate,
     period = 'week' AND is_final(begins_on + 6) AS is_final
-FROM summed
+FROM summed AS s
+LEFT JOIN marts.covered_weeks AS w ON s.begins_on = w.week AND s.source = w.source

@@ -15,7 +15,7 @@ asked AS (
     SELECT k.*, 'questions' AS population
     FROM known AS k
     INNER JOIN judgement.threads AS j ON k.source = j.source AND k.thread_id = j.thread_id
-    WHERE j.kind = 'question'
+    WHERE j.kind = 'question' AND k.created_at >= as_of() - INTERVAL 90 DAYS
 ),
 
 solving AS (

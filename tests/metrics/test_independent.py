@@ -1,6 +1,6 @@
 """Metrics against independent libraries, on random data."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import networkx
 import numpy as np
@@ -218,3 +218,77 @@ def test_change_points(tables, levels, seed):
     search = ruptures.Binseg(model="l2", min_size=14, jump=1).fit(x)
     *cuts, _ = search.predict(pen=2 * noise * np.log(len(x)))
     assert sorted(day for (day,) in found) == [cut - len(values) for cut in cuts]
+
+
+@random_data
+@given(
+    *[st.lists(st.tuples(st.integers(1, 40).map(lambda n: n / 4), st.booleans()), min_size=20, max_size=40)]
+    * 2
+)  # fmt: skip
+def test_log_rank(tables, newcomers, regulars):
+    asked = [("newcomer", *wait) for wait in newcomers] + [("regular", *wait) for wait in regulars]
+    rows = [
+        {"thread_id": str(n), "asker": asker, "waited_h": waited, "has_happened": happened}
+        for n, (asker, waited, happened) in enumerate(asked)
+    ]
+    fill = {"source": "forum", "population": "topics", "event": "response",
+            "created_at": "2026-02-25 12:00:00", "created_day": "2026-02-25", "age_h": 10.0}  # fmt: skip
+    found = made(
+        tables, "marts.waits", rows, "marts.response_gaps", "aspect, group_name, log_rank_p", fill
+    )
+    sides = [
+        stats.CensoredData.right_censored([w for w, _ in side], [not done for _, done in side])
+        for side in (newcomers, regulars)
+    ]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = stats.logrank(*sides).pvalue
+    same = {group: value for aspect, group, value in found if aspect == "asker"}
+    expected = None if np.isnan(p) else pytest.approx(p, abs=1e-6)
+    assert same == {"newcomer": expected, "regular": expected}
+
+
+@random_data
+@given(
+    st.tuples(*[st.integers(5, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))] * 2)
+)
+def test_interval_of_a_gap(tables, shares):
+    rows = [
+        {"thread_id": f"{asker}{n}", "asker": asker, "waited_h": 1.0 if n < part else 30.0, "has_happened": True}
+        for asker, (part, whole) in zip(("newcomer", "regular"), shares, strict=True)
+        for n in range(whole)
+    ]  # fmt: skip
+    fill = {"source": "forum", "population": "topics", "event": "response",
+            "created_at": "2026-02-25 12:00:00", "created_day": "2026-02-25", "age_h": 40.0}  # fmt: skip
+    found = made(
+        tables, "marts.waits", rows, "marts.response_gaps", "group_name, gap_low, gap_high", fill
+    )
+    [(low, high)] = [interval for group, *interval in found if group == "newcomer"]
+    (a, n), (b, m) = shares
+    expected = proportion_gap(a, n, b, m)
+    assert (low, high) == pytest.approx(expected, abs=1e-6)
+
+
+def proportion_gap(a, n, b, m):
+    """Newcombe's interval of a / n - b / m out of SciPy's Wilson intervals."""
+    own, other = (stats.binomtest(*s).proportion_ci(0.95, "wilson") for s in ((a, n), (b, m)))
+    gap = a / n - b / m
+    low = np.hypot(a / n - own.low, other.high - b / m)
+    high = np.hypot(own.high - a / n, b / m - other.low)
+    return gap - low, gap + high
+
+
+@random_data
+@given(st.lists(st.integers(0, 5000), min_size=20, max_size=60))
+def test_burstiness(tables, minutes):
+    start = datetime(2026, 2, 20)
+    rows = [
+        {"message_id": str(n), "thread_id": "1", "created_at": str(start + timedelta(minutes=m))}
+        for n, m in enumerate(minutes)
+    ]
+    fill = {"source": "forum", "channel_id": "5", "created_day": "2026-02-20", "kind": "regular", "is_first": False,
+            "is_human": True, "is_staff": False, "is_private": False, "is_deleted": False, "is_countable": True,
+            "likes": 0, "characters": 0}  # fmt: skip
+    found = made(tables, "marts.messages", rows, "marts.burstiness", "DISTINCT burstiness", fill)
+    gaps = np.diff(np.sort(minutes))
+    spread, mean = gaps.std(), gaps.mean()
+    assert found == [(pytest.approx((spread - mean) / (spread + mean)) if mean else None,)]
