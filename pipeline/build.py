@@ -82,6 +82,7 @@ def set_scene(db: duckdb.DuckDBPyConnection, community: Community, as_of: dateti
     )
     db.execute("SET VARIABLE time_zone = ?", [community.time_zone])
     db.execute("SET VARIABLE bots = ?::VARCHAR[]", [list(community.bots)])
+    db.execute("SET VARIABLE unnamed = ?::VARCHAR[]", [list(community.unnamed)])
     digest = community.digest
     db.execute("SET VARIABLE overdue_h = ?::DOUBLE", [digest.overdue_h])
     db.execute("SET VARIABLE newcomer_overdue_h = ?::DOUBLE", [digest.newcomer_overdue_h])

@@ -91,7 +91,7 @@ def stale_places(home: Community, night: Night) -> list[dict[str, Any]]:
         if planned.get("lost")
         or (not planned["unavailable"] and report_of(home, night, name, planned["stream"]) is None)
     ]
-    return [{"source": name, "since": None, "why": said.get(name, "")} for name in names]
+    return [{"source": name, "why": said.get(name, "")} for name in names]
 
 
 def warnings(home: Community, night: Night) -> list[str]:

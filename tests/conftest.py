@@ -14,6 +14,7 @@ TOML = """
 time_zone = "UTC"
 home = "{home}"
 bots = ["helper_bot"]
+unnamed = ["shy"]
 
 [communities.ember.sources.forum]
 platform = "discourse"

@@ -34,6 +34,7 @@ PLAIN = {
     "TIMESTAMP": datetime(2026, 3, 1, 12),
     "DATE": datetime(2026, 3, 1).date(),
     "VARCHAR[]": [],
+    "BIGINT[]": [],
     "JSON": "{}",
     "MAP(VARCHAR, BIGINT)": "{}",
 }

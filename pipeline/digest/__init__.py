@@ -8,7 +8,7 @@
 preview that is noted nowhere.
 """
 
-from pipeline.digest.edition import Edition, Health, Item, ItemKey, Section, select
+from pipeline.digest.edition import Claim, Edition, Health, Item, ItemKey, Section
 from pipeline.digest.files import deliver_files
 from pipeline.digest.ledger import Ledger
 from pipeline.digest.render import (
@@ -19,6 +19,7 @@ from pipeline.digest.render import (
     render_rss,
     render_text,
 )
+from pipeline.digest.selection import select
 from pipeline.digest.tell import Teller, Told
 from pipeline.digest.verdicts import (
     CHOICES,
@@ -31,6 +32,7 @@ from pipeline.digest.verdicts import (
 
 __all__ = [
     "CHOICES",
+    "Claim",
     "Edition",
     "Health",
     "Item",

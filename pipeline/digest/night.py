@@ -43,12 +43,30 @@ def health(
     db: duckdb.DuckDBPyConnection, stale: Iterable[Mapping[str, Any]], warnings: Iterable[str]
 ) -> Health:
     """The numbers on the foot, with what is stale and which contracts only warned."""
-    (row,) = _rows(
+    (row,) = _rows(db, "SELECT * EXCLUDE (as_of, questions) FROM marts.health")
+    thanks = _rows(
         db,
-        "SELECT waiting, newcomers_waiting, answered_yesterday, p50_h, p90_h, flagged, unscored"
-        " FROM marts.health",
+        "SELECT * EXCLUDE (person_id) FROM marts.thanks"
+        " ORDER BY is_first_accepted DESC, newcomers DESC, accepted DESC, liked DESC, person",
     )
-    return Health(**row, stale_sources=tuple(stale), warnings=tuple(warnings))
+    return Health(
+        **row | {"waiting_before": tuple(row["waiting_before"])},
+        stale_sources=tuple(_since(db, place) for place in stale),
+        warnings=tuple(warnings),
+        thanks=tuple(thanks),
+    )
+
+
+def _since(db: duckdb.DuckDBPyConnection, place: Mapping[str, Any]) -> dict[str, Any]:
+    """The stale source, or stream of a source, with the time of its last good read."""
+    source, _, stream = place["source"].partition("/")
+    row = db.execute(
+        "SELECT make_timestamp(max(started_at)) FROM raw.reads"
+        " WHERE source = ? AND ? IN (stream, '') AND unavailable IS NULL",
+        [source, stream],
+    ).fetchone()
+    last = row[0] if row else None
+    return {**place, "since": last and last.replace(tzinfo=UTC)}
 
 
 def verdicts(

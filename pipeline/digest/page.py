@@ -5,25 +5,30 @@ Each form (HTML, text, Markdown ...) lays out the same Page and adds no word of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import floor
 from typing import Any
 
-from pipeline.digest.edition import Edition, Health, Item, Section
-from pipeline.digest.words import Words
+from pipeline.digest.edition import Claim, Edition, Health, Item, Section
+from pipeline.digest.words import Said, Words
 
 _REPLY_STATES = ("no_reply", "only_bots", "only_asker", "only_me_too", "asker_last", "asked_back")
+_AGES = {"sour": "turned", "toxic": "written", "answered": "answered"}
+_WORTH_TELLING = 0.5  # share of answered questions that an older one must be older than
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One item in words. `facts` are short and in order of weight; `why` are sentences."""
+    """One item in words. `facts` are short and in order of weight, and so is `state`: how a
+    question stands and what makes it one. `why` are the sentences that explain a flag."""
 
     ref: str
     title: str
     url: str | None
     facts: tuple[str, ...]
+    state: tuple[str, ...]
     strength: str | None
     why: tuple[str, ...]
     quote: str | None
@@ -31,15 +36,24 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """Something that asks for nothing, in one line: a title, perhaps a link, and what is told."""
+
+    title: str
+    url: str | None
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
-    """A section in words; `lines` are plain sentences where there are no cards."""
+    """A section in words: cards for what needs a person, lines for what does not."""
 
     name: str
     heading: str
     hint: str
     cards: tuple[Card, ...] = ()
     more: str | None = None
-    lines: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,9 @@ def page(edition: Edition, language: str, escape: Callable[[str], str]) -> Page:
     say = Words(language, escape)
     summary = _summary(edition, say)
     day = say.day(edition.night)
-    blocks = [_block(section, say) for section in edition.sections]
+    zone = edition.time_zone
+    blocks = [_block(section, say, zone) for section in edition.sections]
+    blocks += [*_in_hand(edition, say), *_thanks(edition.health, say)]
     nights = (*edition.health.waiting_before, edition.health.waiting)[-14:]
     return Page(
         language=say.tag,
@@ -88,8 +104,8 @@ def page(edition: Edition, language: str, escape: Callable[[str], str]) -> Page:
         day=day,
         summary=say("page.quiet") if edition.is_quiet else summary,
         preview=say("page.preview", what=summary, day=day),
-        alarms=_alarms(edition.health, say),
-        blocks=(*blocks, *_thanks(edition.health, say)),
+        alarms=_alarms(edition.health, say, zone),
+        blocks=tuple(blocks),
         still_open=say("page.still_open", n=edition.still_open) if edition.still_open else None,
         numbers=_numbers(edition, say),
         bars=_bars(nights),
@@ -98,6 +114,18 @@ def page(edition: Edition, language: str, escape: Callable[[str], str]) -> Page:
         footer=say("footer.why", audience=edition.audience, community=edition.title),
         say=say,
     )
+
+
+def brief(words: Page) -> Page:
+    """The page without quotes and reasons of questions; flags keep theirs."""
+    blocks = [
+        replace(
+            block,
+            cards=tuple(c if c.strength else replace(c, quote=None, state=()) for c in block.cards),
+        )
+        for block in words.blocks
+    ]
+    return replace(words, blocks=tuple(blocks))
 
 
 def _summary(edition: Edition, say: Words) -> str:
@@ -111,44 +139,79 @@ def _summary(edition: Edition, say: Words) -> str:
     return " · ".join(parts)
 
 
-def _block(section: Section, say: Words) -> Block:
+def _block(section: Section, say: Words, zone: str) -> Block:
+    asks = section.name != "answered"
     return Block(
         name=section.name,
         heading=say(f"section.{section.name}.heading"),
         hint=say(f"section.{section.name}.hint"),
-        cards=tuple(_card(item, say) for item in section.items),
-        more=say("page.more", n=section.more) if section.more else None,
+        cards=tuple(_card(item, say, zone) for item in section.items if asks),
+        more=say("page.more", n=section.more) if section.more and asks else None,
+        lines=tuple(_line(item, say, zone) for item in section.items if not asks),
     )
 
 
-def _thanks(health: Health, say: Words) -> tuple[Block, ...]:
+def _line(item: Item, say: Words, zone: str) -> Line:
+    return Line(_title(item.title, say), item.url, " · ".join(_facts(item, say, zone)))
+
+
+def _in_hand(edition: Edition, say: Words) -> Iterable[Block]:
     lines = tuple(
-        say(
-            "fact.thanks_newcomers" if row.get("newcomers") else "fact.thanks",
-            person=row["person"], n=row["answers"], newcomers=row.get("newcomers", 0),
-        )
-        for row in health.thanks
-    )  # fmt: skip
-    heading, hint = say("section.thanks.heading"), say("section.thanks.hint")
-    return (Block("thanks", heading, hint, lines=lines),) if lines else ()
+        Line(_title(title, say), None, _claims(claims, say, edition.time_zone))
+        for title, claims in edition.in_hand
+    )
+    if lines:
+        heading, hint = say("section.in_hand.heading"), say("section.in_hand.hint")
+        yield Block("in_hand", heading, hint, lines=lines)
 
 
-def _card(item: Item, say: Words) -> Card:
+def _thanks(health: Health, say: Words) -> Iterable[Block]:
+    lines = tuple(
+        Line(say.escape(row["person"]), None, ", ".join(_deeds(row, say))) for row in health.thanks
+    )
+    if lines:
+        heading, hint = say("section.thanks.heading"), say("section.thanks.hint")
+        yield Block("thanks", heading, hint, lines=lines)
+
+
+def _deeds(row: Mapping[str, Any], say: Words) -> Iterable[str]:
+    if row["is_first_accepted"]:
+        yield say("fact.first_accepted")
+    for deed in ("newcomers", "accepted", "liked"):
+        if row[deed] and not (deed == "accepted" and row["is_first_accepted"]):
+            yield say(f"fact.thanks_{deed}", n=row[deed])
+
+
+def _title(title: str, say: Words) -> str:
+    return say.escape(title) or say("page.untitled")
+
+
+def _claims(claims: Iterable[Claim], say: Words, zone: str) -> str:
+    said = (say("fact.claim", who=c.who, until=say.moment(c.until, zone)) for c in claims)
+    return " · ".join(said)
+
+
+def _card(item: Item, say: Words, zone: str) -> Card:
     flagged = item.kind in ("sour", "toxic")
+    reasons = tuple(_reason(code, values, say) for code, values in item.reasons)
     return Card(
         ref=item.ref,
-        title=say.escape(item.title) or say("page.untitled"),
+        title=_title(item.title, say),
         url=item.url,
-        facts=tuple(_facts(item, say)),
+        facts=tuple(_facts(item, say, zone)),
+        state=() if flagged else reasons,
         strength=say("strength.signs", n=item.severity) if flagged else None,
-        why=tuple(_reason(code, values, say) for code, values in item.reasons),
+        why=reasons if flagged else (),
         quote=say.escape(item.sentence) if item.sentence else None,
         model=_model(item, say),
     )
 
 
-def _facts(item: Item, say: Words) -> list[str]:
-    facts = [_age(item, say)]
+def _facts(item: Item, say: Words, zone: str) -> list[str]:
+    facts: list[str] = [_claims(item.claims, say, zone)] if item.claims else []
+    facts.append(_age(item, say))
+    if item.older_than_rate is not None and item.older_than_rate >= _WORTH_TELLING:
+        facts.append(say("fact.older_than", n=floor(100 * item.older_than_rate)))
     if item.channel:
         facts.append(say("fact.channel", channel=item.channel))
     if item.person:
@@ -175,7 +238,7 @@ def _age(item: Item, say: Words) -> str:
         if item.overdue < 1.5:
             return say("fact.waiting_target", age=age, target=target)
         return say("fact.overdue", age=age, target=target, times=round(item.overdue, 1))
-    return say("fact.answered" if item.kind == "answered" else "fact.started", age=age)
+    return say(f"fact.{_AGES[item.kind]}", age=age)
 
 
 def _talk(item: Item, say: Words) -> list[str]:
@@ -199,10 +262,12 @@ def _model(item: Item, say: Words) -> str | None:
     return say("strength.model", model=item.model, version=item.model_version, score=item.score)
 
 
-def _alarms(health: Health, say: Words) -> tuple[str, ...]:
+def _alarms(health: Health, say: Words, zone: str) -> tuple[str, ...]:
     stale = [
-        say("health.stale" if source["since"] else "health.stale_tonight", **source)
-        for source in health.stale_sources
+        say("health.stale", source=s["source"], why=s["why"], since=say.moment(s["since"], zone))
+        if s["since"]
+        else say("health.stale_tonight", source=s["source"], why=s["why"])
+        for s in health.stale_sources
     ]
     return (*stale, *(say.escape(warning) for warning in health.warnings))
 
@@ -215,8 +280,8 @@ def _numbers(edition: Edition, say: Words) -> tuple[tuple[str, str], ...]:
         "answered": f"{health.answered_yesterday:,}",
         "flagged": f"{health.flagged:,}",
         "coverage": None
-        if health.coverage is None
-        else say("unit.percent", n=round(100 * health.coverage)),
+        if health.coverage_rate is None
+        else say("health.coverage_value", n=floor(100 * health.coverage_rate)),
         "unscored": say("health.unscored_value", n=health.unscored) if health.unscored else None,
         "as_of": say.moment(edition.as_of, edition.time_zone),
     }
@@ -232,10 +297,20 @@ def _waiting(health: Health, say: Words) -> str:
 def _first_reply(health: Health, say: Words) -> str:
     if health.p50_h is None:
         return say("health.first_reply_none")
-    p50 = say.duration(health.p50_h)
+    p50 = _within(say, health.p50_h, health.p50_low_h, health.p50_high_h)
     if health.p90_h is None:
         return say("health.first_reply_p50", p50=p50)
-    return say("health.first_reply_value", p50=p50, p90=say.duration(health.p90_h))
+    p90 = _within(say, health.p90_h, health.p90_low_h, health.p90_high_h)
+    return say("health.first_reply_value", p50=p50, p90=p90)
+
+
+def _within(say: Words, hours: float, low: float | None, high: float | None) -> Said:
+    """A duration with its interval, where both ends are known and are not said the same."""
+    middle = say.duration(hours)
+    if low is None or high is None:
+        return middle
+    ends = {"low": say.duration(low), "high": say.duration(high)}
+    return middle if set(ends.values()) == {middle} else say("unit.within", middle=middle, **ends)
 
 
 def _precision(health: Health, say: Words) -> tuple[str, ...]:

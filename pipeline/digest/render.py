@@ -13,20 +13,30 @@ from typing import Any
 
 from pipeline.digest import safe
 from pipeline.digest.edition import Edition
-from pipeline.digest.page import Page, page
+from pipeline.digest.page import Page, brief, page
 
 _TEMPLATES = Path(__file__).parent / "templates"
+LARGEST = 98_000  # bytes of a page: Gmail hides what comes after 102 kB
 _JSON_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 def render_html(edition: Edition, language: str) -> str:
-    """A self-contained page that is also the HTML part of a mail: no script, no remote part."""
+    """A self-contained page that is also the HTML part of a mail: no script, no remote part.
+
+    Where it would be too large for mail, quotes and reasons of questions stay behind their links.
+    """
+    words = page(edition, language, str)
+    html = _inlined(words, edition)
+    return html if len(html.encode()) <= LARGEST else _inlined(brief(words), edition)
+
+
+def _inlined(words: Page, edition: Edition) -> str:
     import css_inline
 
     inline = css_inline.CSSInliner(
         keep_style_tags=True, keep_at_rules=True, load_remote_stylesheets=False
     )
-    return inline.inline(_laid_out("digest.html", page(edition, language, str), edition))
+    return inline.inline(_laid_out("digest.html", words, edition))
 
 
 def render_text(edition: Edition, language: str) -> str:

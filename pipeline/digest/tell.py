@@ -8,11 +8,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.digest.edition import Edition, Health, select
+from pipeline.digest.edition import Edition, Health
 from pipeline.digest.files import deliver_files
 from pipeline.digest.ledger import Ledger
 from pipeline.digest.render import render_chat
-from pipeline.digest.verdicts import Precision, Verdict, closed, precision, woken
+from pipeline.digest.selection import select
+from pipeline.digest.verdicts import Precision, Verdict, claims, closed, precision, woken
 from pipeline.errors import FixSettings, HearthError
 from pipeline.settings import Audience, Community
 
@@ -83,6 +84,7 @@ class Teller:
         shadow = {rule.rule for rule in rules if rule.is_shadow}
         health = replace(health, precision=tuple(_row(rule) for rule in rules))
         judged = closed(verdicts, night)
+        claimed = claims(verdicts, self._sent_at)
         rows = list(rows)
         for audience, reader in self._community.digest.audiences.items():
             for channel in _channels(reader, night):
@@ -93,6 +95,7 @@ class Teller:
                 edition = select(
                     rows, health, known, self._community, audience,
                     as_of=as_of, night=night, judged=judged, shadow=shadow,
+                    claims=claimed,
                 )  # fmt: skip
                 yield self._sent(edition, channel)
 

@@ -12,7 +12,7 @@ from math import sqrt
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from pipeline.digest.edition import ItemKey
+from pipeline.digest.edition import Claim, ItemKey
 from pipeline.digest.ledger import read_key
 from pipeline.digest.lines import Lines
 from pipeline.landing import make_folder, write_whole
@@ -30,6 +30,7 @@ REACTIONS: Mapping[str, Choice] = {  # Rocket.Chat's names of the emoji under ea
 SNOOZE_DAYS = 3
 LISTENING = timedelta(days=7)  # how long emoji and replies under an item are asked for
 ERASED = "erased"  # instead of the name of who was erased
+CLAIM_HOURS = 24
 _QUOTE = re.compile(r"\[quote\b.*?(?:\[/quote\]|\Z)", re.IGNORECASE | re.DOTALL)
 _REPLY = re.compile(rf"\b([0-9a-hjkmnp-tv-z]{{7}})`?[\s:,]+({'|'.join(CHOICES)})\b", re.IGNORECASE)
 _CLOSING = ("agree", "disagree", "handled")
@@ -129,7 +130,8 @@ def from_reactions(
 ) -> list[Verdict]:
     """Verdicts given by emoji under the items of a chat digest, as the reactions stand now.
 
-    They carry no time, so each counts from the night its item was told. Other emoji say nothing.
+    They carry no time, so each counts from the night its item was told, a claim from the end of
+    that day. Other emoji say nothing.
 
     posted     see Ledger.posted
     reactions  (message id, emoji, account, source)
@@ -143,6 +145,8 @@ def from_reactions(
             continue
         keys, night = posted[message]
         at = datetime.combine(night, time(), UTC)
+        if choice == "claim":
+            at += timedelta(days=1)  # some time in that day: its end keeps nobody waiting for long
         verdict = Verdict(keys, account, choice, at, via=source)
         found.append(snoozed(verdict, night) if choice == "snooze" else verdict)
     return found
@@ -190,6 +194,23 @@ def woken(told: Mapping[ItemKey, date], verdicts: Iterable[Verdict], night: date
     """Keys told before a snooze that has ended since: they are news once more."""
     ends = {v.item: v.until for v in _latest(verdicts) if v.until is not None and v.until <= night}
     return {key for key, last in told.items() if key[:4] in ends and last < ends[key[:4]]}
+
+
+def claims(verdicts: Iterable[Verdict], now: datetime) -> dict[tuple[str, ...], tuple[Claim, ...]]:
+    """Item -> who looks after it now, first to end first. A claim ends by itself, and sooner where
+    the same person says of the item what they think."""
+    last: dict[tuple[tuple[str, ...], str], Verdict] = {}
+    for verdict in sorted(verdicts, key=lambda verdict: verdict.at):
+        last.update({(key[:4], verdict.who): verdict for key in verdict.keys})
+    found: defaultdict[tuple[str, ...], list[Claim]] = defaultdict(list)
+    for (item, who), verdict in last.items():
+        until = verdict.at + timedelta(hours=CLAIM_HOURS)
+        if verdict.choice == "claim" and now < until:
+            found[item].append(Claim(who, until))
+    return {
+        item: tuple(sorted(held, key=lambda claim: (claim.until, claim.who)))
+        for item, held in found.items()
+    }
 
 
 def precision(verdicts: Iterable[Verdict], now: datetime) -> list[Precision]:

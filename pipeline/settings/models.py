@@ -127,7 +127,8 @@ class DigestSettings(_Section):
 
     languages: tuple[Literal["en", "zh"], ...] = ("en",)
     most_flags: int = Field(10, ge=0, le=15, description="most threads needing a judgement")
-    most_questions: int = Field(15, ge=0, le=20, description="most unanswered questions")
+    most_newcomers: int = Field(10, ge=0, le=15, description="most newcomers waiting")
+    most_questions: int = Field(15, ge=0, le=20, description="most unanswered questions of others")
     overdue_h: float = Field(24, gt=0, description="hours until an unanswered question is overdue")
     newcomer_overdue_h: float = Field(4, ge=0, description="the same for a newcomer's, hours")
     audiences: Mapping[Annotated[str, Field(pattern=NAME)], Audience] = {"moderators": Audience()}
@@ -159,6 +160,9 @@ class Community(_Section):
     time_zone: str = "UTC"
     languages: tuple[str, ...] = ("en",)
     bots: tuple[str, ...] = Field((), description="user names that are bots, beside known ones")
+    unnamed: tuple[str, ...] = Field(
+        (), description="user names that no digest thanks or suggests, by their wish"
+    )
     keep_nights: int = Field(14, ge=2, description="published nights kept for rollback")
     keep_days: int = Field(90, ge=1, description="days that journals, Data Docs, digests are kept")
     keep_landing_days: int | None = Field(

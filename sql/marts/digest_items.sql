@@ -36,7 +36,7 @@ items AS (
 
     UNION ALL
 
-    SELECT f.*, f.kind AS item, NULL::DOUBLE AS target_h
+    SELECT f.* REPLACE (hours_between(m.created_at, as_of()) AS age_h), f.kind AS item, NULL::DOUBLE AS target_h
     FROM found AS f
     INNER JOIN marts.messages AS m ON f.source = m.source AND f.message_id = m.message_id
     WHERE f.kind <> 'question' AND m.created_at >= as_of() - INTERVAL 14 DAYS AND NOT m.is_deleted
@@ -67,6 +67,14 @@ confirmed AS (
         AND v.said_at >= as_of() - INTERVAL 90 DAYS
     GROUP BY ALL
     HAVING count_if(v.choice = 'agree') > count_if(v.choice = 'disagree')
+),
+
+-- Of the questions answered in the last 90 days, how many had their answer sooner.
+answered AS (
+    SELECT source, waited_h, cume_dist() OVER (PARTITION BY source ORDER BY waited_h) AS older_than_rate
+    FROM marts.waits
+    WHERE population = 'questions' AND event = 'response' AND has_happened AND created_at >= as_of() - INTERVAL 90 DAYS
+    QUALIFY count(*) OVER (PARTITION BY source) >= 20
 )
 
 SELECT
@@ -84,6 +92,7 @@ SELECT
     i.created_at,
     i.age_h,
     i.target_h,
+    CASE WHEN i.target_h IS NOT NULL THEN w.older_than_rate END AS older_than_rate,
     i.level,
     i.severity,
     i.evidence,
@@ -113,3 +122,4 @@ LEFT JOIN staging.messages AS m ON i.source = m.source AND i.message_id = m.mess
 LEFT JOIN staging.accounts AS a ON m.source = a.source AND m.account_id = a.account_id AND a.gone_at IS NULL
 LEFT JOIN staging.channels AS c ON i.source = c.source AND i.channel_id = c.channel_id
 LEFT JOIN knowing AS k ON i.source = k.source AND i.thread_id = k.thread_id
+ASOF LEFT JOIN answered AS w ON i.source = w.source AND i.age_h > w.waited_h

@@ -6,7 +6,10 @@ WITH questions AS (
 ),
 
 percentiles AS (
-    SELECT max(p50_h) AS p50_h, max(p90_h) AS p90_h
+    SELECT
+        max(p50_h) AS p50_h, max(p90_h) AS p90_h,
+        max(p50_low_h) AS p50_low_h, max(p50_high_h) AS p50_high_h,
+        max(p90_low_h) AS p90_low_h, max(p90_high_h) AS p90_high_h
     FROM marts.wait_times
     WHERE
         population = 'questions' AND event = 'response' AND period = 'last_90_days'
@@ -20,6 +23,23 @@ counts AS (
         count(*) FILTER (NOT has_happened AND asker = 'newcomer') AS newcomers_waiting,
         count(*) FILTER (hours_between(first_response_at, as_of()) BETWEEN 0 AND 24) AS answered_yesterday
     FROM questions
+),
+
+nights AS (
+    SELECT as_of() - to_days(days.ago::INTEGER) AS night
+    FROM range(1, 14) AS days (ago)
+    WHERE as_of() - to_days(days.ago::INTEGER) >= (SELECT min(w.created_at) FROM marts.waits AS w)
+),
+
+backlogs AS (
+    SELECT n.night, count(w.thread_id) AS waiting
+    FROM nights AS n
+    LEFT JOIN marts.waits AS w
+        ON
+            w.population = 'questions' AND w.event = 'response'
+            AND w.created_at BETWEEN n.night - INTERVAL 90 DAYS AND n.night
+            AND (NOT w.has_happened OR hours_between(w.created_at, n.night) < w.waited_h)
+    GROUP BY n.night
 )
 
 SELECT
@@ -28,8 +48,18 @@ SELECT
     c.waiting,
     c.newcomers_waiting,
     c.answered_yesterday,
+    (SELECT coalesce(list(b.waiting ORDER BY b.night), []) FROM backlogs AS b) AS waiting_before,
     p.p50_h,
+    p.p50_low_h,
+    p.p50_high_h,
     p.p90_h,
+    p.p90_low_h,
+    p.p90_high_h,
+    (
+        SELECT rate(count(*) FILTER (v.is_covered), count(*))
+        FROM marts.coverage AS v
+        WHERE v.day >= as_of_day() - 30
+    ) AS coverage_rate,
     (
         SELECT count(*)
         FROM (SELECT DISTINCT i.source, i.thread_id FROM marts.digest_items AS i WHERE i.kind IN ('sour', 'toxic')) AS f

@@ -1,6 +1,8 @@
 -- Kaplan and Meier (1958): S(t) is the product over t_i <= t of 1 - d_i / n_i; those who still wait
 -- leave the risk set at their age. exp(-700) stands for the 0 that ln cannot say; a percentile takes
 -- S(t) with a hair's breadth of tolerance, for sums of logarithms are not exact.
+-- An interval is where the bands of 95 % get there: Greenwood's, on the scale of ln(-ln S), as
+-- Kalbfleisch and Prentice (1980) have them. They are not defined where S is 0.
 WITH placed AS (
     SELECT *, 'week' AS period, week_of(created_day) AS begins_on
     FROM marts.waits
@@ -48,8 +50,19 @@ curves AS (
         exp(sum(CASE WHEN happened < at_risk THEN ln(1 - happened / at_risk) ELSE -700 END) OVER (
             PARTITION BY population, event, period, begins_on, source, channel_id, asker
             ORDER BY waited_h
-        )) - 1e-9 AS still_waiting
+        )) - 1e-9 AS still_waiting,
+        sqrt(sum(CASE WHEN happened < at_risk THEN happened / (at_risk * (at_risk - happened)) END) OVER (
+            PARTITION BY population, event, period, begins_on, source, channel_id, asker
+            ORDER BY waited_h
+        )) AS spread
     FROM risks
+),
+
+bands AS (
+    SELECT
+        *,
+        CASE WHEN still_waiting BETWEEN 1e-8 AND 1 - 1e-8 THEN exp(-1.96 * spread / ln(still_waiting)) END AS reach
+    FROM curves
 ),
 
 summed AS (
@@ -60,13 +73,17 @@ summed AS (
         min(waited_h) FILTER (happened > 0 AND still_waiting <= 0.5) AS p50_h,
         min(waited_h) FILTER (happened > 0 AND still_waiting <= 0.25) AS p75_h,
         min(waited_h) FILTER (happened > 0 AND still_waiting <= 0.1) AS p90_h,
+        min(waited_h) FILTER (happened > 0 AND coalesce(pow(still_waiting, reach), 0) <= 0.5) AS p50_low_h,
+        min(waited_h) FILTER (happened > 0 AND pow(still_waiting, 1 / reach) <= 0.5) AS p50_high_h,
+        min(waited_h) FILTER (happened > 0 AND coalesce(pow(still_waiting, reach), 0) <= 0.1) AS p90_low_h,
+        min(waited_h) FILTER (happened > 0 AND pow(still_waiting, 1 / reach) <= 0.1) AS p90_high_h,
         sum(due_24h)::BIGINT AS due_24h,
         sum(within_24h)::BIGINT AS within_24h,
         sum(due_72h)::BIGINT AS due_72h,
         sum(within_72h)::BIGINT AS within_72h,
         sum(due_168h)::BIGINT AS due_168h,
         sum(within_168h)::BIGINT AS within_168h
-    FROM curves
+    FROM bands
     GROUP BY ALL
 )
 
@@ -84,6 +101,10 @@ SELECT
     CASE WHEN waits >= 20 THEN p50_h END AS p50_h,
     CASE WHEN waits >= 20 THEN p75_h END AS p75_h,
     CASE WHEN waits >= 20 THEN p90_h END AS p90_h,
+    CASE WHEN waits >= 20 THEN p50_low_h END AS p50_low_h,
+    CASE WHEN waits >= 20 THEN p50_high_h END AS p50_high_h,
+    CASE WHEN waits >= 20 THEN p90_low_h END AS p90_low_h,
+    CASE WHEN waits >= 20 THEN p90_high_h END AS p90_high_h,
     due_24h,
     within_24h,
     rate(within_24h, due_24h) AS within_24h_rate,

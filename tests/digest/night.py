@@ -1,6 +1,7 @@
 """One made-up night for the digest's tests: rows as marts.digest_items has them."""
 
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.digest import Edition, Health, select
@@ -24,6 +25,7 @@ _PLAIN: dict[str, Any] = {
     "created_at": datetime(2026, 3, 1, 20, 0, tzinfo=UTC),
     "age_h": 30.0,
     "target_h": 24.0,
+    "older_than_rate": None,
     "level": "L0",
     "severity": 1,
     "evidence": ["question_mark"],
@@ -44,6 +46,12 @@ def row(thread_id: str, kind: str = "unanswered", **changes: Any) -> dict[str, A
     """A row of marts.digest_items."""
     url = f"{SITE}/t/{thread_id}"
     return {**_PLAIN, "thread_id": thread_id, "kind": kind, "url": url, **changes}
+
+
+def thanked(person: str, **deeds: Any) -> dict[str, Any]:
+    """A row of marts.thanks."""
+    none = {"accepted": 0, "liked": 0, "newcomers": 0, "is_first_accepted": False}
+    return {"source": "forum", "person": person, "answers": 1, **none, **deeds}
 
 
 def community(mail: dict[str, Any] | None = None, **digest: Any) -> Community:
@@ -77,12 +85,13 @@ def edition(
     told: Any = (),
     judged: Any = (),
     shadow: Any = (),
+    claims: Any = MappingProxyType({}),
     **digest: Any,
 ) -> Edition:
     """The moderators' edition of the night; `digest` are settings."""
     return select(
         rows, health or Health(), told, community(**digest), "moderators",
-        as_of=AS_OF, night=NIGHT, judged=judged, shadow=shadow,
+        as_of=AS_OF, night=NIGHT, judged=judged, shadow=shadow, claims=claims,
     )  # fmt: skip
 
 
@@ -115,12 +124,18 @@ HEALTH = Health(
     p90_h=61.0,
     flagged=2,
     unscored=7,
-    coverage=0.994,
-    stale_sources=({"source": "chat", "since": "2026-03-01 02:04", "why": "503 from the server"},),
-    thanks=(
-        {"person": "Ines", "answers": 4, "newcomers": 2},
-        {"person": "Tom", "answers": 2, "newcomers": 0},
+    p50_low_h=4.1,
+    p50_high_h=6.3,
+    coverage_rate=0.994,
+    stale_sources=(
+        {
+            "source": "chat",
+            "since": datetime(2026, 3, 1, 2, 4, tzinfo=UTC),
+            "why": "503 from the server",
+        },
     ),
+    thanks=(thanked("Ines", newcomers=2, accepted=1, is_first_accepted=True),
+            thanked("Tom", accepted=2, liked=1)),
     precision=(
         {"rule": "uncivil-en", "agreed": 21, "judged": 26, "low": 0.62, "high": 0.91,
          "is_shadow": False},

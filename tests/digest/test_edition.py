@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.digest import Health, select
-from tests.digest.night import AS_OF, BUSY, NIGHT, community, edition, row
+from pipeline.digest import Claim, Health, select
+from tests.digest.night import AS_OF, BUSY, NIGHT, community, edition, row, thanked
 
 
 def shown(made):
@@ -57,14 +57,42 @@ def test_flags_rank_by_independent_signs_before_score():
     assert shown(edition(rows)) == {"judgement": ["twice", "sure", "unsure"]}
 
 
-def test_newcomers_take_from_the_cap_that_questions_share():
+def test_newcomers_and_questions_have_a_cap_each():
     rows = [row(f"n{i}", "newcomer_waiting") for i in range(3)]
     rows += [row(f"q{i}") for i in range(4)]
-    made = edition(rows, most_questions=5)
+    made = edition(rows, most_newcomers=2, most_questions=3)
     assert [(s.name, len(s.items), s.more) for s in made.sections] == [
-        ("newcomers", 3, 0),
-        ("questions", 2, 2),
+        ("newcomers", 2, 1),
+        ("questions", 3, 1),
     ]
+
+
+def test_in_chat_the_sentence_stands_for_the_title_and_is_not_said_twice():
+    made = edition([row("1", title=None, sentence="Where do I report a bug?")])
+    item = made.sections[0].items[0]
+    assert (item.title, item.sentence) == ("Where do I report a bug?", None)
+
+
+def test_a_claim_stands_on_its_item_and_on_what_is_not_told_again():
+    claim = Claim("ada", AS_OF + timedelta(hours=6))
+    told = edition([row("1", title="In work")]).keys
+    claims = {told[0][:4]: (claim,)}
+    again = edition([row("1", title="In work"), row("2")], told=told, claims=claims)
+    assert (again.still_open, again.in_hand) == (1, (("In work", (claim,)),))
+    assert shown(again) == {"questions": ["2"]}
+    first = edition([row("1", title="In work")], claims=claims)
+    assert (first.sections[0].items[0].claims, first.in_hand) == ((claim,), ())
+
+
+def test_people_are_thanked_only_before_those_who_may_see_their_source():
+    health = Health(thanks=(thanked("Ines", accepted=1), {**thanked("Tom"), "source": "chat"}))
+    seen = {
+        name: [t["person"] for t in select(
+            [], health, (), community(audiences=AUDIENCES), name, as_of=AS_OF, night=NIGHT
+        ).health.thanks]
+        for name in ("everyone", "forum_only", "board")
+    }  # fmt: skip
+    assert seen == {"everyone": ["Ines", "Tom"], "forum_only": ["Ines"], "board": ["Tom"]}
 
 
 def test_at_most_three_threads_are_warming_and_the_cap_counts_them():

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.digest import (
+    Claim,
     Health,
     render_chat,
     render_html,
@@ -24,7 +25,7 @@ from pipeline.digest import (
     safe,
 )
 from tests.digest.hostile import BATTERY
-from tests.digest.night import SITE, edition, row
+from tests.digest.night import AS_OF, SITE, edition, row, thanked
 
 PIECES = st.sampled_from([*"<>[]()*_~`|#@:!&\\\"'=$/.\n\r\t ", "http://", "evil.com", "\u202e"])
 ANY_TEXT = st.one_of(
@@ -42,13 +43,17 @@ def everywhere(text):
         row("3", "sour", title="t", sentence=text),
     ]  # fmt: skip
     health = Health(
-        stale_sources=({"source": "forum", "since": "x", "why": text},),
+        stale_sources=({"source": "forum", "since": None, "why": text},),
         warnings=(text,),
-        thanks=({"person": text, "answers": 1, "newcomers": 0},),
+        thanks=(thanked(text, newcomers=1),),
         precision=({"rule": text, "agreed": 1, "judged": 2, "low": 0, "high": 1,
                     "is_shadow": False},),
     )  # fmt: skip
-    return edition(rows, health)
+    rows.append(row("4", title=text))  # told before, and in somebody's hands
+    told = edition(rows[3:]).keys
+    claim = (Claim(text, AS_OF),)
+    claims = {("forum", "1", "newcomer_waiting", "aa"): claim, told[0][:4]: claim}
+    return edition(rows, health, told=told, claims=claims)
 
 
 def meek(text):

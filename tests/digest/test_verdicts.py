@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.digest import ItemKey
+from pipeline.digest import Claim, ItemKey
 from pipeline.digest.verdicts import (
     CHOICES,
     REACTIONS,
@@ -16,6 +16,7 @@ from pipeline.digest.verdicts import (
     Precision,
     Verdict,
     Verdicts,
+    claims,
     closed,
     from_reactions,
     from_replies,
@@ -102,6 +103,20 @@ def test_a_claim_takes_nothing_back():
     assert closed([said("agree"), said("claim", at=AT + days(1))], DAY) == {key()}
 
 
+def test_a_claim_ends_by_itself_or_with_a_choice():
+    verdicts = [
+        said("claim"),
+        said("claim", who="bob", at=AT - timedelta(hours=5)),
+        said("claim", "2"),
+        said("unsure", "2", at=AT + timedelta(hours=1)),
+    ]
+    ends = AT + timedelta(hours=24)
+    ada, bob = Claim("ada", ends), Claim("bob", ends - timedelta(hours=5))
+    assert claims(verdicts, AT + timedelta(hours=2)) == {key()[:4]: (bob, ada)}
+    assert claims(verdicts, AT + timedelta(hours=19)) == {key()[:4]: (ada,)}
+    assert claims(verdicts, ends) == {}
+
+
 def test_a_snoozed_item_sleeps_then_wakes_once():
     verdict = snoozed(said("snooze"), DAY)
     nights = [DAY + days(n) for n in range(6)]
@@ -179,7 +194,7 @@ def test_reactions_are_verdicts_of_those_who_gave_them():
         said("agree", "1", at=at, via="chat"),
         said("disagree", "1", who="bob", at=at, via="chat"),
         said("snooze", "2", at=at, until=date(2026, 3, 6), via="chat"),
-        said("claim", "2", who="bob", at=at, via="chat"),
+        said("claim", "2", who="bob", at=at + days(1), via="chat"),
     ]
 
 

@@ -31,27 +31,53 @@ def made(db, given_table, rows, table, asked, fill=None):
         db.rollback()
 
 
-@random_data
-@given(
-    st.lists(
-        st.tuples(st.integers(1, 40).map(lambda n: n / 4), st.booleans()), min_size=20, max_size=60
-    )
+some_waits = st.lists(
+    st.tuples(st.integers(1, 40).map(lambda n: n / 4), st.booleans()), min_size=20, max_size=60
 )
-def test_kaplan_meier(tables, waits):
+
+
+def wait_times(tables, waits, asked):
     rows = [
         {"thread_id": str(n), "waited_h": waited, "has_happened": happened}
         for n, (waited, happened) in enumerate(waits)
     ]
     fill = {"source": "forum", "population": "topics", "event": "response", "asker": "regular",
             "created_at": "2026-02-25 12:00:00", "created_day": "2026-02-25", "age_h": 10.0}  # fmt: skip
-    found = made(
-        tables, "marts.waits", rows, "marts.wait_times", "DISTINCT p50_h, p75_h, p90_h", fill
-    )
-    data = stats.CensoredData.right_censored(
-        [w for w, _ in waits], [not happened for _, happened in waits]
-    )
-    curve = stats.ecdf(data).sf
+    return made(tables, "marts.waits", rows, "marts.wait_times", f"DISTINCT {asked}", fill)
+
+
+def survival(waits):
+    still = [not happened for _, happened in waits]
+    return stats.ecdf(stats.CensoredData.right_censored([w for w, _ in waits], still)).sf
+
+
+@random_data
+@given(some_waits)
+def test_kaplan_meier(tables, waits):
+    found = wait_times(tables, waits, "p50_h, p75_h, p90_h")
+    curve = survival(waits)
     assert found == [tuple(percentile(curve, waits, p) for p in (0.5, 0.75, 0.9))]
+
+
+@random_data
+@given(some_waits)
+@pytest.mark.filterwarnings("ignore:The confidence interval is undefined")
+def test_intervals_of_percentiles(tables, waits):
+    asked = "p50_low_h, p50_high_h, p90_low_h, p90_high_h"
+    curve = survival(waits)
+    with np.errstate(all="ignore"):
+        bands = curve.confidence_interval(0.95, method="log-log")
+    low = np.nan_to_num(bands.low.probabilities, nan=0.0)
+    high = np.nan_to_num(bands.high.probabilities, nan=1.0)
+    wanted = [
+        first_time(curve.quantiles, band, waits, p) for p in (0.5, 0.1) for band in (low, high)
+    ]
+    assert wait_times(tables, waits, asked) == [tuple(wanted)]
+
+
+def first_time(times, band, waits, level):
+    served = {waited for waited, happened in waits if happened}
+    return next((t for t, b in zip(times, band, strict=True) if t in served and b <= level), None)
 
 
 def percentile(curve, waits, p):

@@ -1,0 +1,279 @@
+"""What one audience is told of one night: chosen, ranked, capped and made harmless. Pure.
+
+    rows of marts.digest_items ──> allowed ──> new ──> one per thread ──> ranked ──> capped
+
+`allowed` is a matter of privacy, `new` of respect for readers' time: an item that was told or
+judged returns only if its text changed or evidence of another kind was found.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from math import log10
+from types import MappingProxyType
+from typing import Any
+
+from pipeline.digest import safe
+from pipeline.digest.edition import Claim, Edition, Health, Item, ItemKey, Section
+from pipeline.settings import Audience, Community, DigestSettings
+
+SECTIONS = {
+    "newcomer_waiting": "newcomers",
+    "unanswered": "questions",
+    "sour": "warming",
+    "toxic": "judgement",
+    "answered": "answered",
+}
+_LEADING = ("sour", "toxic", "newcomer_waiting", "unanswered", "answered")  # of one thread's kinds
+_WAITING = ("newcomer_waiting", "unanswered")
+_FLAGS = ("sour", "toxic")
+_MOST_WARMING = 3
+_MOST_ANSWERED = 5
+_MOST_IN_HAND = 10
+_MOST_THANKED = 5
+_MOST_REASONS = 3
+_LONG_OVERDUE = 3.0  # times the target, after which a question that was told once is told again
+
+Claims = Mapping[tuple[str, ...], tuple[Claim, ...]]  # of an item, whatever its evidence
+
+
+def select(
+    rows: Iterable[Mapping[str, Any]],
+    health: Health,
+    told: Collection[ItemKey],
+    community: Community,
+    audience: str,
+    *,
+    as_of: datetime,
+    night: date,
+    judged: Collection[ItemKey] = (),
+    shadow: Collection[tuple[str, str]] = (),
+    claims: Claims = MappingProxyType({}),
+) -> Edition:
+    """The edition of this audience and night.
+
+    rows   marts.digest_items, one per thread and kind
+    told   keys told to this audience on other nights
+    judged keys that are closed: judged, handled, or asleep
+    shadow (kind, evidence) that moderators found wrong too often: it counts for nothing
+    claims who looks after which item
+    """
+    reader = community.digest.audiences[audience]
+    sites = tuple(source.url for source in community.sources.values())
+    lit = (_without(row, shadow) for row in rows)
+    allowed = [row for row in lit if row is not None and _allowed(row, reader)]
+    decided, known = _Known(judged), _Known(told)
+    still = [row for row in allowed if not decided.covers(_key(row))]
+    new = [row for row in still if not known.covers(_key(row))]
+    items = [_item(group, known, sites, claims) for group in _by_thread(new)]
+    open_still = _open_still(still, new)
+    return Edition(
+        community=community.name,
+        title=safe.plain(community.title, 60),
+        audience=audience,
+        night=night,
+        as_of=as_of,
+        time_zone=community.time_zone,
+        sections=tuple(_sections(items, community.digest)),
+        health=_harmless(health, reader),
+        still_open=len(open_still),
+        in_hand=tuple(_in_hand(open_still, claims)),
+    )
+
+
+def _without(
+    row: Mapping[str, Any], shadow: Collection[tuple[str, str]]
+) -> Mapping[str, Any] | None:
+    """The row without evidence that is in the shadow; null if it was flagged for nothing else."""
+    kept = [kind for kind in row["evidence"] or () if (row["kind"], kind) not in shadow]
+    lost = len(row["evidence"] or ()) - len(kept)
+    if not lost:
+        return row
+    return {**row, "evidence": kept, "severity": row["severity"] - lost} if kept else None
+
+
+def _allowed(row: Mapping[str, Any], reader: Audience) -> bool:
+    if reader.sources and row["source"] not in reader.sources:
+        return False
+    if SECTIONS[row["kind"]] not in reader.sections:
+        return False
+    return not row["is_private"] or f"{row['source']}/{row['channel']}" in reader.private
+
+
+def _key(row: Mapping[str, Any]) -> ItemKey:
+    evidence = set(row["evidence"] or ())
+    if row["kind"] in _WAITING and row["target_h"]:
+        overdue = row["age_h"] / row["target_h"]
+        evidence |= {"overdue"} if overdue >= 1 else set()
+        evidence |= {"long_overdue"} if overdue >= _LONG_OVERDUE else set()
+    return ItemKey(
+        row["source"],
+        row["thread_id"],
+        row["kind"],
+        row["text_hash"] or "",
+        tuple(sorted(evidence)),
+    )
+
+
+class _Known:
+    """What readers have seen: a key is covered if one with the same text had all its evidence."""
+
+    def __init__(self, told: Collection[ItemKey]) -> None:
+        self._evidence: defaultdict[tuple[str, ...], list[set[str]]] = defaultdict(list)
+        self._threads = {key[:3] for key in told}
+        for key in told:
+            self._evidence[key[:4]].append(set(key.evidence))
+
+    def covers(self, key: ItemKey) -> bool:
+        return any(seen >= set(key.evidence) for seen in self._evidence.get(key[:4], ()))
+
+    def has_thread(self, key: ItemKey) -> bool:
+        return key[:3] in self._threads
+
+
+def _by_thread(rows: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    threads: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        threads[row["source"], row["thread_id"]].append(row)
+    return [sorted(group, key=_lead) for group in threads.values()]
+
+
+def _lead(row: Mapping[str, Any]) -> tuple[int, str]:
+    return (_LEADING.index(row["kind"]), str(row["message_id"]))
+
+
+def _item(
+    group: list[Mapping[str, Any]],
+    known: _Known,
+    sites: tuple[str, ...],
+    claims: Claims,
+) -> Item:
+    row = group[0]
+    keys = tuple(_key(other) for other in group)
+    title, sentence = _words(row)
+    return Item(
+        keys=keys,
+        title=title,
+        sentence=sentence,
+        channel=safe.plain(row["channel"] or "", 60),
+        url=safe.web_address(row["url"], sites),
+        person=safe.plain(row["person"] or "", 40) or None,
+        reasons=tuple(
+            _reason(reason, row["kind"] in _FLAGS)
+            for reason in (row["reasons"] or ())[:_MOST_REASONS]
+        ),
+        also=tuple(dict.fromkeys(o["kind"] for o in group[1:] if o["kind"] not in _also_not(row))),
+        model=safe.plain(row["model"], 30) if row["model"] else None,
+        model_version=safe.plain(row["model_version"] or "", 20),
+        again=any(known.has_thread(key) for key in keys),
+        claims=_claimed(keys, claims),
+        severity=max(other["severity"] for other in group),
+        **{name: row[name] for name in _AS_IS},
+    )
+
+
+_AS_IS = (
+    "kind", "source", "thread_id", "message_id", "is_newcomer", "is_private", "created_at",
+    "age_h", "target_h", "older_than_rate", "level", "score", "replies", "people", "views",
+)  # fmt: skip
+
+
+def _words(row: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Title and sentence, harmless. In chat there are no titles: there the sentence is it."""
+    sentence = safe.plain(row["sentence"] or "", 300)
+    title = safe.plain(row["title"] or "", 130)
+    if row["kind"] in _FLAGS:
+        return safe.masked_like(title, sentence), safe.masked(sentence) or None
+    if not title:
+        return safe.plain(row["sentence"] or "", 130), None
+    return title, None if sentence == title else sentence or None
+
+
+def _claimed(keys: Iterable[ItemKey], claims: Claims) -> tuple[Claim, ...]:
+    found = dict.fromkeys(claim for key in keys for claim in claims.get(key[:4], ()))
+    return tuple(replace(claim, who=safe.plain(claim.who, 40)) for claim in found)
+
+
+def _also_not(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Kinds that say nothing more beside this one."""
+    more_of_it = _WAITING if row["kind"] in _WAITING else (row["kind"],)
+    return (*more_of_it, "answered")
+
+
+def _reason(reason: Mapping[str, Any], is_flag: bool) -> tuple[str, Mapping[str, Any]]:
+    values = {name: value for name, value in reason.items() if name != "code"}
+    for name, value in values.items():
+        if not isinstance(value, int | float):
+            line = safe.plain(value, 40)
+            values[name] = safe.masked(line) if is_flag else line
+    return safe.plain(reason["code"], 30), values
+
+
+def _sections(items: list[Item], caps: DigestSettings) -> Iterable[Section]:
+    """Non-empty sections in reading order. What is flagged shares one cap."""
+    left = caps.most_flags
+    most = {
+        "newcomer_waiting": caps.most_newcomers,
+        "unanswered": caps.most_questions,
+        "sour": _MOST_WARMING,
+        "toxic": left,
+        "answered": _MOST_ANSWERED,
+    }
+    for kind, name in SECTIONS.items():
+        found = [item for item in items if item.kind == kind]
+        ranked = sorted(found, key=lambda item: (*_rank(item), item.source, item.thread_id))
+        shown = tuple(ranked[: min(most[kind], left) if kind in _FLAGS else most[kind]])
+        left -= len(shown) if kind in _FLAGS else 0
+        if ranked:
+            yield Section(name, shown, len(ranked) - len(shown))
+
+
+def _rank(item: Item) -> tuple[float, ...]:
+    """Lower is nearer the top."""
+    if item.kind in _WAITING:
+        overdue = item.overdue if item.overdue is not None else item.age_h / 24
+        return (-overdue * (1 + log10(1 + (item.views or 0)) / 4),)
+    if item.kind in _FLAGS:
+        return (-item.severity, -(item.score or 0), -item.created_at.timestamp())
+    return (not item.is_newcomer, -item.age_h)
+
+
+def _open_still(
+    still: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]
+) -> list[list[Mapping[str, Any]]]:
+    """Rows by thread of what was told, is open, and has nothing new."""
+    shown = {(row["source"], row["thread_id"]) for row in new}
+    rows = [row for row in still if row["kind"] != "answered"]
+    return [
+        group
+        for group in _by_thread(rows)
+        if (group[0]["source"], group[0]["thread_id"]) not in shown
+    ]
+
+
+def _in_hand(
+    groups: Iterable[list[Mapping[str, Any]]], claims: Claims
+) -> Iterable[tuple[str, tuple[Claim, ...]]]:
+    """Those that somebody looks after, whose claim ends first first."""
+    found = [(_words(group[0])[0], _claimed(map(_key, group), claims)) for group in groups]
+    held = [(title, claimed) for title, claimed in found if claimed]
+    return sorted(held, key=lambda one: (one[1][0].until, one[0]))[:_MOST_IN_HAND]
+
+
+def _harmless(health: Health, reader: Audience) -> Health:
+    """The numbers with harmless texts; people are thanked before those who may see their source."""
+    thanks = (t for t in health.thanks if not reader.sources or t["source"] in reader.sources)
+    return replace(
+        health,
+        stale_sources=tuple(_plain_values(source) for source in health.stale_sources),
+        warnings=tuple(safe.plain(warning, 200) for warning in health.warnings[:5]),
+        thanks=tuple(_plain_values(person) for person in thanks)[:_MOST_THANKED],
+        precision=tuple(_plain_values(rule) for rule in health.precision[:8]),
+    )
+
+
+def _plain_values(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: safe.plain(v, 100) if isinstance(v, str) else v for k, v in row.items()}
