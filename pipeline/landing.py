@@ -16,6 +16,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,19 @@ def write_whole(file: Path, content: bytes) -> None:
         raise FixSettings(f"cannot write {file}: {error.strerror}; free space or fix its folder's "
                           "permissions, then run again: nothing was lost") from None  # fmt: skip
     sync_folder(file.parent)
+
+
+def write_once(file: Path, text: str) -> str:
+    """What the file says; this text where it was not there yet. All who ask at the same time get
+    the same."""
+    if not file.exists():
+        beside = file.with_name(f".{file.name}.{os.getpid()}")
+        write_whole(beside, text.encode())
+        with suppress(FileExistsError):
+            os.link(beside, file)
+        beside.unlink()
+        sync_folder(file.parent)
+    return file.read_text(encoding="utf-8").strip()
 
 
 def make_folder(folder: Path) -> None:

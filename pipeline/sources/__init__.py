@@ -6,11 +6,12 @@ its settings model in `pipeline/settings/models.py`, and its files in `sql/stagi
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from pipeline.landing import make_folder
+from pipeline.landing import make_folder, write_once
 from pipeline.records import Bookmarks, Part, StreamPlan
 from pipeline.settings import Community, RocketChatSettings
 from pipeline.sources.http import Usage
@@ -67,7 +68,11 @@ class Source(Protocol):
 
 
 def open_source(community: Community, name: str) -> Source:
-    """The named source over a polite transport. All who open it share one budget of requests."""
+    """The named source over a polite transport. All who open it share one budget of requests.
+
+    Several installations may read one forum, also from homes of one name on several machines: each
+    home keeps a random id, `installation`, that marks its own queries there.
+    """
     settings = community.sources[name]
     folder = community.home / "work" / "budgets"
     make_folder(folder)
@@ -77,4 +82,5 @@ def open_source(community: Community, name: str) -> Source:
         return rocketchat.connect(settings, name, folder)
     from pipeline.sources import discourse
 
-    return discourse.connect(settings, name, folder)
+    installation = write_once(community.home / "installation", secrets.token_hex(6))
+    return discourse.connect(settings, name, folder, installation)

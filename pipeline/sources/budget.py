@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -68,7 +69,7 @@ class Budget:
             return
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            opened = self._file.open("a+", encoding="utf-8")
+            opened = open(self._file, "a+", encoding="utf-8", opener=_ours_alone)  # noqa: PTH123
         except OSError as error:
             raise FixSettings(f"cannot write {self._file}: {error.strerror}") from None
         with opened as file:
@@ -79,6 +80,10 @@ class Budget:
             file.seek(0)
             file.truncate()
             json.dump(queues, file)
+
+
+def _ours_alone(file: str, flags: int) -> int:
+    return os.open(file, flags, 0o600)
 
 
 def _parsed_queues(text: str) -> dict[str, list[float]]:

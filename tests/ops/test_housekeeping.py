@@ -157,3 +157,22 @@ def test_retention_is_checked_in_the_settings(tmp_path):
     )
     with pytest.raises(FixSettings, match=r"keep_days(.|\n)*keep_landing_days"):
         settings.parse(text, {"HEARTH_EMBER_PSEUDONYM_KEY": "k", "HEARTH_EMBER_FORUM_KEY": "k"})
+
+
+def test_everything_a_night_leaves_is_ours_alone(world, unchecked):
+    """Whatever umask the scheduler gives."""
+    before = os.umask(0)
+    try:
+        with world.serve() as addresses:
+            world.settings(addresses)
+            world.night()
+    finally:
+        os.umask(before)
+    places = [p for p in world.folder.rglob("*") if not p.is_symlink() and p.name != "hearth.toml"]
+    assert len(places) > 30
+    wide = {
+        str(p.relative_to(world.folder)): oct(p.stat().st_mode & 0o777)
+        for p in places
+        if p.stat().st_mode & 0o777 != (0o700 if p.is_dir() else 0o600)
+    }
+    assert wide == {}

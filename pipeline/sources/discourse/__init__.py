@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,10 +24,12 @@ EXPLORER_BLIND_SPOTS = (
 )
 
 
-def connect(settings: DiscourseSettings, name: str, folder: Path) -> Discourse:
+def connect(
+    settings: DiscourseSettings, name: str, folder: Path, installation: str
+) -> Discourse:
     """The source of these settings; its budget is shared with all who are given this folder.
 
-    The folder also tells installations apart: each keeps queries of its own on the forum.
+    Each `installation` keeps queries of its own on the forum.
     """
     transport = Transport(
         settings.url,
@@ -39,7 +40,6 @@ def connect(settings: DiscourseSettings, name: str, folder: Path) -> Discourse:
         patience_s=settings.patience_s,
         check=signed_in,
     )
-    installation = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
     return Discourse(settings, name, transport, installation)
 
 

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 
 from pipeline.errors import BadAnswer, FixAccess
 from pipeline.sandbox.discourse import ADMIN_KEY, READ_KEY, Forum, Limits, Switches
-from pipeline.settings import DiscourseSettings
-from pipeline.sources.discourse import FORUM, connect, differences
+from pipeline.sources import open_source
+from pipeline.sources.discourse import FORUM, differences
 from pipeline.sources.discourse.client import Refused
+from tests.conftest import make_community
 from tests.sources.discourse.history import (
     CLOSED_WORDS,
     LIKES,
@@ -321,10 +322,17 @@ def test_two_installations_leave_each_others_queries_alone(
         assert stored() == both
 
 
-def test_two_folders_are_two_installations(tmp_path: Path) -> None:
-    settings = DiscourseSettings(platform="discourse", url="http://127.0.0.1:9", key="0" * 64)
-    names = [connect(settings, "forum", tmp_path / name)._installation for name in "aab"]
-    assert names[0] == names[1] != names[2]
+def test_two_homes_are_two_installations_whatever_their_folders_are_called(tmp_path: Path) -> None:
+    def installation(home: Path) -> str:
+        return str(open_source(make_community(home), "forum")._installation)  # type: ignore[attr-defined]
+
+    here, there = tmp_path / "here", tmp_path / "there"
+    first = installation(here)
+    assert first == installation(here) != installation(there)
+    here.rename(tmp_path / "moved")
+    there.rename(here)  # the same path on another machine
+    assert installation(here) != first
+    assert installation(tmp_path / "moved") == first
 
 
 def test_a_forums_words_cannot_steer_a_terminal(world_of: Serve, quiet: Switches) -> None:
