@@ -16,7 +16,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,16 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         raise FixSettings(f"cannot make the folder {folder}: {error.strerror}; choose another "
                           "`home` in hearth.toml or fix its permissions") from None  # fmt: skip
+
+
+@contextmanager
+def ours_alone() -> Iterator[None]:
+    """What libraries write meanwhile only we can open, whatever the scheduler's umask."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,15 +1,17 @@
-"""Nights killed at random instants, held against the same nights undisturbed: `make chaos`.
+"""Nights disturbed at random instants, held against the same nights undisturbed: `make chaos`.
 
-Both read the same servers, each into a home of its own. A killed night is started again until it
-ends; then both homes must have published the same and told the same, once.
+Both read the same servers, each into a home of its own. The disturbed home is killed, finds its disk
+full at a random size, and is answered by sick servers; each night is started again until it ends,
+and nobody mends anything between. Then both homes must have published the same and told the same,
+once.
 """
 
 import argparse
+import multiprocessing
 import os
 import random
+import resource
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from datetime import timedelta
@@ -18,20 +20,33 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipeline import steps
 from pipeline.contracts import contracts
 from pipeline.digest.lines import Lines
+from pipeline.errors import Degraded, FixSettings, HearthError, SourceDown
+from pipeline.sandbox import server
+from pipeline.sandbox.faults import Faults
 from tests.test_night import NOW, World
 
-ROOT = Path(__file__).parents[2]
-RUN = """
-import sys
-from pipeline import build, load, publish, steps, warehouse
-from pipeline.digest import night, tell
-from pipeline.sources import discourse, rocketchat
-steps.validate = lambda night: {}  # takes seconds, writes nothing that later steps read
-print("begun", flush=True)
-steps.run_night(as_of=sys.argv[1])
-"""
+FAULTS = ("bad_gateway", "unavailable", "reset", "cut", "truncated", "anonymised")
+_PROCESSES = multiprocessing.get_context("forkserver")  # imports once, not at each start
+_PROCESSES.set_forkserver_preload(
+    ["tests.test_night", "pipeline.build", "pipeline.classify.night", "pipeline.digest.tell"]
+)
+
+
+def _night(settings, as_of, most_bytes, told):
+    """A night in this process; the error it ends with, or null, goes into `told`."""
+    os.environ["HEARTH_SETTINGS"] = settings
+    steps.running.validate = lambda night: {}  # takes seconds, writes nothing later steps read
+    if most_bytes is not None:  # no file may grow beyond: what a full disk does to a writer
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    try:
+        steps.run_night(as_of=as_of)
+        told.send(None)
+    except HearthError as error:
+        told.send(error)
 
 
 class Home:
@@ -39,36 +54,47 @@ class Home:
 
     def __init__(self, folder, world, addresses):
         folder.mkdir(mode=0o700)
-        self.folder, self.kills = folder, 0
+        self.folder, self.kills, self.full = folder, 0, 0
         served, world.folder = world.folder, folder
-        world.settings(addresses)
+        world.settings(addresses, forum="", chat="")
         world.folder = served
-        self.env = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "HEARTH_SETTINGS": str(folder / "hearth.toml"),
-        }
 
-    def night(self, day, kill_after=None):
-        """Run a night; seconds it took after its imports, or null if it was killed before its end."""
+    def night(self, day, *, kill_after=None, most_bytes=None):
+        """Run a night to its end or its kill; (seconds it took, the error it ended with)."""
         as_of = (NOW + timedelta(days=day)).isoformat()
-        with subprocess.Popen(
-            [sys.executable, "-c", RUN, as_of],
-            env=self.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
-            assert process.stdout.readline() == b"begun\n"
-            began = time.monotonic()
-            try:
-                _, said = process.communicate(timeout=kill_after)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                process.communicate()
-                self.kills += 1
-                return None
-        assert process.returncode == 0, said.decode()
-        return time.monotonic() - began
+        ours, theirs = _PROCESSES.Pipe(duplex=False)
+        settings = str(self.folder / "hearth.toml")
+        process = _PROCESSES.Process(target=_night, args=(settings, as_of, most_bytes, theirs))
+        began = time.monotonic()
+        process.start()
+        theirs.close()
+        process.join(kill_after)
+        took = time.monotonic() - began
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            self.kills += 1
+            return took, None
+        assert process.exitcode == 0, f"{self.folder.name}, night {day}: see its traceback above"
+        return took, ours.recv()
+
+    def whole_night(self, day, tries=20):
+        """Start a night again until it is whole; seconds the last one took."""
+        for _ in range(tries):
+            took, error = self.night(day)
+            if error is None:
+                return took
+            assert isinstance(error, SourceDown | Degraded), repr(error)
+        raise AssertionError(f"no whole night {day} in {tries} tries, last: {error}")
+
+    def full_disk(self, day, most_bytes):
+        """A night on a disk that takes no larger file. It may suffice; if not, it is named."""
+        _, error = self.night(day, most_bytes=most_bytes)
+        if isinstance(error, FixSettings):
+            self.full += 1
+            assert "free space" in str(error), repr(error)
+        else:
+            assert isinstance(error, SourceDown | Degraded | None), repr(error)
 
     def published(self):
         found = {}
@@ -123,37 +149,57 @@ def change(world, day, rng):
     world.clock.set(NOW + timedelta(days=day))
 
 
-def run(folder, monkeypatch, nights, kills, seed):
-    """Play nights into two homes, one of them disturbed; returns both and the seed's kills."""
+def run(folder, monkeypatch, nights, kills, seed, full=2, sick=0.0):
+    """Play nights into two homes, one of them disturbed; returns it, and the faults it met.
+
+    kills  of each night, at random instants
+    full   nights on a disk that is full at a random size, of each night
+    sick   the part of requests of the disturbed home that goes wrong
+    """
     rng = random.Random(seed)
     world = World(folder, monkeypatch)
     (place,) = world.forum.read("SELECT id FROM categories WHERE slug = 'support'")
     world.place = place["id"]
-    with world.serve() as addresses:
+    ill = [Faults(app, kinds=FAULTS, seed=seed) for app in (world.site, world.room)]
+    with server.running(*ill) as addresses:
         calm = Home(folder / "calm", world, addresses)
         shaken = Home(folder / "shaken", world, addresses)
         for day in range(nights):
             if day:
                 change(world, day, rng)
-            took = calm.night(day)
+            took = calm.whole_night(day)
+            for app in ill:
+                app.rate = sick
             for _ in range(kills):
                 shaken.night(day, kill_after=rng.uniform(0, took))
-            shaken.night(day)
+            for _ in range(full):
+                shaken.full_disk(day, round(10 ** rng.uniform(2, 7)))
+            shaken.whole_night(day)
+            for app in ill:
+                app.rate = 0.0
             found = differences(calm.published() | calm.told(), shaken.published() | shaken.told())
-            assert found == {}, f"seed {seed}, night {day}: {found}"
-    return calm, shaken
+            assert found == {}, f"seed {seed}, night {day}: {found}"[:5000]
+            print(f"night {day}: {shaken.kills} kills, {shaken.full} full disks", flush=True)
+    return shaken, sum(n for app in ill for n in app.seen.values())
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--nights", type=int, default=5)
-    options.add_argument("--kills", type=int, default=40, help="of each night")
+    options.add_argument("--kills", type=int, default=44, help="of each night")
+    options.add_argument("--full", type=int, default=4, help="full disks of each night")
+    options.add_argument("--sick", type=float, default=0.03, help="part of requests that go wrong")
     options.add_argument("--seed", type=int, default=1)
     given = options.parse_args()
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
-        _, shaken = run(Path(folder), patched, given.nights, given.kills, given.seed)
-    print(f"{given.nights} nights, {shaken.kills} kills (seed {given.seed}): the same, told once")
+        shaken, faults = run(Path(folder), patched, **vars(given))
+    print(f"{given.nights} nights, {shaken.kills} kills, {shaken.full} full disks, {faults} faults "
+          f"of servers (seed {given.seed}): the same, told once; "
+          f"{time.monotonic() - began:.0f} s")  # fmt: skip
 
 
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # by its name, for the processes to find it
+    from tests.ops import chaos
+
+    chaos.main()

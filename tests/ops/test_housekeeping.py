@@ -159,7 +159,8 @@ def test_retention_is_checked_in_the_settings(tmp_path):
         settings.parse(text, {"HEARTH_EMBER_PSEUDONYM_KEY": "k", "HEARTH_EMBER_FORUM_KEY": "k"})
 
 
-def test_everything_a_night_leaves_is_ours_alone(world, unchecked):
+@pytest.mark.slow
+def test_everything_a_night_leaves_is_ours_alone(world):
     """Whatever umask the scheduler gives."""
     before = os.umask(0)
     try:

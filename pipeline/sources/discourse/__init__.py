@@ -24,9 +24,7 @@ EXPLORER_BLIND_SPOTS = (
 )
 
 
-def connect(
-    settings: DiscourseSettings, name: str, folder: Path, installation: str
-) -> Discourse:
+def connect(settings: DiscourseSettings, name: str, folder: Path, installation: str) -> Discourse:
     """The source of these settings; its budget is shared with all who are given this folder.
 
     Each `installation` keeps queries of its own on the forum.
