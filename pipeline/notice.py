@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from pipeline.digest.mail import send_mail
 from pipeline.digest.safe import for_header
-from pipeline.errors import SourceDown
-from pipeline.settings import Community
+from pipeline.errors import FixSettings, SourceDown
+from pipeline.settings import Community, MailSettings
 
 _ENDED = {
     "stale": "was published, but something in it is stale",
@@ -48,15 +48,37 @@ def tell_operators(community: Community, run: Mapping[str, Any], now: datetime) 
     Raises what `send_mail` raises."""
     if run["state"] == "whole" or not community.operators or community.mail is None:
         return False
+    _send(community, community.mail, f"the night {run['state']}", words(community, run), now)
+    return True
+
+
+def send_test(community: Community, now: datetime) -> tuple[str, ...]:
+    """Mail `operators` what a notice looks like, and that nothing is wrong; returns who got it.
+
+    Raises FixSettings where there is nobody to tell, and what `send_mail` raises."""
+    if not community.operators or community.mail is None:
+        raise FixSettings(
+            f"{community.name}: nobody to send to; set `operators` and a table `mail`"
+        )
+    text = (
+        f"This is a test: nothing is wrong with {community.title}. A notice like this comes when a "
+        "night was not whole; it names each trouble and what to do.\n"
+    )
+    _send(community, community.mail, "a test of the notices", text, now)
+    return community.operators
+
+
+def _send(community: Community, mail: MailSettings, subject: str, text: str, now: datetime) -> None:
     message = EmailMessage(policy=SMTP)
-    message["From"] = community.mail.sender
+    message["From"] = mail.sender
     message["To"] = ", ".join(community.operators)
-    message["Subject"] = for_header(f"Hearth, {community.title}: the night {run['state']}")
+    message["Subject"] = for_header(f"Hearth, {community.title}: {subject}")
     message["Date"] = format_datetime(now.astimezone(UTC))
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(words(community, run), cte="quoted-printable")
-    send_mail(message, community.mail, community.operators)
-    return True
+    message.set_content(text, cte="quoted-printable")
+    refused = send_mail(message, mail, community.operators)
+    if refused:
+        raise FixSettings(f"the mail server refused {', '.join(refused)}; check `operators`")
 
 
 def words(community: Community, run: Mapping[str, Any]) -> str:

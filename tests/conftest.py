@@ -1,6 +1,7 @@
 """What many tests share: a community in a temporary folder, and where real recordings lie."""
 
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,16 @@ def running(controller):
     controller.start()
     yield controller.port
     controller.stop()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """(certificate, key) files of a server on localhost, signed by itself."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key,
+         "-out", cert, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return cert, key

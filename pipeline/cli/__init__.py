@@ -12,11 +12,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from pipeline import __version__, redact, settings
 from pipeline.cli import data, judgement, night, operator
-from pipeline.cli.console import Community, out, plain
+from pipeline.cli.console import out, plain
 from pipeline.errors import FixSettings, HearthError
 
 app = typer.Typer(
@@ -105,26 +104,6 @@ def init(
         value = secrets.token_hex(32) if variable.endswith("PSEUDONYM_KEY") else "..."
         out.print(f"  export {variable}={value}")
     out.print("\nKeep the pseudonym key: with another one nobody has the same pseudonym again.")
-
-
-@app.command()
-def doctor(community: Community = None) -> None:
-    """Check settings, folders, reachability, keys and plugins; say what is missing and the fix."""
-    from pipeline.sources import open_source
-
-    home = settings.load().community(community)
-    worst = 0
-    for name in home.sources:
-        out.print(f"{name} ({home.sources[name].platform}, {home.sources[name].url})")
-        for finding in open_source(home, name).probe():
-            sign, style = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow")}.get(
-                finding.level, ("FAIL", "red")
-            )
-            out.print(Text(f"  {sign} ", style).append(plain(finding.text)))
-            if finding.fix:
-                out.print(plain(f"       {finding.fix}"))
-            worst = max(worst, 77 if finding.level == "fail" else 0)
-    raise typer.Exit(worst)
 
 
 @app.command()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -13,8 +14,38 @@ from rich.text import Text
 from pipeline import settings, steps
 from pipeline.cli.console import Community, out, plain
 
+if TYPE_CHECKING:
+    from pipeline.sources import Finding
+
 app = typer.Typer()
 _STYLE = {"whole": "green", "stale": "yellow", "unfinished": "yellow", "failed": "red"}
+
+
+@app.command()
+def doctor(
+    community: Community = None,
+    send_test: Annotated[
+        bool, typer.Option("--send-test", help="Also send the operators a notice, as a test.")
+    ] = False,
+) -> None:
+    """Check settings, machine, sites, keys and channels; say what is wrong and the fix.
+
+    Ends with 0, or with the exit code a night would end with."""
+    from pipeline import doctor as asking
+    from pipeline import notice
+
+    found: list[Finding] = []
+    for heading, findings in asking.examine(community):
+        out.print(plain(heading))
+        for finding in findings:
+            _show_finding(finding)
+        found += findings
+    if send_test:
+        readers = notice.send_test(settings.load().community(community), datetime.now(UTC))
+        out.print(f"Sent a test notice to {', '.join(readers)}")
+    counts = Counter(finding.level for finding in found)
+    out.print(f"{counts['fail']} to mend, {counts['warn']} to think about, {counts['ok']} well")
+    raise typer.Exit(asking.exit_code(found))
 
 
 @app.command()
@@ -91,6 +122,15 @@ def migrate(
     elif not dry_run:
         with warehouse.opened(home):
             pass
+
+
+def _show_finding(finding: Finding) -> None:
+    sign, style = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}[
+        finding.level
+    ]
+    out.print(Text(f"  {sign} ", style).append(plain(finding.text)))
+    if finding.fix:
+        out.print(plain(f"       {finding.fix}"))
 
 
 def _show_runs(runs: list[dict[str, Any]]) -> None:

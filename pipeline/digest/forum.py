@@ -11,7 +11,7 @@ from pipeline.digest.edition import Edition
 from pipeline.digest.page import page
 from pipeline.digest.render import posts, render_markdown
 from pipeline.digest.safe import for_header
-from pipeline.errors import FixSettings
+from pipeline.errors import FixAccess, FixSettings
 from pipeline.sources.discourse.client import ForumClient, Refused
 
 _MOST = 31_900  # characters; a post may have 32,000, and our mark needs some
@@ -39,6 +39,28 @@ def post_to_group(client: ForumClient, group: str, edition: Edition, language: s
         else:
             _create(client, raw, topic_id=topic)
     return f"{client.host}/t/{topic}"
+
+
+def check_group(client: ForumClient, group: str) -> None:
+    """Raise FixSettings where the account sees no such group."""
+    try:
+        client._get(f"/groups/{group}/members.json", limit=1)
+    except Refused as refusal:
+        raise FixSettings(
+            f"{client.transport.source}: the account sees no group {group!r} "
+            f"({refusal.status}); change the name in hearth.toml, or let the account see it"
+        ) from None
+
+
+def may_write(client: ForumClient) -> bool:
+    """Whether the key may write posts. An empty one is sent, which the forum never takes."""
+    try:
+        client._post("/posts.json")
+    except FixAccess:
+        return False
+    except Refused as refusal:
+        return refusal.status != 403
+    return True
 
 
 def answers(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.headerregistry import Address, Group
 from email.message import EmailMessage
@@ -84,10 +85,22 @@ def send_mail(message: EmailMessage, mail: MailSettings, readers: Sequence[str])
     Raises SourceDown where waiting may help, FixAccess for a refused login, FixSettings where the
     server lacks encryption or takes neither sender nor readers.
     """
+    with _in_words(mail), _connected(mail) as server:
+        return tuple(server.send_message(message, mail.sender, list(readers)))
+
+
+def check_login(mail: MailSettings) -> None:
+    """Sign in and send nothing. Raises what `send_mail` raises."""
+    with _in_words(mail), _connected(mail) as server:
+        server.noop()
+
+
+@contextmanager
+def _in_words(mail: MailSettings) -> Iterator[None]:
+    """What a mail server refuses, told so that an operator can act."""
     where = f"mail server {mail.host}:{mail.port}"
     try:
-        with _connected(mail) as server:
-            return tuple(server.send_message(message, mail.sender, list(readers)))
+        yield
     except smtplib.SMTPAuthenticationError:
         raise FixAccess(f"{where}: the user name or the password was refused") from None
     except smtplib.SMTPNotSupportedError as error:

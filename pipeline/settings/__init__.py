@@ -26,6 +26,7 @@ from pipeline.settings.models import (
     MailSettings,
     RocketChatSettings,
     Settings,
+    SourceSettings,
     known_keys,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "RocketChatSettings",
     "Settings",
     "connections",
+    "has_secrets",
     "load",
     "names",
     "parse",
@@ -122,6 +124,12 @@ def template(community: str, discourse: str, rocketchat: str, time_zone: str) ->
                 community=community, name=name, platform=platform, url=url
             )
     return text
+
+
+def has_secrets(source: SourceSettings) -> bool:
+    """Whether all secrets of a source are set, as they are unless they were not asked for."""
+    fields = SECRETS[str(getattr(source, "platform", ""))]
+    return all(getattr(source, field).get_secret_value() for field in fields)
 
 
 def secret_variable(community: str, source: str, secret: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -217,6 +218,17 @@ class Settings(_Section):
     """All communities of one hearth.toml."""
 
     communities: Mapping[str, Community] = Field(min_length=1)
+
+    @field_validator("communities")
+    @classmethod
+    def _homes_apart(cls, value: Mapping[str, Community]) -> Mapping[str, Community]:
+        for one, other in combinations(value.values(), 2):
+            if one.home.is_relative_to(other.home) or other.home.is_relative_to(one.home):
+                raise ValueError(
+                    f"{one.name} and {other.name} share the folder {one.home}; give each a `home` "
+                    "of its own"
+                )
+        return value
 
     def community(self, name: str | None = None) -> Community:
         """The named community; without a name the only one there is."""

@@ -11,19 +11,30 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from pipeline.errors import FixAccess, FixSettings, HearthError
 from pipeline.landing import make_folder, write_once
 from pipeline.records import Bookmarks, Part, StreamPlan
 from pipeline.settings import Community, RocketChatSettings
 from pipeline.sources.http import Usage
 
+MOST_SKEW_S = 300  # a clock that is set by hand; one kept by NTP is off by less than a second
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a probe of a source found out. `fix` says how to mend what is not "ok"."""
+    """One thing `hearth doctor` found out. `fix` says how to mend what is not "ok"; `exit_code` is
+    that of the error which a night would end with."""
 
     level: Literal["ok", "warn", "fail"]
     text: str
     fix: str = ""
+    exit_code: int = FixAccess.exit_code
+
+    @staticmethod
+    def of(error: HearthError) -> Finding:
+        """The finding of an error, whose text has what to do behind its first semicolon."""
+        what, _, fix = str(error).partition("; ")
+        return Finding("fail", what, fix, error.exit_code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,18 @@ class Estimate:
     requests: int
     seconds: float
     by_stream: Mapping[str, int] = field(default_factory=dict)
+
+
+def clocks(ahead_s: float | None) -> Iterator[Finding]:
+    """Whether our clock and a site's agree, by how many seconds ours is ahead; null: not known."""
+    if ahead_s is not None and abs(ahead_s) > MOST_SKEW_S:
+        way = "ahead of" if ahead_s > 0 else "behind"
+        yield Finding(
+            "fail",
+            f"this machine's clock is {abs(ahead_s) / 60:.0f} minutes {way} the server's",
+            "set the clock of the one that is wrong (NTP): ages and waits are counted by both",
+            FixSettings.exit_code,
+        )
 
 
 class Source(Protocol):

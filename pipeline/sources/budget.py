@@ -69,21 +69,16 @@ class Budget:
             return
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            opened = open(self._file, "a+", encoding="utf-8", opener=_ours_alone)  # noqa: PTH123
+            descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise FixSettings(f"cannot write {self._file}: {error.strerror}") from None
-        with opened as file:
+        with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
             queues = _parsed_queues(file.read())
             yield queues
             file.seek(0)
             file.truncate()
             json.dump(queues, file)
-
-
-def _ours_alone(file: str, flags: int) -> int:
-    return os.open(file, flags, 0o600)
 
 
 def _parsed_queues(text: str) -> dict[str, list[float]]:

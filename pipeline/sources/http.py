@@ -98,6 +98,7 @@ class Transport:
     patience_s  longest total wait for one call, counted from its first failure; a call may set
                 its own for a sick server, never for the server's limits
     source      the source's name, for the texts of errors
+    ahead_s     seconds our clock is ahead of the site's, by its last answer; null: it gave no time
 
     A call returns answers below 300 and from 400 to 499 but 429. Raises SourceDown, BudgetSpent,
     BadAnswer (a body that stays broken), TooLarge, FixSettings (address or certificate).
@@ -121,6 +122,7 @@ class Transport:
         self.source = source
         self.budget = budget
         self.usage = Usage()
+        self.ahead_s: float | None = None
         self._timeout = (min(10.0, timeout_s), timeout_s)
         self._patience_s = patience_s
         self._check = check
@@ -257,6 +259,8 @@ class Transport:
 
     def _believed(self, response: _Response, path: str) -> Answer:
         """The answer, if it can be trusted to be one."""
+        sent_s = _http_date_s(response.headers.get("Date", ""))
+        self.ahead_s = None if sent_s is None else time.time() - sent_s
         value, is_json = response.parsed()
         answer = Answer(response.status, value, response.headers, response.size, response.text())
         if response.status == 429:

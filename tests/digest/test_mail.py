@@ -3,7 +3,6 @@
 import email
 import socket
 import ssl
-import subprocess
 from email.policy import default
 
 import pytest
@@ -25,18 +24,6 @@ READERS = ("ada@example.org", "bob@example.org")
 def login(server, session, envelope, mechanism, data):
     good = (data.login, data.password) == (b"hearth", b"sesame")
     return AuthResult(success=good, handled=good)
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key,
-         "-out", cert, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return cert, key
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pipeline.errors import BadAnswer, FixAccess, HearthError
+from pipeline.errors import BadAnswer, FixAccess, FixSettings, HearthError
 from pipeline.records import Bookmarks, Part, StreamPlan
 from pipeline.settings import DiscourseSettings
-from pipeline.sources import Estimate, Finding
+from pipeline.sources import Estimate, Finding, clocks
 from pipeline.sources.discourse.client import EXPLORER, ForumClient, Refused, headers, signed_in
 from pipeline.sources.discourse.differences import Differences
 from pipeline.sources.discourse.explorer import Explorer
@@ -138,40 +138,67 @@ class Discourse:
     def probe(self) -> list[Finding]:
         """What an operator should know of this forum and key."""
         found: list[Finding] = []
-        for look in (self._probe_site, self._probe_staff, self._probe_explorer):
+        looks = (self._probe_site, self._probe_staff, self._probe_explorer, self._probe_private)
+        for look in looks:
             try:
-                found.append(look())
+                found += look()
             except HearthError as error:
-                found.append(Finding("fail", str(error)))
+                found.append(Finding.of(error))
                 if look == self._probe_site:
                     break
-        return found
+        return [*found, *clocks(self._transport.ahead_s)]
 
-    def _probe_site(self) -> Finding:
-        about = self._client.about()["about"]
+    def _probe_site(self) -> Iterator[Finding]:
+        try:
+            about = self._client.about()["about"]
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            raise FixSettings(
+                f"{self.name}: no Discourse answers at {self._settings.url} (404 for /about.json); "
+                "check `url`: the forum's front page, with a path only where the forum lives below "
+                "one"
+            ) from None
         user = self._settings.username
-        return Finding("ok", f"Discourse {about.get('version', '?')}; the key acts as {user}")
+        yield Finding("ok", f"Discourse {about.get('version', '?')}; the key acts as {user}")
 
-    def _probe_staff(self) -> Finding:
+    def _probe_staff(self) -> Iterator[Finding]:
         try:
             self._client.list_users("active", page=1)
         except Refused:
-            return Finding(
+            yield Finding(
                 "fail",
                 f"{self._settings.username} may not read the admin's lists",
                 "use an admin's key, or one with the scopes global:read and Data Explorer",
             )
-        return Finding("ok", f"{self._settings.username} may read the admin's lists")
+        else:
+            yield Finding("ok", f"{self._settings.username} may read the admin's lists")
 
-    def _probe_explorer(self) -> Finding:
+    def _probe_explorer(self) -> Iterator[Finding]:
         explorer = self._explorer()
-        if explorer is None:
-            return Finding(
+        if explorer is not None:
+            yield Finding("ok", f"Data Explorer answers; it gives {len(explorer.tables)} streams")
+        elif self._settings.way_in == "rest":
+            yield Finding("ok", "plain REST is the way in, as the settings say")
+        else:
+            yield Finding(
                 "warn",
                 "plain REST is the way in: slower, and blind to some changes",
                 "switch the Data Explorer plugin on (site setting data_explorer_enabled)",
             )
-        return Finding("ok", f"Data Explorer answers; it gives {len(explorer.tables)} streams")
+
+    def _probe_private(self) -> Iterator[Finding]:
+        """Whether each private place that was named is there to be read."""
+        if not self._settings.private:
+            return
+        site = self._client.get_site_info()
+        names = {"private_messages", "whispers"}
+        for place in (*site.get("categories", ()), *site.get("groups", ())):
+            names |= {str(place.get(name)).lower() for name in ("name", "slug")}
+        for name in self._settings.private if site.get("categories") else ():
+            if name.lower() not in names:
+                yield Finding("warn", f"the forum shows no category or group {name!r}",
+                              "check `private` in hearth.toml against the forum")  # fmt: skip
 
     def _site(self) -> Site:
         return Site(self._client, self.name, self._settings, self._now)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from pipeline.errors import HearthError
 from pipeline.settings import RocketChatSettings
-from pipeline.sources import Finding
+from pipeline.sources import Finding, clocks
 from pipeline.sources.rocketchat.client import Client
-from pipeline.sources.rocketchat.rights import FOR_GROUPS, HARMFUL, NEEDED, PACE, Rights
+from pipeline.sources.rocketchat.rights import FOR_GROUPS, HARMFUL, NEEDED, PACE, VITAL, Rights
 from pipeline.sources.rocketchat.rooms import Inventory, inventory
 
 OLDEST = (7, 1)  # cursors in chat.syncMessages
@@ -28,10 +29,10 @@ def examine(client: Client, settings: RocketChatSettings) -> list[Finding]:
         findings += _version(client)
         findings += _settings(client)
         findings += _rights(rights, settings)
+        findings += clocks(client.transport.ahead_s)
         findings += _rooms(inventory(client, settings.private), settings)
     except HearthError as error:
-        what, _, fix = str(error).partition("; ")
-        findings.append(Finding("fail", what, fix))
+        findings.append(Finding.of(error))
     return findings
 
 
@@ -61,7 +62,8 @@ def _rights(rights: Rights, settings: RocketChatSettings) -> Iterator[Finding]:
         if permission in rights.held:
             yield Finding("ok", f"may {purpose}")
         else:
-            yield Finding("warn", f"may not {purpose}", f"grant {permission} to the account's role")
+            level: Literal["warn", "fail"] = "fail" if permission in VITAL else "warn"
+            yield Finding(level, f"may not {purpose}", f"grant {permission} to the account's role")
     if PACE not in rights.held:
         yield Finding("warn", "the rate limit counts our calls: some rooms a minute",
                       f"grant {PACE} to the account's role, to read all in seconds")  # fmt: skip

@@ -42,6 +42,10 @@ class Poster:
             self._send(room, {"_id": mid, "rid": rid, "msg": part, "tmid": thread})
         return ids
 
+    def check(self, room: str) -> None:
+        """Raise FixSettings where the account sees no such room."""
+        self._room_id(room)
+
     def reactions(self, message: str) -> dict[str, list[str]]:
         """Folded emoji -> names of those who chose it, in order; the message must be there."""
         reply = self._client.get("chat.getMessage", msgId=message)

@@ -14,6 +14,7 @@ NEEDED = {
     "view-moderation-console": "read reports and what became of them",
     "view-statistics": "see the exact version",
 }
+VITAL = ("view-c-room", "view-d-room")  # without these there is no chat and there are no people
 PACE = "api-bypass-rate-limit"
 FOR_GROUPS = "view-p-room"
 HARMFUL = {

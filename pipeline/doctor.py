@@ -1,0 +1,222 @@
+"""What is wrong with an installation, found without a night: settings, machine, sites, channels.
+
+Nothing is told to anybody, and nothing is changed at a site beyond the stored queries a night would
+make. Every finding says how to mend what it found.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline import housekeeping, settings
+from pipeline.digest.forum import check_group, may_write
+from pipeline.digest.mail import check_login
+from pipeline.errors import FixSettings, HearthError, SourceDown
+from pipeline.landing import make_folder, write_whole
+from pipeline.settings import Community, DiscourseSettings
+from pipeline.sources import Finding, Source, open_source
+
+PATIENCE_S = 10.0  # nobody waits half an hour at a prompt, as a night does for a sick server
+_SHORTEST_KEY = 16  # characters of a pseudonym key that nobody guesses
+_REMOTE = ("nfs", "cifs", "smb", "fuse.sshfs", "9p")  # file systems whose locks do not hold
+_UNIT = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+_SETTINGS = FixSettings.exit_code
+
+Section = tuple[str, list[Finding]]
+
+
+def examine(name: str | None) -> Iterator[Section]:
+    """(what was looked at, what was found) of a community, one after the other.
+
+    Raises FixSettings where hearth.toml itself cannot be used; secrets that are not set are
+    findings, and what needs them is left out."""
+    home, found = _settings(name)
+    yield "hearth.toml", found
+    yield "this machine", list(_machine(home))
+    hasty = {
+        source: chosen.model_copy(update={"patience_s": min(chosen.patience_s, PATIENCE_S)})
+        for source, chosen in home.sources.items()
+    }
+    home = home.model_copy(update={"sources": hasty})
+    for source, chosen in home.sources.items():
+        yield f"{source} ({chosen.platform}, {chosen.url})", list(_source(home, source))
+    yield "what is told to whom", list(_channels(home))
+
+
+def exit_code(found: list[Finding]) -> int:
+    """What the command ends with: 0, or the code of the worst that fails."""
+    return max((f.exit_code for f in found if f.level == "fail"), default=0)
+
+
+def _settings(name: str | None) -> tuple[Community, list[Finding]]:
+    try:
+        home = settings.load().community(name)
+    except FixSettings as error:
+        with suppress(FixSettings):  # secrets alone are missing: all else can be looked at
+            home = settings.load(secrets=False).community(name)
+            unset = [line.strip() for line in str(error).splitlines()[1:]]
+            return home, [_fail(*what.partition("; ")[::2]) for what in unset]
+        raise
+    found = [Finding("ok", "every key is known and every secret is set")]
+    if len(home.pseudonym_key.get_secret_value()) < _SHORTEST_KEY:
+        weak = "the pseudonym key is short: whoever guesses it knows everybody"
+        fix = "`openssl rand -hex 32` makes one; change it before the first night"
+        found.append(Finding("warn", weak, fix))
+    return home, found
+
+
+def _machine(home: Community) -> Iterator[Finding]:
+    yield from _asked(lambda: _write(home.home), f"{home.home} can be written")
+    if not home.home.is_dir():
+        return
+    mode = home.home.stat().st_mode & 0o777
+    if mode & 0o077:
+        yield Finding("warn", f"{home.home} is open to other users of this machine ({mode:04o})",
+                      f"chmod 700 {home.home}, unless you mean it")  # fmt: skip
+    kind = file_system(home.home, Path("/proc/self/mounts"))
+    if kind.startswith(_REMOTE):
+        yield _fail(f"{home.home} lies on a network file system ({kind}), whose locks do not hold",
+                    "keep `home` on a disk of this machine")  # fmt: skip
+    yield from _asked(lambda: housekeeping.check_room(home), "the disk has room for a night")
+    most, wanted = memory(Path("/sys/fs/cgroup")), _bytes(home.memory)
+    if wanted > most:
+        yield _fail(f"`memory` is {home.memory}, this machine gives us {most / 1e9:.1f} GB",
+                    "lower it in hearth.toml, to half of that at most")  # fmt: skip
+    else:
+        yield Finding("ok", f"{home.memory} of {most / 1e9:.1f} GB of memory")
+
+
+def _write(home: Path) -> None:
+    make_folder(home)
+    file = home / ".doctor"
+    write_whole(file, b"")
+    file.unlink()
+
+
+def file_system(place: Path, mounts: Path) -> str:
+    """Kind of the file system a place lies on, by the kernel's list; empty where there is none."""
+    best = ("", "")
+    for line in mounts.read_text().splitlines() if mounts.exists() else ():
+        _, point, kind, *_ = line.split()
+        if place.is_relative_to(point) and len(point) >= len(best[0]):
+            best = (point, kind)
+    return best[1]
+
+
+def memory(cgroup: Path) -> int:
+    """Bytes of memory we may use: the machine's, or what its container is given."""
+    given = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for file in (cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # another version of cgroups; "max": no limit
+            given.append(int(file.read_text()))
+    return min(given)
+
+
+def _bytes(text: str) -> int:
+    """Bytes of a size as hearth.toml has it: 2GB, 512 MiB."""
+    match = re.fullmatch(r"([\d.]+)\s*([KMGT])(i?)B", text)
+    if match is None:
+        raise FixSettings(f"memory: {text!r} is no size; write it as 2GB")
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** _UNIT[match[2]])
+
+
+def _source(home: Community, name: str) -> list[Finding]:
+    chosen = home.sources[name]
+    if not settings.has_secrets(chosen):
+        return [Finding("warn", "not asked: its secrets are not set", "set them, then ask again")]
+    found: list[Finding] = []
+    try:
+        source = open_source(home, name)
+        found += source.probe()
+        if isinstance(chosen, DiscourseSettings) and exit_code(found) == 0:
+            found.append(_key_rights(home, name, source))
+    except HearthError as error:
+        found.append(Finding.of(error))
+    return found
+
+
+def _key_rights(home: Community, name: str, source: Source) -> Finding:
+    """Whether the key may write where a digest is posted with it, and only there."""
+    posts = any(str(a.discourse).partition("/")[0] == name for a in home.digest.audiences.values())
+    writes = may_write(source.writer)
+    if writes and not posts:
+        return Finding("warn", "the key may also write, and no digest is posted with it",
+                       "now that its queries are stored, a key with the scopes global:read and "
+                       "run_queries (Data Explorer) is enough")  # fmt: skip
+    if posts and not writes:
+        return Finding("fail", "the key may not write, and a digest is to be posted with it",
+                       "give it the scope topics:write beside those for reading")  # fmt: skip
+    return Finding("ok", "the key may write, for digests" if writes else "the key only reads")
+
+
+def _channels(home: Community) -> Iterator[Finding]:
+    if home.mail is not None:
+        mail = home.mail
+        if mail.username and not (mail.password and mail.password.get_secret_value()):
+            yield Finding("warn", "the mail server was not asked: its password is not set",
+                          "set it, then ask again")  # fmt: skip
+        else:
+            yield from _asked(lambda: check_login(mail), f"{mail.host} takes our mail")
+    if not home.operators and home.ping is None:
+        yield Finding("warn", "nobody hears of a night that failed or never began",
+                      "set `operators`, `ping`, or watch `hearth status --check 26`")  # fmt: skip
+    if home.ping is not None:
+        yield from _asked(lambda: _reach(str(home.ping)), "the watchdog of `ping` can be reached")
+    for name, audience in home.digest.audiences.items():
+        for kind in ("discourse", "rocketchat"):
+            place = getattr(audience, kind)
+            if place and settings.has_secrets(home.sources[place.partition("/")[0]]):
+                yield from _asked(_look(home, kind, place), f"{name}: {place} is there")
+        for place in audience.private:
+            source, _, channel = place.partition("/")
+            if source not in home.sources or channel not in home.sources[source].private:
+                yield Finding("warn", f"{name} may see {place}, which is not read",
+                              f"add it to `private` of source {source}, or drop it")  # fmt: skip
+
+
+def _look(home: Community, kind: str, place: str) -> Callable[[], None]:
+    """A question whether the group or room of an audience is there."""
+    source, _, channel = place.partition("/")
+
+    def ask() -> None:
+        writer: Any = open_source(home, source).writer
+        if kind == "discourse":
+            check_group(writer, channel)
+        else:
+            writer.check(channel)
+
+    return ask
+
+
+def _reach(address: str) -> None:
+    """Open a connection and ask nothing: a request would say that a night was published."""
+    url = urlsplit(address)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        socket.create_connection((url.hostname or "", port), timeout=PATIENCE_S).close()
+    except OSError:
+        raise SourceDown(
+            f"the watchdog at {url.hostname} cannot be reached; check `ping`, and whether a "
+            "firewall lets this machine out"
+        ) from None
+
+
+def _asked(question: Callable[[], None], well: str) -> Iterator[Finding]:
+    """What a question that raises in trouble found out."""
+    try:
+        question()
+    except HearthError as error:
+        yield Finding.of(error)
+    else:
+        yield Finding("ok", well)
+
+
+def _fail(text: str, fix: str) -> Finding:
+    return Finding("fail", text, fix, _SETTINGS)
