@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from pipeline.contracts import FOLDER as EXPECTATIONS
 from pipeline.contracts import Contract, contracts
 from pipeline.settings import Community
+from pipeline.transaction import transaction
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,16 +38,11 @@ def build(
     set_scene(db, community, as_of)
     last_load, definitions = _last_build(db)
     whole = whole or definitions != _definitions(db)
-    db.begin()
-    try:
+    with transaction(db):
         db.execute("SET VARIABLE since_load = ?", [0 if whole else last_load])
         for contract in _in_order(contracts().values()):
             make(db, contract, whole=whole)
         _note_build(db, as_of)
-        db.commit()
-    except BaseException:
-        db.rollback()
-        raise
 
 
 def make(db: duckdb.DuckDBPyConnection, contract: Contract, *, whole: bool = True) -> None:

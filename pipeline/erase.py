@@ -29,6 +29,7 @@ from pipeline.errors import FixSettings
 from pipeline.landing import Landing, make_folder, write_whole
 from pipeline.person import Person, Standing, clear
 from pipeline.settings import Community
+from pipeline.transaction import transaction
 
 if TYPE_CHECKING:
     import duckdb
@@ -246,9 +247,8 @@ def _clear_work(community: Community, person: Person, standing: Standing) -> dic
     the old one's free blocks."""
     with warehouse.opened(community) as db:
         store_verdicts(db, community)
-        db.begin()
-        counts = _clear_raw(db, person, standing)
-        db.commit()
+        with transaction(db):
+            counts = _clear_raw(db, person, standing)
         db.execute("CHECKPOINT")
         file = community.home / "work" / "warehouse.duckdb"
         beside = file.with_name(".warehouse.duckdb.0")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline import landing
 from pipeline.landing import Landing, Report
 from pipeline.records import merge_ranges
+from pipeline.transaction import transaction
 from pipeline.warehouse import insert, sql_text
 
 if TYPE_CHECKING:
@@ -134,8 +135,7 @@ def _load_files(
     db: duckdb.DuckDBPyConnection, landed: Landing, read: Path, files: list[Path], number: int
 ) -> None:
     source, run, _ = read.relative_to(landed.folder).parts
-    db.begin()
-    try:
+    with transaction(db):
         db.execute(
             "CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM read_json($files,"
             f" columns = {_LINE}, format = 'newline_delimited', maximum_object_size = 33554432)",
@@ -148,10 +148,6 @@ def _load_files(
             "INSERT INTO raw.files SELECT unnest($files), $run, now() AT TIME ZONE 'UTC'",
             {"files": [_name(landed, f) for f in files], "run": run},
         )
-        db.commit()
-    except BaseException:
-        db.rollback()
-        raise
 
 
 def _merge_records(db: duckdb.DuckDBPyConnection, source: str, run: str, number: int) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from pipeline.contracts import Contract, contracts
 from pipeline.errors import FixSettings
 from pipeline.landing import make_folder, sync_folder
+from pipeline.transaction import transaction
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,17 +56,12 @@ def migrate(db: duckdb.DuckDBPyConnection, changes: list[Change]) -> None:
     """Make the changes, all or none."""
     import duckdb
 
-    db.begin()
     try:
-        for change in changes:
-            db.execute(change.sql)
-        db.commit()
+        with transaction(db):
+            for change in changes:
+                db.execute(change.sql)
     except duckdb.ConversionException as error:
-        db.rollback()
         raise _only_anew(str(error).splitlines()[0]) from None
-    except BaseException:
-        db.rollback()
-        raise
 
 
 def keep_copy(file: Path, now: datetime) -> Path:

@@ -16,6 +16,7 @@ from pipeline.classify.helpers import Asked, Suggestion
 from pipeline.classify.judge import Judge
 from pipeline.classify.message import Message, Reason, Score
 from pipeline.settings import Community
+from pipeline.transaction import transaction
 from pipeline.warehouse import insert
 
 if TYPE_CHECKING:
@@ -179,14 +180,9 @@ def _helper_row(suggestion: Suggestion) -> dict[str, Any]:
 def _replace(db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Put these in the place of all that was found in lively threads. What was found in others
     stays: it still says which of them asked something."""
-    db.begin()
-    try:
+    with transaction(db):
         db.execute(
             f"DELETE FROM judgement.{table} AS t USING lively AS c"
             " WHERE t.source = c.source AND t.thread_id = c.thread_id"
         )
         insert(db, f"judgement.{table}", rows)
-        db.commit()
-    except BaseException:
-        db.rollback()
-        raise
