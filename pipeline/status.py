@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 SHOWN_RUNS = 14
+STATES = ("whole", "stale", "failed", "unfinished")
 _FOLDERS = ("work", "landing", "published", "docs", "digests", "runs", "damaged")
 _MODELS = Path(__file__).parent / "classify" / "models"
 _TEMPLATE = Path(__file__).with_suffix(".html")

@@ -171,6 +171,12 @@ class Community(_Section):
     )
     operators: tuple[Address, ...] = Field((), description="told of a night that was not whole")
     ping: Url | None = Field(None, description="address called after each publish (a dead man)")
+    prometheus: Path | None = Field(
+        None, description="file for a textfile collector; a relative one lies in `ops/`"
+    )
+    openlineage: str | None = Field(
+        None, description="address or file that OpenLineage events go to; a file as above"
+    )
     memory: str = Field("2GB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
     sources: Mapping[str, AnySource] = Field(min_length=1)
     digest: DigestSettings = DigestSettings()
@@ -186,6 +192,13 @@ class Community(_Section):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError("must be an IANA time zone such as Europe/Berlin") from error
+        return value
+
+    @field_validator("prometheus")
+    @classmethod
+    def _collected(cls, value: Path | None) -> Path | None:
+        if value is not None and value.suffix != ".prom":
+            raise ValueError("must end in .prom, or no collector reads it")
         return value
 
     @model_validator(mode="after")

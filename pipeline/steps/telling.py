@@ -114,17 +114,23 @@ def conclude(night: Night) -> dict[str, Any]:
 
 
 def report(community: str) -> str:
-    """Write the operations page and mail the operators of a night that was not whole; the last
-    step, however the night went. Returns how the newest run ended."""
-    from pipeline import notice, status
+    """Write the operations page, tell other programs, and mail the operators of a night that was
+    not whole; the last step, however the night went. Returns how the newest run ended."""
+    from pipeline import notice, status, telemetry
 
     home = settings.load().community(community)
     now = datetime.now(UTC)
-    runs = status.write_page(home, now)["runs"]
+    state = status.write_page(home, now)
+    runs = state["runs"]
     if not runs:
         return "unfinished"
-    try:
-        notice.tell_operators(home, runs[0], now)
-    except HearthError as error:
-        Journal(home.home / "runs" / runs[0]["run"] / "journal.jsonl").trouble("notice", str(error))
+    journal = Journal(home.home / "runs" / runs[0]["run"] / "journal.jsonl")
+    for what, told in (
+        ("telemetry", lambda: telemetry.tell(home, state)),
+        ("notice", lambda: notice.tell_operators(home, runs[0], now)),
+    ):
+        try:
+            told()
+        except HearthError as error:
+            journal.trouble(what, str(error))
     return str(runs[0]["state"])

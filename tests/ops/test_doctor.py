@@ -1,7 +1,6 @@
 """What operators get wrong, planted one by one: `hearth doctor` names each, with its mend."""
 
 import shutil
-import socket
 import ssl
 from collections import namedtuple
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from pipeline import cli, doctor
 from pipeline.sandbox import server
 from pipeline.sandbox.discourse import ADMIN_KEY, READ_KEY, Key
 from pipeline.sandbox.rocketchat.app import READER_TOKEN
+from tests.conftest import running
 from tests.test_night import World
 
 HEAD = "[communities.ember]\n"
@@ -58,29 +58,12 @@ class Office:
 
 
 @pytest.fixture
-def mailbox():
-    kept = []
-
-    class Inbox:
-        async def handle_DATA(self, server, session, envelope):
-            kept.append((envelope.rcpt_tos, envelope.content.decode()))
-            return "250 kept"
-
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    controller = Controller(Inbox(), hostname="127.0.0.1", port=port)
-    controller.start()
-    yield port, kept
-    controller.stop()
-
-
-@pytest.fixture
-def office(tmp_path, monkeypatch, mailbox):
+def office(tmp_path, monkeypatch, plain_server):
     tmp_path.chmod(0o700)
     world = World(tmp_path, monkeypatch)
     world.site.keys[READ_KEY] = Key(READ_KEY, scopes=("read", "run_queries"))
     with world.serve() as addresses:
-        yield Office(world, addresses, mailbox[0], monkeypatch)
+        yield Office(world, addresses, plain_server, monkeypatch)
 
 
 def diagnosis():
@@ -260,24 +243,19 @@ def test_a_refused_password_of_the_mail_server_is_named(office, certificate, mon
     context.load_cert_chain(*certificate)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     office.set("MAIL_PASSWORD", "not-the-passw0rd")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
     controller = Controller(
-        None, hostname="127.0.0.1", port=port, tls_context=context, auth_required=True,
+        None, hostname="127.0.0.1", tls_context=context, auth_required=True,
         authenticator=lambda *_: AuthResult(success=False, handled=False),
     )  # fmt: skip
-    controller.start()
-    try:
+    for port in running(controller):
         office.mail(host="localhost", port=port, security="starttls", username="hearth")
         ended, told = diagnosis()
-    finally:
-        controller.stop()
     assert f"mail server localhost:{port}: the user name or the password was refused" in told
     assert ended == 77
     assert "not-the-passw0rd" not in told
 
 
-def test_a_test_notice_reaches_the_operators(office, mailbox):
+def test_a_test_notice_reaches_the_operators(office, inbox):
     told = CliRunner().invoke(cli.app, ["doctor", "--send-test"])
     assert "nobody to send to; set `operators` and a table `mail`" in str(told.exception)
     office.add("operators = ['ops@example.org']")
@@ -285,10 +263,10 @@ def test_a_test_notice_reaches_the_operators(office, mailbox):
     told = CliRunner().invoke(cli.app, ["doctor", "--send-test"])
     assert told.exit_code == 0, told.output
     assert "Sent a test notice to ops@example.org" in told.output
-    ((readers, mail),) = mailbox[1]
+    ((_, readers, mail),) = inbox.messages
     assert readers == ["ops@example.org"]
-    assert "Subject: Hearth, Ember: a test of the notices" in mail
-    assert "nothing is wrong with Ember" in mail
+    assert b"Subject: Hearth, Ember: a test of the notices" in mail
+    assert b"nothing is wrong with Ember" in mail
 
 
 def test_a_network_file_system_is_recognised(tmp_path):
