@@ -191,6 +191,7 @@ def _remove_copies(community: Community, person: Person, threads: set[str]) -> I
     gone = [*(home / "backup").glob("*"), *(home / "damaged").glob("*")]
     gone += [*(home / "work" / "bookmarks").glob("*"), *(home / "work" / "spill").glob("*")]
     gone += (home / "work").glob("warehouse.before-*")
+    gone += (home / "digests").glob("preview")
     gone += [f for f in (home / "digests").glob("*-*") if _digest_tells(f, person, threads)]
     for name in ("docs", "runs"):
         gone += [f for f in (home / name).glob("*") if any(_names(x, person) for x in _files(f))]

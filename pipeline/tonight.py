@@ -50,6 +50,16 @@ def latest(community: str | None = None, run: str | None = None) -> Plan:
     return planned
 
 
+def last_published(home: Community) -> Night | None:
+    """The newest night whose files were published; null before the first."""
+    for file in sorted((home.home / "runs").glob("*/night.json"), reverse=True):
+        lines = Journal(file.with_name("journal.jsonl")).lines()
+        if any((line.step, line.level) == ("publish", "done") for line in lines):
+            planned: Plan = json.loads(file.read_text())
+            return planned["night"]
+    return None
+
+
 def in_journal(step: Callable[[Night], dict[str, Any]]) -> Callable[[Night], dict[str, Any]]:
     """A step whose bad end stands in the night's journal, from where people are told of it."""
 

@@ -100,9 +100,28 @@ def publish(community: Community = None, run: Run = None) -> None:
 
 
 @app.command()
-def digest(community: Community = None, run: Run = None) -> None:
+def digest(
+    community: Community = None,
+    run: Run = None,
+    due: Annotated[
+        bool, typer.Option("--due", help="Only what its readers' hour has come for; for cron.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write what would be told to files; send nothing.")
+    ] = False,
+    show: Annotated[bool, typer.Option(help="Open what --dry-run wrote.")] = False,
+) -> None:
     """Write and send the moderators' digest; what was sent once is not sent again."""
-    steps.digest(tonight.latest(community, run)["night"])
+    if dry_run:
+        for file in steps.preview(community):
+            out.print(str(file))
+            if show and file.suffix == ".html":
+                typer.launch(str(file))
+    elif due:
+        for said in steps.send_due(community):
+            out.print(plain(said))
+    else:
+        steps.digest(tonight.latest(community, run)["night"])
 
 
 @app.command()

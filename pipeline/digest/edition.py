@@ -145,6 +145,7 @@ class Health:
 class Edition:
     """One digest before it has a language or a form. Sections without items are absent.
 
+    is_weekly   its readers are told once a week
     still_open  told before, still open, and so not repeated
     in_hand     (title, claims) of those of them that somebody looks after
     """
@@ -155,6 +156,7 @@ class Edition:
     night: date
     as_of: datetime
     time_zone: str
+    is_weekly: bool
     sections: tuple[Section, ...]
     health: Health = field(default_factory=Health)
     still_open: int = 0

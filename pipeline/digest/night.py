@@ -84,6 +84,11 @@ def verdicts(
     return said.read() + told.replace(heard, datetime.combine(day, time(), UTC))
 
 
+def known_verdicts(community: Community) -> list[Verdict]:
+    """All that is written down of what moderators said; nobody is asked."""
+    return [verdict for book in _books(community) for verdict in book.read()]
+
+
 def store_verdicts(db: duckdb.DuckDBPyConnection, community: Community) -> None:
     """`judgement.verdicts` anew from what is written down: of emoji and replies what the last
     digest heard."""
@@ -98,8 +103,7 @@ def store_verdicts(db: duckdb.DuckDBPyConnection, community: Community) -> None:
             "until_day": verdict.until and verdict.until.isoformat(),
             "model": verdict.model,
         }
-        for book in _books(community)
-        for verdict in book.read()
+        for verdict in known_verdicts(community)
         for key in verdict.keys
     ]
     db.execute("DELETE FROM judgement.verdicts")

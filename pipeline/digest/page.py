@@ -100,7 +100,7 @@ def page(edition: Edition, language: str, escape: Callable[[str], str]) -> Page:
     return Page(
         language=say.tag,
         subject=say("subject.line", community=edition.title, what=summary, day=day),
-        title=say("page.title", community=edition.title),
+        title=say("page.weekly" if edition.is_weekly else "page.title", community=edition.title),
         day=day,
         summary=say("page.quiet") if edition.is_quiet else summary,
         preview=say("page.preview", what=summary, day=day),

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from pipeline.digest.due import due_at, is_due, rests_not
 from pipeline.digest.edition import Edition, Health
 from pipeline.digest.files import deliver_files
 from pipeline.digest.ledger import Ledger
@@ -41,6 +42,7 @@ class Told:
     trouble: str | None = None
 
 
+Place = tuple[str, str]  # audience and channel
 _Sent = tuple[str, dict[str, str]]  # where it went, and chat messages by reference of their item
 
 
@@ -65,8 +67,65 @@ class Teller:
         self._sent_at = sent_at
         self._open_client = open_client
 
+    def due(self, as_of: datetime, night: date) -> list[Place]:
+        """What of this night is to be told now: the files always, a channel once, when its readers
+        may be told."""
+        return [
+            (audience, channel)
+            for audience, reader in self._community.digest.audiences.items()
+            for channel in ("files", *channels(reader))
+            if channel == "files"
+            or (
+                is_due(reader, self._zone(reader), as_of, self._sent_at)
+                and not self._ledger.was_sent(audience, night, channel)
+            )
+        ]
+
+    def later(self, as_of: datetime, night: date) -> list[tuple[Place, datetime]]:
+        """What of this night waits for its hour, or for the end of quiet hours, and from when."""
+        due = self.due(as_of, night)
+        return [
+            ((audience, channel), at)
+            for audience, reader in self._community.digest.audiences.items()
+            for at in [due_at(reader, self._zone(reader), as_of)]
+            for channel in channels(reader)
+            if rests_not(reader, self._zone(reader), at)
+            and (audience, channel) not in due
+            and not self._ledger.was_sent(audience, night, channel)
+        ]
+
+    def editions(
+        self,
+        places: Iterable[Place],
+        rows: Iterable[Mapping[str, Any]],
+        health: Health,
+        verdicts: Collection[Verdict] = (),
+        *,
+        as_of: datetime,
+        night: date,
+    ) -> Iterator[tuple[Edition, str]]:
+        """(edition, channel) of each place. Each channel has its own memory, so one that failed, or
+        that rests on this weekday, catches up in one digest. Rules that moderators found wrong too
+        often are left out, and named."""
+        rules = precision(verdicts, as_of)
+        shadow = {rule.rule for rule in rules if rule.is_shadow}
+        health = replace(health, precision=tuple(_row(rule) for rule in rules))
+        judged = closed(verdicts, night)
+        claimed = claims(verdicts, self._sent_at)
+        rows = list(rows)
+        for audience, channel in places:
+            told = self._ledger.told(audience, night, channel)
+            known = told.keys() - woken(told, verdicts, night)
+            edition = select(
+                rows, health, known, self._community, audience,
+                as_of=as_of, night=night, judged=judged, shadow=shadow,
+                claims=claimed,
+            )  # fmt: skip
+            yield edition, channel
+
     def tell(
         self,
+        places: Iterable[Place],
         rows: Iterable[Mapping[str, Any]],
         health: Health,
         verdicts: Collection[Verdict] = (),
@@ -74,30 +133,14 @@ class Teller:
         as_of: datetime,
         night: date,
     ) -> Iterator[Told]:
-        """Send what has not been sent; a channel in trouble does not keep the others waiting.
+        """Send each of these places, see `due`, its edition; a channel in trouble does not keep the
+        others waiting. Files are written again by a rerun."""
+        made = self.editions(places, rows, health, verdicts, as_of=as_of, night=night)
+        for edition, channel in made:
+            yield self._sent(edition, channel)
 
-        Files are written again by a rerun; nothing else is sent twice. Each channel has its own
-        memory, so one that failed, or that rests on this weekday, catches up in one digest. Rules
-        that moderators found wrong too often are left out, and named.
-        """
-        rules = precision(verdicts, as_of)
-        shadow = {rule.rule for rule in rules if rule.is_shadow}
-        health = replace(health, precision=tuple(_row(rule) for rule in rules))
-        judged = closed(verdicts, night)
-        claimed = claims(verdicts, self._sent_at)
-        rows = list(rows)
-        for audience, reader in self._community.digest.audiences.items():
-            for channel in _channels(reader, night):
-                if channel != "files" and self._ledger.was_sent(audience, night, channel):
-                    continue
-                told = self._ledger.told(audience, night, channel)
-                known = told.keys() - woken(told, verdicts, night)
-                edition = select(
-                    rows, health, known, self._community, audience,
-                    as_of=as_of, night=night, judged=judged, shadow=shadow,
-                    claims=claimed,
-                )  # fmt: skip
-                yield self._sent(edition, channel)
+    def _zone(self, reader: Audience) -> str:
+        return reader.time_zone or self._community.time_zone
 
     def _sent(self, edition: Edition, channel: str) -> Told:
         reader = self._community.digest.audiences[edition.audience]
@@ -155,12 +198,11 @@ def _row(rule: Precision) -> dict[str, Any]:
     return asdict(rule) | {"rule": ": ".join(rule.rule)}
 
 
-def _channels(reader: Audience, night: date) -> list[str]:
-    """The channels of a night: files always, the others on the days readers chose."""
+def channels(reader: Audience) -> list[str]:
+    """Where these readers are told, beside the files."""
     pushed = {
         "mail": reader.mail_to,
         "discourse": reader.discourse,
         "rocketchat": reader.rocketchat,
     }
-    due = night.isoweekday() in reader.days
-    return ["files", *(channel for channel, readers in pushed.items() if readers and due)]
+    return [channel for channel, readers in pushed.items() if readers]

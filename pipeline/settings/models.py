@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import time
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -35,6 +36,15 @@ def _web_address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("must be an IANA time zone such as Europe/Berlin") from error
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
 Url = Annotated[str, AfterValidator(_web_address)]
 
 
@@ -121,6 +131,29 @@ class Audience(_Section):
     days: tuple[Annotated[int, Field(ge=1, le=7)], ...] = Field(
         (1, 2, 3, 4, 5, 6, 7), min_length=1, description="weekdays they are told, Monday is 1"
     )
+    weekly: bool = Field(False, description="one digest a week, on the first of their days")
+    time_zone: Zone | None = Field(None, description="default: the community's")
+    send_at: time | None = Field(
+        None, description="local time before which nothing is sent; null: as soon as it is made"
+    )
+    quiet: tuple[time, time] | None = Field(
+        None, description="local hours in which nothing is sent"
+    )
+
+    @model_validator(mode="after")
+    def _not_sent_in_quiet_hours(self) -> Self:
+        if self.quiet and self.quiet[0] == self.quiet[1]:
+            raise ValueError("quiet: begins when it ends; leave it out to have no quiet hours")
+        if self.send_at and self.is_quiet(self.send_at):
+            raise ValueError("send_at lies in the quiet hours")
+        return self
+
+    def is_quiet(self, at: time) -> bool:
+        """Whether this local time lies in the quiet hours, which may go past midnight."""
+        if self.quiet is None:
+            return False
+        begins, ends = self.quiet
+        return begins <= at < ends if begins < ends else at >= begins or at < ends
 
 
 class DigestSettings(_Section):
@@ -158,7 +191,7 @@ class Community(_Section):
     name: str = Field(pattern=NAME)
     title: str
     home: Path
-    time_zone: str = "UTC"
+    time_zone: Zone = "UTC"
     languages: tuple[str, ...] = ("en",)
     bots: tuple[str, ...] = Field((), description="user names that are bots, beside known ones")
     unnamed: tuple[str, ...] = Field(
@@ -184,15 +217,6 @@ class Community(_Section):
     report: ReportSettings = ReportSettings()
     mail: MailSettings | None = None
     pseudonym_key: SecretStr = Field(exclude=True, repr=False)
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("must be an IANA time zone such as Europe/Berlin") from error
-        return value
 
     @field_validator("prometheus")
     @classmethod

@@ -6,9 +6,10 @@ to import, for the scheduler reads it again and again.
 """
 
 from pipeline.steps.meaning import build, publish, rebuild, score, validate
+from pipeline.steps.morning import digest, give_verdict, preview, send_due
 from pipeline.steps.reading import estimate, extract, load, plan
 from pipeline.steps.running import at_work, communities, erase, lend_secrets, run_night
-from pipeline.steps.telling import conclude, digest, evaluate, give_verdict, report
+from pipeline.steps.telling import conclude, evaluate, report
 
 __all__ = [
     "at_work",
@@ -24,10 +25,12 @@ __all__ = [
     "lend_secrets",
     "load",
     "plan",
+    "preview",
     "publish",
     "rebuild",
     "report",
     "run_night",
     "score",
+    "send_due",
     "validate",
 ]

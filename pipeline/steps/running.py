@@ -11,8 +11,9 @@ from typing import Any
 from pipeline import housekeeping, redact, settings
 from pipeline.errors import HearthError
 from pipeline.steps.meaning import build, publish, score, validate
+from pipeline.steps.morning import digest
 from pipeline.steps.reading import extract, load, plan
-from pipeline.steps.telling import conclude, digest, evaluate, report
+from pipeline.steps.telling import conclude, evaluate, report
 from pipeline.tonight import Night
 
 

@@ -6,77 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline import settings
-from pipeline.errors import Degraded, FixSettings, HearthError
+from pipeline.errors import Degraded, HearthError
 from pipeline.journal import Journal
 from pipeline.tonight import (
     Night,
     home_of,
     in_journal,
     journal_of,
-    moment_of,
     run_folder,
     stale_places,
-    warnings,
 )
-
-
-@in_journal
-def digest(night: Night) -> dict[str, Any]:
-    """Write and send each audience's digest of this night, once: a rerun sends nothing again.
-
-    A channel in trouble keeps no other waiting; its items come another night."""
-    from zoneinfo import ZoneInfo
-
-    from pipeline import warehouse
-    from pipeline.digest import night as tonight
-    from pipeline.digest.ledger import Ledger
-    from pipeline.digest.tell import Teller
-    from pipeline.sources import open_source
-
-    home, journal = home_of(night), journal_of(night)
-    moment = moment_of(night["as_of"])
-    day = moment.astimezone(ZoneInfo(home.time_zone)).date()
-    folder = home.home / "digests"
-    ledger = Ledger(folder / "ledger.jsonl")
-
-    def writer(source: str) -> Any:
-        return open_source(home, source).writer
-
-    with warehouse.opened(home) as db:
-        rows = tonight.items(db)
-        health = tonight.health(db, stale_places(home, night), warnings(home, night))
-        verdicts = tonight.verdicts(db, home, ledger, writer, day)
-    teller = Teller(home, ledger, folder, datetime.now(UTC), writer)
-    sent = list(teller.tell(rows, health, verdicts, as_of=moment, night=day))
-    for told in sent:
-        step = f"digest/{told.audience}/{told.channel}"
-        if told.trouble:
-            journal.trouble(step, told.trouble)
-        else:
-            journal.done(step, f"{told.items} items; {told.where}")
-    return {"sent": [told.channel for told in sent if not told.trouble]}
-
-
-def give_verdict(
-    ref: str, choice: str, who: str, community: str | None = None, days: int | None = None
-) -> int:
-    """Note what a person says of an item of a digest, by its reference; returns how many findings
-    it is about. Raises FixSettings for a reference or choice nobody knows."""
-    from pipeline.digest.ledger import Ledger
-    from pipeline.digest.verdicts import CHOICES, SNOOZE_DAYS, Verdict, Verdicts, snoozed
-
-    home = settings.load(secrets=False).community(community)
-    keys = Ledger(home.home / "digests" / "ledger.jsonl").keys_of(ref.lower())
-    if not keys:
-        raise FixSettings(f"no digest of {home.name} had an item {ref!r}; each shows its own")
-    if choice not in CHOICES:
-        raise FixSettings(f"{choice!r} is no verdict; it is one of {', '.join(CHOICES)}")
-    now = datetime.now(UTC)
-    verdict = Verdict(keys, who, choice, now)
-    if choice == "snooze":
-        verdict = snoozed(verdict, now.date(), days or SNOOZE_DAYS)
-    Verdicts(home.home / "digests" / "verdicts.jsonl").add(verdict)
-    return len(keys)
 
 
 @in_journal

@@ -74,7 +74,10 @@ class Nights:
     def tell(self, night, rows, verdicts=(), health=None):
         as_of = datetime.combine(night, datetime.min.time(), UTC) + timedelta(hours=2)
         teller = Teller(self.home, self.ledger, self.folder / "digests", as_of, self.open_client)
-        return list(teller.tell(rows, health or Health(), verdicts, as_of=as_of, night=night))
+        places = teller.due(as_of, night)
+        return list(
+            teller.tell(places, rows, health or Health(), verdicts, as_of=as_of, night=night)
+        )
 
     def page(self, night):
         name = f"{night:%Y-%m-%d}-moderators"

@@ -1,0 +1,183 @@
+"""What moderators are told, when, and what they say of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from pipeline import settings
+from pipeline.errors import FixSettings
+from pipeline.housekeeping import alone
+from pipeline.settings import Community, MailSettings
+from pipeline.tonight import (
+    Night,
+    home_of,
+    in_journal,
+    journal_of,
+    last_published,
+    moment_of,
+    stale_places,
+    warnings,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from pipeline.digest import Edition, Health
+    from pipeline.digest.tell import Place, Teller, Told
+
+
+@in_journal
+def digest(night: Night) -> dict[str, Any]:
+    """Write each audience's digest of this night, and send what may be sent now, once: a rerun
+    sends nothing again. What waits for its readers' hour is sent by `send_due`.
+
+    A channel in trouble keeps no other waiting; its items come another night."""
+    from pipeline import warehouse
+
+    home, journal = home_of(night), journal_of(night)
+    teller, moment, day = _teller(home), moment_of(night["as_of"]), _day(home, night)
+    sent = _tell(home, night, teller, teller.due(moment, day), warehouse.opened(home))
+    for (audience, channel), at in teller.later(moment, day):
+        journal.done(f"digest/{audience}/{channel}", f"waits until {at:%Y-%m-%d %H:%M} UTC")
+    return {"sent": [told.channel for told in sent if not told.trouble]}
+
+
+def send_due(community: str | None = None) -> list[str]:
+    """Send what of the last published night has become due, once; to be called every hour.
+    Returns a sentence for each channel. Raises NightRuns, and WarehouseBusy, while a night is at
+    work: the next call finds what is left."""
+    from pipeline import warehouse
+
+    home = settings.load().community(community)
+    night = last_published(home)
+    if night is None:
+        return []
+    teller = _teller(home)
+    places = teller.due(moment_of(night["as_of"]), _day(home, night))
+    due = [(audience, channel) for audience, channel in places if channel != "files"]
+    if not due:
+        return []
+    with alone(home):
+        sent = _tell(home, night, teller, due, warehouse.read_only(home))
+    return [f"{t.audience}/{t.channel}: {t.trouble or f'{t.items} items; {t.where}'}" for t in sent]
+
+
+def preview(community: str | None = None) -> list[Path]:
+    """Write what each audience would be told of the last published night on its first channel, and
+    its mail, below `digests/preview/`. Nothing is sent, asked or noted. Returns the
+    pages and mails. Raises WarehouseBusy while a night is at work."""
+    from pipeline import warehouse
+    from pipeline.digest.files import deliver_files
+    from pipeline.digest.night import known_verdicts
+    from pipeline.digest.tell import channels
+
+    home = settings.load().community(community)
+    night = last_published(home)
+    if night is None:
+        raise FixSettings(f"{home.name}: no night was published yet; `hearth nightly` makes one")
+    folder = home.home / "digests" / "preview"
+    places = [(name, (channels(r) or ["files"])[0]) for name, r in home.digest.audiences.items()]
+    teller, moment, day = _teller(home), moment_of(night["as_of"]), _day(home, night)
+    with warehouse.read_only(home) as db:
+        found = (*_items_and_numbers(db, home, night), known_verdicts(home))
+    shutil.rmtree(folder, ignore_errors=True)
+    written = []
+    for edition, _ in teller.editions(places, *found, as_of=moment, night=day):
+        reader = home.digest.audiences[edition.audience]
+        language = reader.language or home.digest.languages[0]
+        page, *_ = deliver_files(edition, folder, (language,))
+        written.append(page)
+        if home.mail and reader.mail_to:
+            written.append(_write_mail(page.with_name("digest.eml"), edition, language, home.mail))
+    return written
+
+
+def _write_mail(file: Path, edition: Edition, language: str, mail: MailSettings) -> Path:
+    from pipeline.digest.mail import build_mail
+    from pipeline.landing import write_whole
+
+    write_whole(file, build_mail(edition, language, mail, edition.as_of).as_bytes())
+    return file
+
+
+def _teller(home: Community) -> Teller:
+    from pipeline.digest.ledger import Ledger
+    from pipeline.digest.tell import Teller
+
+    folder = home.home / "digests"
+    return Teller(home, Ledger(folder / "ledger.jsonl"), folder, _now(), _writer(home))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _writer(home: Community) -> Any:
+    from pipeline.sources import open_source
+
+    return lambda source: open_source(home, source).writer
+
+
+def _day(home: Community, night: Night) -> date:
+    return moment_of(night["as_of"]).astimezone(ZoneInfo(home.time_zone)).date()
+
+
+def _tell(
+    home: Community,
+    night: Night,
+    teller: Teller,
+    places: Iterable[Place],
+    warehouse: AbstractContextManager[duckdb.DuckDBPyConnection],
+) -> list[Told]:
+    from pipeline.digest.ledger import Ledger
+    from pipeline.digest.night import verdicts
+
+    journal, day = journal_of(night), _day(home, night)
+    with warehouse as db:
+        found = _items_and_numbers(db, home, night)
+        ledger = Ledger(home.home / "digests" / "ledger.jsonl")
+        said = verdicts(db, home, ledger, _writer(home), day)
+    sent = list(teller.tell(places, *found, said, as_of=moment_of(night["as_of"]), night=day))
+    for told in sent:
+        step = f"digest/{told.audience}/{told.channel}"
+        if told.trouble:
+            journal.trouble(step, told.trouble)
+        else:
+            journal.done(step, f"{told.items} items; {told.where}")
+    return sent
+
+
+def _items_and_numbers(
+    db: duckdb.DuckDBPyConnection, home: Community, night: Night
+) -> tuple[list[dict[str, Any]], Health]:
+    from pipeline.digest.night import health, items
+
+    return items(db), health(db, stale_places(home, night), warnings(home, night))
+
+
+def give_verdict(
+    ref: str, choice: str, who: str, community: str | None = None, days: int | None = None
+) -> int:
+    """Note what a person says of an item of a digest, by its reference; returns how many findings
+    it is about. Raises FixSettings for a reference or choice nobody knows."""
+    from pipeline.digest.ledger import Ledger
+    from pipeline.digest.verdicts import CHOICES, SNOOZE_DAYS, Verdict, Verdicts, snoozed
+
+    home = settings.load(secrets=False).community(community)
+    keys = Ledger(home.home / "digests" / "ledger.jsonl").keys_of(ref.lower())
+    if not keys:
+        raise FixSettings(f"no digest of {home.name} had an item {ref!r}; each shows its own")
+    if choice not in CHOICES:
+        raise FixSettings(f"{choice!r} is no verdict; it is one of {', '.join(CHOICES)}")
+    now = _now()
+    verdict = Verdict(keys, who, choice, now)
+    if choice == "snooze":
+        verdict = snoozed(verdict, now.date(), days or SNOOZE_DAYS)
+    Verdicts(home.home / "digests" / "verdicts.jsonl").add(verdict)
+    return len(keys)

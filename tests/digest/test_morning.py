@@ -1,0 +1,79 @@
+"""Mornings of a small community: a night is made, and readers are told at their hour."""
+
+import socket
+from datetime import UTC, datetime
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from pipeline import steps
+from tests.test_night import World
+
+MAIL = """
+[communities.ember.mail]
+host = "127.0.0.1"
+port = {port}
+security = "none"
+sender = "hearth@example.org"
+
+[communities.ember.digest.audiences.moderators]
+mail_to = ["mods@example.org"]
+time_zone = "Europe/Berlin"
+send_at = "09:00"
+"""
+
+
+class Inbox:
+    def __init__(self):
+        self.messages = []
+
+    async def handle_DATA(self, server, session, envelope):
+        self.messages.append(envelope.content.decode())
+        return "250 OK"
+
+
+@pytest.fixture
+def inbox():
+    inbox = Inbox()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        inbox.port = probe.getsockname()[1]
+    controller = Controller(inbox, hostname="127.0.0.1", port=inbox.port)
+    controller.start()
+    yield inbox
+    controller.stop()
+
+
+@pytest.fixture
+def morning(tmp_path, monkeypatch, inbox):
+    """A night of two o'clock that is over, and a clock to set."""
+    monkeypatch.setattr("pipeline.steps.running.validate", lambda night: {})
+    world = World(tmp_path, monkeypatch)
+
+    def at(hour, minute=0):
+        now = datetime(2026, 3, 2, hour, minute, tzinfo=UTC)
+        monkeypatch.setattr("pipeline.steps.morning._now", lambda: now)
+
+    world.at = at
+    with world.serve() as addresses:
+        world.settings(addresses)
+        file = world.folder / "hearth.toml"
+        file.write_text(file.read_text() + MAIL.format(port=inbox.port))
+        at(2, 30)
+        world.night()
+        yield world
+
+
+def test_the_night_writes_and_the_hour_sends_once(morning, inbox):
+    assert (morning.folder / "digests" / "2026-03-02-moderators" / "digest.html").exists()
+    [preview, mail] = steps.preview()
+    assert mail.read_bytes().startswith(b"From: Ember <hearth@example.org>")
+    assert preview.read_text().count("How do I mend thing") == 6
+    assert inbox.messages == []
+    morning.at(7, 59)
+    assert steps.send_due() == []
+    morning.at(8)
+    assert steps.send_due() == ["moderators/mail: 6 items; 1 of 1 readers"]
+    morning.at(9)
+    assert steps.send_due() == []
+    [message] = inbox.messages
+    assert "Subject: [Ember] 6 open questions" in message
