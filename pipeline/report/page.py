@@ -18,15 +18,10 @@ from pipeline.report import draw
 from pipeline.report.select import WHOLE, Figure, Findings, Row
 
 _WORDS = Path(__file__).parent / "words"
-_SPELT = (
-    "metric",
-    "verdict",
-    "asker",
-    "kind",
-    "finding",
-    "tier_before",
-    "tier_after",
-)  # words, not names
+_SPELT = (  # columns of words, not of names
+    "metric", "verdict", "asker", "kind", "finding",
+    "tier_before", "tier_after", "aspect", "status",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +42,11 @@ SECTIONS = (
         weekly="messages",
         tables=("trends", "changes"),
     ),
-    Spec("responses", ("waits", "wait_times"), tables=("responses",)),
+    Spec(
+        "responses",
+        ("waits", "wait_times", "response_gaps", "satisfaction"),
+        tables=("responses", "gaps", "satisfaction"),
+    ),
     Spec(
         "newcomers",
         ("newcomers", "contributors"),
@@ -68,9 +67,9 @@ SECTIONS = (
         ("concentration", "reply_network"),
         tables=("concentration", "network"),
     ),
-    Spec("hours", ("waits", "links")),
+    Spec("hours", ("hour_coverage",), tables=("languages",)),
     Spec("care", ("reports", "verdicts"), tables=("reports", "verdicts")),
-    Spec("coverage", ("coverage",), tables=("coverage",)),
+    Spec("coverage", ("coverage", "freshness"), tables=("coverage", "freshness")),
 )
 
 
@@ -242,11 +241,9 @@ class _Setter:
         return Picture(caption, draw.curves(lines, self._say.duration, caption), legend)
 
     def _heat(self) -> Iterator[Picture]:
-        for part, what in enumerate(("questions", "answers")):
+        for part, what in enumerate(("threads", "helps")):
             counts = {
-                (row["weekday"], row["hour"]): row["n"]
-                for row in self._found.series["hours"]
-                if row["what"] == what
+                (row["weekday"], row["hour"]): row[what] for row in self._found.series["hours"]
             }
             caption = self._say(f"picture.{what}")
             yield Picture(caption, draw.heat(counts, self._say.weekdays, part, caption))
@@ -298,7 +295,7 @@ class _Setter:
         """A value of a table; its column's name tells the unit."""
         if column in _SPELT:
             return self._say(f"value.{value}")
-        if column == "source":
+        if column in ("source", "group_name", "language"):
             return self._name(f"value.{value}", value)
         return self.value(column, value)
 

@@ -1,20 +1,6 @@
--- Questions begun and answers written, by weekday and hour of the community's own clock.
-WITH acts AS (
-    SELECT 'questions' AS what, created_at FROM marts.waits
-    WHERE population = 'questions' AND event = 'response'
-
-    UNION ALL
-
-    SELECT 'answers' AS what, created_at FROM marts.links
-),
-
-local AS (
-    SELECT what, (created_at AT TIME ZONE 'UTC') AT TIME ZONE getvariable('time_zone') AS local_at
-    FROM acts
-)
-
-SELECT what, isodow(local_at) - 1 AS weekday, hour(local_at) AS hour, count(*) AS n
-FROM local
-WHERE in_view(local_at::DATE)
+-- Threads begun and helping messages written, by hour of the week, over the 13 weeks to the night.
+SELECT weekday - 1 AS weekday, hour, sum(threads)::BIGINT AS threads, sum(helps)::BIGINT AS helps
+FROM marts.hour_coverage
+WHERE language = 'all'
 GROUP BY ALL
 ORDER BY ALL

@@ -106,6 +106,7 @@ def test_who_still_waits_counts_for_as_long_as_they_waited(tmp_path):
         "answered_24h_rate": (0.45, 1.0, None),
         "solved_168h_rate": (None, None, None),
         "still_waiting": (2, 0, None),
+        "topics_24h_rate": (None, None, None),
         "p50_h": (30, None, None),  # 19 are too few to tell
         "p90_h": (30, None, None),
     }
@@ -113,6 +114,12 @@ def test_who_still_waits_counts_for_as_long_as_they_waited(tmp_path):
     assert (newcomers.waits, newcomers.steps) == (0, ())
     assert regulars.waits == 39
     assert regulars.steps[0] == (1.0, pytest.approx(11 / 39))
+
+
+def test_of_questions_from_before_they_were_judged_nothing_is_told(tmp_path):
+    found = select.findings(publish(tmp_path), Period.around("month", date(2025, 11, 1)))
+    assert figures(found, "responses")["questions"] == (None, None, None)
+    assert figures(found, "responses")["still_waiting"] == (None, None, None)
 
 
 def test_a_percentile_the_curve_does_not_reach_is_never_the_longest_wait(tmp_path):
@@ -175,11 +182,25 @@ def test_every_word_is_there_in_both_languages():
     assert {k: fields(v) for k, v in english.items()} == {k: fields(v) for k, v in chinese.items()}
     for column, tables in {
         "metric": ["trends"], "verdict": ["trends"], "kind": ["concentration", "reports"],
-        "asker": ["waits"], "tier": ["tiers"], "finding": ["verdicts"],
+        "asker": ["waits"], "aspect": ["response_gaps"], "status": ["freshness"], "tier": ["tiers"], "finding": ["verdicts"],
     }.items():  # fmt: skip
         for table in tables:
             for value in contracts()[f"marts.{table}"].columns[column].values or ():
                 assert f"value.{value}" in english, (table, value)
+
+
+def test_every_column_of_a_table_has_its_heading(tmp_path):
+    english = read_words(WORDS / "en.toml")
+    with select._opened(publish(tmp_path)) as db:
+        columns = {
+            name
+            for file in select.QUESTIONS.glob("table_*.sql")
+            for name, *_ in db.execute(f"DESCRIBE {file.read_text()}").fetchall()
+        }
+    assert len(columns) > 40
+    assert {f"column.{name}" for name in columns} - {
+        "column.months_later", "column.active_rate",  # of the triangle, which has no such headings
+    } <= english.keys()  # fmt: skip
 
 
 def test_every_question_has_its_words():
