@@ -64,7 +64,6 @@ curves AS (
             PARTITION BY population, source, aspect, group_name ORDER BY waited_h
         )) - 1e-9 AS still_waiting
     FROM ends
-    WHERE own_at_risk > 0
 ),
 
 tested AS (

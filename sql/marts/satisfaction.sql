@@ -41,7 +41,7 @@ followed AS (
             t.source = m.source AND t.thread_id = m.thread_id AND t.person_id = m.person_id
             AND m.created_at > t.first_response_at
     INNER JOIN judgement.scores AS s ON m.source = s.source AND m.message_id = s.message_id
-    WHERE s.label = 'uncivil' AND s.score IS NOT NULL AND s.threshold IS NOT NULL AND m.is_countable
+    WHERE s.label = 'uncivil' AND m.is_countable
     GROUP BY t.source, t.thread_id
 ),
 
