@@ -16,6 +16,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import identities
 from pipeline.contracts import FOLDER as EXPECTATIONS
 from pipeline.contracts import Contract, contracts
 from pipeline.settings import Community
@@ -40,8 +41,12 @@ def build(
     whole = whole or definitions != _definitions(db)
     with transaction(db):
         db.execute("SET VARIABLE since_load = ?", [0 if whole else last_load])
-        for contract in _in_order(contracts().values()):
+        typed, derived = _halves()
+        for contract in typed:
             make(db, contract, whole=whole)
+        identities.settle(db, community)
+        for contract in derived:
+            make(db, contract)
         _note_build(db, as_of)
 
 
@@ -156,6 +161,13 @@ def _definitions(db: duckdb.DuckDBPyConnection) -> str:
     """What staging depends on beside the records: the SQL, the contracts, the sites' addresses."""
     sites = db.execute("FROM raw.sources ORDER BY source").fetchall()
     return hashlib.sha256(f"{fingerprint()}{sites}".encode()).hexdigest()[:16]
+
+
+def _halves() -> tuple[list[Contract], list[Contract]]:
+    """Tables typed from records, then those made of tables, each in the order to build them."""
+    ordered = _in_order(contracts().values())
+    typed = [contract for contract in ordered if contract.build == "merge"]
+    return typed, [contract for contract in ordered if contract.build != "merge"]
 
 
 def _in_order(tables: Iterable[Contract]) -> list[Contract]:

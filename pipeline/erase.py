@@ -26,6 +26,7 @@ from pipeline.digest.lines import Lines
 from pipeline.digest.night import store_verdicts
 from pipeline.digest.verdicts import ERASED
 from pipeline.errors import FixSettings
+from pipeline.identities import Account, Decisions
 from pipeline.landing import Landing, make_folder, write_whole
 from pipeline.person import Person, Standing, clear
 from pipeline.settings import Community
@@ -61,11 +62,13 @@ def erase(community: Community, source: str, account: str, now: datetime) -> dic
             "person_id": _pseudonym(db, person),
             "at": now.astimezone(UTC).isoformat(timespec="seconds"),
             "was_held": is_held,
+            "other_accounts": _other_accounts(db, person),
             "still_at_the_source": _is_at_source(db, person),
         }
     told["landing"] = _clear_landing(community, person, standing)
     told["removed"] = sorted(_remove_copies(community, person, threads))
     told["verdicts"] = _clear_verdicts(community, person)
+    told["links"] = Decisions(community).forget(Account(person.source, person.account_id))
     told["work"] = _clear_work(community, person, standing)
     told["published"] = _publish_anew(community, now)
     folder = community.home / "erasures"
@@ -141,6 +144,16 @@ def _pseudonym(db: duckdb.DuckDBPyConnection, person: Person) -> str:
     db.execute((build.SQL / "macros.sql").read_text(encoding="utf-8"))
     row = db.execute("SELECT person_id(?, ?)", [person.source, person.account_id]).fetchone()
     return str(row[0]) if row else ""
+
+
+def _other_accounts(db: duckdb.DuckDBPyConnection, person: Person) -> int:
+    """How many more accounts are known to be theirs; each is erased by itself."""
+    row = db.execute(
+        "SELECT count(*) - 1 FROM raw.identities WHERE head = (SELECT head FROM raw.identities"
+        " WHERE source = ? AND account_id = ?)",
+        [person.source, person.account_id],
+    ).fetchone()
+    return max(0, row[0]) if row else 0
 
 
 def _is_at_source(db: duckdb.DuckDBPyConnection, person: Person) -> bool:
@@ -248,6 +261,7 @@ def _clear_work(community: Community, person: Person, standing: Standing) -> dic
     the old one's free blocks."""
     with warehouse.opened(community) as db:
         store_verdicts(db, community)
+        db.execute("DELETE FROM raw.identities; DELETE FROM raw.account_links")  # the build's own
         with transaction(db):
             counts = _clear_raw(db, person, standing)
         db.execute("CHECKPOINT")

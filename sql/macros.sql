@@ -47,11 +47,18 @@ CREATE OR REPLACE MACRO discourse_at(payload, what) AS coalesce(
 -- A flag, whether written true, 1, t or "true". Null stays null.
 CREATE OR REPLACE MACRO flag(written) AS try_cast(written AS BOOLEAN);
 
--- The pseudonym of an account: HMAC-SHA256 (RFC 2104) of "source/account", first 16 hex digits.
--- Its key is a session variable and never stored.
-CREATE OR REPLACE MACRO person_id(source, account_id) AS substr(
-    sha256(getvariable('outer_pad') || unhex(sha256(getvariable('inner_pad') || encode(source || '/' || account_id)))),
+-- HMAC-SHA256 (RFC 2104), first 16 hex digits. Its key is a session variable and never stored.
+CREATE OR REPLACE MACRO pseudonym(named) AS substr(
+    sha256(getvariable('outer_pad') || unhex(sha256(getvariable('inner_pad') || encode(named)))),
     1, 16
+);
+
+-- The pseudonym of the person behind an account: of "source/account", or of the first account of a
+-- person who has several. As a subquery it is worked out once for each account, not for each row.
+CREATE OR REPLACE MACRO person_id(of_source, of_account) AS (
+    SELECT pseudonym(coalesce(max(i.head), of_source || '/' || of_account))
+    FROM raw.identities AS i
+    WHERE i.source = of_source AND i.account_id = of_account
 );
 
 -- The community's own calendar day of a UTC time.

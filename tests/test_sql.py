@@ -65,7 +65,7 @@ def scenery(community):
         db.execute("DELETE FROM raw.sources")
         db.execute("DELETE FROM raw.builds")
         db.execute("DELETE FROM marts.health")
-        db.execute("CREATE OR REPLACE MACRO person_id(source, id) AS source || '/' || id")
+        db.execute("CREATE OR REPLACE MACRO pseudonym(named) AS named")
         db.execute("SET VARIABLE since_load = 0")
         db.execute("SET VARIABLE is_history = true")
         yield db

@@ -58,6 +58,10 @@ class SourceSettings(_Section):
     private: tuple[str, ...] = Field(
         (), description="private places to read all the same, by name; nothing private otherwise"
     )
+    emails: bool = Field(
+        False,
+        description="also read e-mail addresses, as hashes: the same at two sources is one person",
+    )
 
 
 class DiscourseSettings(SourceSettings):
@@ -69,7 +73,6 @@ class DiscourseSettings(SourceSettings):
     requests_per_minute: int = Field(60, ge=1, description="the server's admin API limit")
     explorer_runs_per_10_s: int = Field(2, ge=1, description="its limit on Data Explorer runs")
     who_liked: bool = Field(True, description="by REST: also ask who liked what")
-    emails: bool = Field(False, description="also read e-mail addresses, as hashes")
     key: SecretStr = Field(exclude=True, repr=False)
 
 

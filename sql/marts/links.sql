@@ -72,13 +72,18 @@ mentioning AS (
     FROM flat
 ),
 
+named AS (
+    SELECT *, person_id(source, account_id) AS named_id
+    FROM mentioning
+),
+
 mentioned AS (
     SELECT m.source, f.thread_id, m.message_id, 'mention' AS rule, m.created_at, 3 AS rank
-    FROM mentioning AS m
+    FROM named AS m
     ASOF INNER JOIN flat AS f
         ON
             m.source = f.source AND m.channel_id = f.channel_id
-            AND person_id(m.source, m.account_id) = f.person_id AND m.created_at > f.created_at
+            AND m.named_id = f.person_id AND m.created_at > f.created_at
     WHERE m.created_at - f.created_at <= INTERVAL 24 HOURS AND m.person_id IS DISTINCT FROM f.person_id
 ),
 

@@ -122,7 +122,7 @@ def _users(emails: bool, schema: Schema) -> Table:
         " silenced_till",
         computed=computed,
         mark="updated_us username md5(x.name) trust_level admin moderator staged active"
-        f" suspended_till_us silenced_till_us last_posted_us {stats}",
+        f" suspended_till_us silenced_till_us last_posted_us email_md5 {stats}",
     )
 
 

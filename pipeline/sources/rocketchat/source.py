@@ -93,7 +93,7 @@ class RocketChat:
         if stream == "messages":
             yield from self._read_rooms(bookmarks)
         elif stream == "users":
-            yield from read_people(self._client)
+            yield from read_people(self._client, self._settings.emails)
         elif stream == "reports":
             tonight = cache(self._inventory)  # not asked for without new reports
             reader = ReportReader(self._client, bookmarks, lambda rid: rid in tonight().rooms)

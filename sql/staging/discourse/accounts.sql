@@ -1,3 +1,4 @@
+-- An active account has confirmed its address; a staged one is made of whatever a mail claimed.
 SELECT
     source,
     record,
@@ -10,6 +11,10 @@ SELECT
     coalesce(flag(payload ->> 'staged'), FALSE) AS is_staged,
     try_cast(payload ->> 'trust_level' AS INTEGER) AS trust_level,
     discourse_at(payload, 'created') AS created_at,
+    CASE
+        WHEN coalesce(flag(payload ->> 'active'), FALSE) AND NOT coalesce(flag(payload ->> 'staged'), FALSE)
+            THEN payload ->> 'email_md5'
+    END AS email_hash,
     gone_at
 FROM raw.changed
 WHERE platform = 'discourse' AND stream = 'users' AND payload IS NOT NULL

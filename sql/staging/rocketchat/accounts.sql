@@ -13,6 +13,7 @@ SELECT
     FALSE AS is_staged,
     NULL::INTEGER AS trust_level,
     utc(payload ->> 'createdAt') AS created_at,
+    payload ->> 'email_md5' AS email_hash,
     gone_at
 FROM raw.changed
 WHERE platform = 'rocketchat' AND stream = 'users' AND payload IS NOT NULL
