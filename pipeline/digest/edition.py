@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
@@ -50,6 +51,10 @@ class Item:
     reasons   code and values of each reason, values made harmless
     again     true: told before, and back because there is something new
     claims    who looks after it now
+    context   beginning of the message before a flagged one, masked like it
+    curve     heat (0 to 1) after each of the last turns of a warming thread
+    helpers   {person, answers, words}: who might know; for the moderators alone
+    confirmed_before  other items by its author that moderators agreed with; for them alone
     """
 
     keys: tuple[ItemKey, ...]
@@ -80,11 +85,21 @@ class Item:
     also: tuple[str, ...] = ()
     again: bool = False
     claims: tuple[Claim, ...] = ()
+    context: str | None = None
+    curve: tuple[float, ...] = ()
+    helpers: tuple[Mapping[str, Any], ...] = ()
+    confirmed_before: int = 0
 
     @property
     def ref(self) -> str:
         """The name a person gives a verdict by."""
         return self.keys[0].ref
+
+    @property
+    def turn(self) -> int:
+        """The turn of the curve in which the tone changed, counted from 1: its steepest rise."""
+        rises = [after - before for before, after in pairwise((0.0, *self.curve))]
+        return rises.index(max(rises)) + 1
 
     @property
     def overdue(self) -> float | None:

@@ -36,6 +36,7 @@ def items(db: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     for row in rows:
         row["created_at"] = row["created_at"].replace(tzinfo=UTC)
         row["reasons"] = json.loads(row["reasons"])
+        row["who_might_know"] = json.loads(row["who_might_know"] or "[]")
     return rows
 
 

@@ -15,6 +15,7 @@ from pipeline.digest.words import Said, Words
 
 _REPLY_STATES = ("no_reply", "only_bots", "only_asker", "only_me_too", "asker_last", "asked_back")
 _AGES = {"sour": "turned", "toxic": "written", "answered": "answered"}
+ADVISED = ("reports", "pattern", "pace", "alert", "tone", "wording")  # evidence one can act on
 _WORTH_TELLING = 0.5  # share of answered questions that an older one must be older than
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -22,7 +23,11 @@ _BARS = "▁▂▃▄▅▆▇█"
 @dataclass(frozen=True, slots=True)
 class Card:
     """One item in words. `facts` are short and in order of weight, and so is `state`: how a
-    question stands and what makes it one. `why` are the sentences that explain a flag."""
+    question stands and what makes it one. `why` are the sentences that explain a flag.
+
+    heat    sparkline of a warming thread, turn by turn; `heat_said` is the same in words
+    advice  what one could do
+    """
 
     ref: str
     title: str
@@ -31,6 +36,10 @@ class Card:
     state: tuple[str, ...]
     strength: str | None
     why: tuple[str, ...]
+    context: str | None
+    heat: str | None
+    heat_said: str
+    advice: str | None
     quote: str | None
     model: str | None
 
@@ -108,7 +117,7 @@ def page(edition: Edition, language: str, escape: Callable[[str], str]) -> Page:
         blocks=tuple(blocks),
         still_open=say("page.still_open", n=edition.still_open) if edition.still_open else None,
         numbers=_numbers(edition, say),
-        bars=_bars(nights),
+        bars=_trend(nights),
         bars_said=", ".join(map(str, nights)),
         precision=_precision(edition.health, say),
         footer=say("footer.why", audience=edition.audience, community=edition.title),
@@ -117,15 +126,14 @@ def page(edition: Edition, language: str, escape: Callable[[str], str]) -> Page:
 
 
 def brief(words: Page) -> Page:
-    """The page without quotes and reasons of questions; flags keep theirs."""
-    blocks = [
-        replace(
-            block,
-            cards=tuple(c if c.strength else replace(c, quote=None, state=()) for c in block.cards),
-        )
-        for block in words.blocks
-    ]
+    """The page with what is needed to choose: titles, facts, of flags the quote and one reason."""
+    blocks = [replace(block, cards=tuple(map(_brief, block.cards))) for block in words.blocks]
     return replace(words, blocks=tuple(blocks))
+
+
+def _brief(card: Card) -> Card:
+    quote = card.quote if card.strength else None
+    return replace(card, quote=quote, state=(), why=card.why[:1], context=None, advice=None)
 
 
 def _summary(edition: Edition, say: Words) -> str:
@@ -202,6 +210,10 @@ def _card(item: Item, say: Words, zone: str) -> Card:
         state=() if flagged else reasons,
         strength=say("strength.signs", n=item.severity) if flagged else None,
         why=reasons if flagged else (),
+        context=say("fact.before", text=item.context) if item.context else None,
+        heat=_bars(item.curve, 1.0) if item.curve else None,
+        heat_said=say("fact.heat", n=len(item.curve), turn=item.turn) if item.curve else "",
+        advice=_advice(item, say),
         quote=say.escape(item.sentence) if item.sentence else None,
         model=_model(item, say),
     )
@@ -223,10 +235,28 @@ def _facts(item: Item, say: Words, zone: str) -> list[str]:
         facts.append(say("fact.views", n=item.views))
     if item.is_private:
         facts.append(say("fact.private"))
+    if item.confirmed_before:
+        facts.append(say("fact.confirmed_before", n=item.confirmed_before))
     facts += [say(f"fact.also_{kind}") for kind in item.also]
     if item.again:
         facts.append(say("strength.again"))
     return facts
+
+
+def _advice(item: Item, say: Words) -> str | None:
+    """Neutral things to do about a warming thread, by its evidence; of a question, whom to ask."""
+    if item.helpers:
+        helpers = ", ".join(_helper(helper, say) for helper in item.helpers)
+        return say("advice.ask", helpers=Said(helpers))
+    kinds = item.keys[0].evidence if item.kind == "sour" else ()
+    said = [say(f"advice.{kind}") for kind in ADVISED if kind in kinds][:2]
+    return say("advice.could", what=Said("; ".join(said))) if said else None
+
+
+def _helper(helper: Mapping[str, Any], say: Words) -> str:
+    if helper["answers"]:
+        return say("advice.answered", person=helper["person"], n=helper["answers"])
+    return say("advice.wrote", person=helper["person"], words=", ".join(helper["words"]))
 
 
 def _age(item: Item, say: Words) -> str:
@@ -326,9 +356,10 @@ def _precision(health: Health, say: Words) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _bars(counts: tuple[int, ...]) -> str | None:
-    """A sparkline of at least three nights; null below."""
-    top = max(counts)
-    if len(counts) < 3 or top == 0:
-        return None
-    return "".join(_BARS[round(n / top * (len(_BARS) - 1))] for n in counts)
+def _trend(counts: tuple[int, ...]) -> str | None:
+    """A sparkline of at least three nights; null below, and where nobody ever waited."""
+    return _bars(counts, max(counts)) if len(counts) >= 3 and max(counts) else None
+
+
+def _bars(values: Iterable[float], top: float) -> str:
+    return "".join(_BARS[round(value / top * (len(_BARS) - 1))] for value in values)

@@ -23,7 +23,7 @@ _JSON_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 def render_html(edition: Edition, language: str) -> str:
     """A self-contained page that is also the HTML part of a mail: no script, no remote part.
 
-    Where it would be too large for mail, quotes and reasons of questions stay behind their links.
+    Where it would be too large for mail, much of what explains an item stays behind its link.
     """
     words = page(edition, language, str)
     html = _inlined(words, edition)

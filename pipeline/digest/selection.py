@@ -31,10 +31,12 @@ _LEADING = ("sour", "toxic", "newcomer_waiting", "unanswered", "answered")  # of
 _WAITING = ("newcomer_waiting", "unanswered")
 _FLAGS = ("sour", "toxic")
 _MOST_WARMING = 3
+MODERATORS = "moderators"  # the audience that is told of named people what no other is
 _MOST_ANSWERED = 5
 _MOST_IN_HAND = 10
 _MOST_THANKED = 5
 _MOST_REASONS = 3
+_MOST_TURNS = 24
 _LONG_OVERDUE = 3.0  # times the target, after which a question that was told once is told again
 
 Claims = Mapping[tuple[str, ...], tuple[Claim, ...]]  # of an item, whatever its evidence
@@ -69,6 +71,8 @@ def select(
     still = [row for row in allowed if not decided.covers(_key(row))]
     new = [row for row in still if not known.covers(_key(row))]
     items = [_item(group, known, sites, claims) for group in _by_thread(new)]
+    if audience != MODERATORS:
+        items = [replace(item, helpers=(), confirmed_before=0) for item in items]
     open_still = _open_still(still, new)
     return Edition(
         community=community.name,
@@ -171,6 +175,10 @@ def _item(
         model_version=safe.plain(row["model_version"] or "", 20),
         again=any(known.has_thread(key) for key in keys),
         claims=_claimed(keys, claims),
+        context=safe.masked(safe.plain(row["context"] or "", 160)) or None,
+        curve=tuple(row["curve"] or ())[-_MOST_TURNS:],
+        helpers=tuple(_helper(helper) for helper in row["who_might_know"] or ()),
+        confirmed_before=row["confirmed_before"] or 0,
         severity=max(other["severity"] for other in group),
         **{name: row[name] for name in _AS_IS},
     )
@@ -196,6 +204,15 @@ def _words(row: Mapping[str, Any]) -> tuple[str, str | None]:
 def _claimed(keys: Iterable[ItemKey], claims: Claims) -> tuple[Claim, ...]:
     found = dict.fromkeys(claim for key in keys for claim in claims.get(key[:4], ()))
     return tuple(replace(claim, who=safe.plain(claim.who, 40)) for claim in found)
+
+
+def _helper(helper: Mapping[str, Any]) -> dict[str, Any]:
+    words = [safe.plain(word, 20) for word in helper["words"][:2]]
+    return {
+        "person": safe.plain(helper["person"], 30),
+        "answers": helper["answers"],
+        "words": words,
+    }
 
 
 def _also_not(row: Mapping[str, Any]) -> tuple[str, ...]:

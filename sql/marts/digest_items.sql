@@ -54,6 +54,7 @@ knowing AS (
     FROM judgement.helpers AS h
     INNER JOIN staging.accounts AS a
         ON h.source = a.source AND h.person_id = person_id(a.source, a.account_id) AND a.gone_at IS NULL
+    WHERE NOT coalesce(list_contains(getvariable('unnamed')::VARCHAR[], a.username), FALSE)
     GROUP BY ALL
 ),
 

@@ -39,6 +39,10 @@ _PLAIN: dict[str, Any] = {
     "people": 1,
     "views": 40,
     "is_private": False,
+    "context": None,
+    "curve": None,
+    "who_might_know": None,
+    "confirmed_before": None,
 }
 
 
@@ -97,7 +101,9 @@ def edition(
 
 BUSY = [
     row("1", "newcomer_waiting", title="Where do I start with shaders?", is_newcomer=True,
-        age_h=26.4, target_h=4.0, person="Priya", views=132, channel="Getting started"),
+        age_h=26.4, target_h=4.0, person="Priya", views=132, channel="Getting started",
+        who_might_know=[{"person": "Tom", "answers": 4, "words": []},
+                        {"person": "Ines", "answers": 0, "words": ["shader"]}]),
     row("2", "newcomer_waiting", title="场景加载后全是黑屏，请问怎么排查？", is_newcomer=True,
         age_h=9.0, target_h=4.0, person="小林", views=18, channel="新手求助"),
     row("3", title="Crash in physics step on Android 14 after the last update", age_h=75.0,
@@ -108,7 +114,9 @@ BUSY = [
         severity=3, score=0.71, model="uncivil-en", model_version="1.2", person=None,
         evidence=["tone", "pace", "pingpong"], sentence="You clearly never read a single issue "
         "before you answer, stop wasting our time.",
-        reasons=[{"code": "heat_turn", "message": 17}, {"code": "ping_pong", "people": 2}]),
+        reasons=[{"code": "heat_turn", "message": 17}, {"code": "ping_pong", "people": 2}],
+        context="Please read the thread before you answer.", curve=[0.0, 0.1, 0.1, 0.5, 0.7],
+        confirmed_before=2),
     row("6", "toxic", title="Bug reports are being ignored", age_h=6.0, severity=1, score=0.93,
         model="uncivil-en", model_version="1.2", person="grumpy_dev", channel="General",
         evidence=["model"], sentence="This maintainer is a useless idiot, see http://evil.example/x",

@@ -18,13 +18,14 @@ from pipeline.digest import (
     render_markdown,
     render_rss,
     render_text,
+    select,
 )
 from pipeline.digest.page import page
 from pipeline.digest.render import posts
 from pipeline.digest.words import LANGUAGES, Words, catalogue, fields
 from pipeline.errors import FixSettings
 from pipeline.sources.rocketchat.posting import LONGEST
-from tests.digest.night import BUSY, HEALTH, edition, row, thanked
+from tests.digest.night import AS_OF, BUSY, HEALTH, NIGHT, community, edition, row, thanked
 
 DIGEST = Path(__file__).parents[2] / "pipeline" / "digest"
 
@@ -114,6 +115,24 @@ def test_thanks_say_what_for_and_numbers_say_how_sure():
     assert "半数在 5 小时（4 小时至 6 小时）内" in chinese
 
 
+def test_a_warming_thread_tells_its_turn_and_what_one_could_do():
+    text = render_text(edition([BUSY[4]]), "en")
+    assert "2 other items by this author were confirmed in 90 days" in text
+    assert "   Just before: Please read the t****d before you answer.\n   > You clearly" in text
+    assert (
+        "   ▁▂▂▅▆ heat over the last 5 turns; the tone changed at turn 4\n"
+        "   You could: set slow mode for some hours; post a calm reminder of what the thread is about\n"
+    ) in text
+
+
+def test_who_might_know_and_what_was_confirmed_are_for_moderators_alone():
+    told = render_text(edition(BUSY), "en")
+    assert "   Might know: Tom (4 answers here), Ines (wrote of shader)\n" in told
+    readers = community(audiences={"helpers": {}})
+    made = select(BUSY, HEALTH, (), readers, "helpers", as_of=AS_OF, night=NIGHT)
+    assert not re.search("Might know|confirmed", render_text(made, "en"))
+
+
 def test_a_claim_and_an_unusual_age_are_told():
     claim = (Claim("ada", datetime(2026, 3, 3, 18, tzinfo=UTC)),)
     claims = {("forum", "1", "unanswered", "aa"): claim}
@@ -162,7 +181,9 @@ def test_the_fullest_digest_stays_below_every_limit(sign):
     long = dict.fromkeys(("title", "sentence", "channel", "person"), sign * 500)
     long |= {"model": "m" * 40, "model_version": "1" * 40, "score": 0.5, "severity": 4}
     long |= {"reasons": [{"code": f"{i}" + sign * 99, "x": sign * 99} for i in range(9)]}
-    long |= {"older_than_rate": 0.99}
+    long |= {"older_than_rate": 0.99, "context": sign * 500, "curve": [0.5] * 40}
+    long |= {"who_might_know": [{"person": sign * 99, "answers": 0, "words": [sign * 99] * 3}] * 3}
+    long |= {"evidence": ["reports", "pattern"], "confirmed_before": 9}
     kinds = ["newcomer_waiting"] * 15 + ["unanswered"] * 20 + ["sour"] * 3 + ["toxic"] * 12
     kinds += ["answered"] * 5
     rows = [row(str(i), kind, **long) for i, kind in enumerate(kinds)]
@@ -209,6 +230,7 @@ def test_chat_has_a_head_and_one_message_an_item():
         "*Newcomers waiting*: [Where do I start with shaders?](https://forum.example.org/t/1)\n"
         "waiting 26 h, 6.6 times its target of 4 h · in Getting started · first post by Priya"
         " · no reply · 132 views\n"
+        "Might know: Tom (4 answers here), Ines (wrote of shader)\n"
         "✅ agree · ❌ disagree · 🤔 unsure · 🔧 handled · 💤 snooze · 🙋 mine\n"
         "Ref `zmp6zan`"
     )

@@ -37,10 +37,13 @@ ANY_TEXT = st.one_of(
 def everywhere(text):
     """An edition with the text in every place a member, a server or a rule can write to."""
     rows = [
-        row("1", "newcomer_waiting", title=text, channel=text, person=text, is_newcomer=True),
+        row("1", "newcomer_waiting", title=text, channel=text, person=text, is_newcomer=True,
+            who_might_know=[{"person": text, "answers": 0, "words": [text]},
+                            {"person": text, "answers": 2, "words": []}]),
         row("2", "toxic", title="t", sentence=text, model="m", model_version="1", score=0.5,
             reasons=[{"code": "made_up", "word": text}]),
-        row("3", "sour", title="t", sentence=text),
+        row("3", "sour", title="t", sentence=text, context=text, curve=[0.1, 0.9],
+            evidence=["tone"]),
     ]  # fmt: skip
     health = Health(
         stale_sources=({"source": "forum", "since": None, "why": text},),
