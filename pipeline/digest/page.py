@@ -133,7 +133,8 @@ def brief(words: Page) -> Page:
 
 def _brief(card: Card) -> Card:
     quote = card.quote if card.strength else None
-    return replace(card, quote=quote, state=(), why=card.why[:1], context=None, advice=None)
+    short = replace(card, quote=quote, state=(), why=card.why[:1], context=None, advice=None)
+    return replace(short, facts=card.facts[:4])
 
 
 def _summary(edition: Edition, say: Words) -> str:

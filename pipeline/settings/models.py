@@ -164,7 +164,7 @@ class DigestSettings(_Section):
 
     languages: tuple[Literal["en", "zh"], ...] = ("en",)
     most_flags: int = Field(10, ge=0, le=15, description="most threads needing a judgement")
-    most_newcomers: int = Field(10, ge=0, le=15, description="most newcomers waiting")
+    most_newcomers: int = Field(10, ge=0, le=10, description="most newcomers waiting")
     most_questions: int = Field(15, ge=0, le=20, description="most unanswered questions of others")
     overdue_h: float = Field(24, gt=0, description="hours until an unanswered question is overdue")
     newcomer_overdue_h: float = Field(4, ge=0, description="the same for a newcomer's, hours")
