@@ -32,9 +32,7 @@ risks AS (
 curves AS (
     SELECT
         *,
-        exp(sum(CASE WHEN decided < at_risk THEN ln(1 - decided / at_risk) ELSE -700 END) OVER (
-            PARTITION BY source, kind ORDER BY age_h
-        )) - 1e-9 AS still_open
+        exp(sum(ln(1 - decided / at_risk)) OVER (PARTITION BY source, kind ORDER BY age_h)) - 1e-9 AS still_open
     FROM risks
 )
 
@@ -49,7 +47,7 @@ SELECT
     rate(sum(agreed), sum(decided)) AS agreed_rate,
     rate_low(sum(agreed), sum(decided)) AS agreed_rate_low,
     rate_high(sum(agreed), sum(decided)) AS agreed_rate_high,
-    CASE WHEN sum(ended) >= 20 THEN min(age_h) FILTER (decided > 0 AND still_open <= 0.5) END AS p50_h,
-    CASE WHEN sum(ended) >= 20 THEN min(age_h) FILTER (decided > 0 AND still_open <= 0.1) END AS p90_h
+    CASE WHEN sum(ended) >= 20 THEN min(age_h) FILTER (still_open <= 0.5) END AS p50_h,
+    CASE WHEN sum(ended) >= 20 THEN min(age_h) FILTER (still_open <= 0.1) END AS p90_h
 FROM curves
 GROUP BY source, kind

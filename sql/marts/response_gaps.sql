@@ -1,5 +1,6 @@
 -- Log-rank test (Mantel 1966) of each group against the others of its aspect: whenever somebody is
--- answered, a group can expect its part of those who wait. Curves as in marts.wait_times; the
+-- answered, a group can expect its part of those who wait. Curves as in marts.wait_times, ln(0) being
+-- minus infinity here; the
 -- interval of the gap is Newcombe's (1998, method 10).
 WITH languages AS (
     SELECT m.source, m.thread_id, any_value(s.language) AS language
@@ -60,7 +61,7 @@ curves AS (
     SELECT
         *,
         own_at_risk / at_risk AS part,
-        exp(sum(CASE WHEN own_happened < own_at_risk THEN ln(1 - own_happened / own_at_risk) ELSE -700 END) OVER (
+        exp(sum(ln(1 - own_happened / own_at_risk)) OVER (
             PARTITION BY population, source, aspect, group_name ORDER BY waited_h
         )) - 1e-9 AS still_waiting
     FROM ends
@@ -69,7 +70,7 @@ curves AS (
 tested AS (
     SELECT
         population, source, aspect, group_name,
-        min(waited_h) FILTER (own_happened > 0 AND still_waiting <= 0.5) AS p50_h,
+        min(waited_h) FILTER (still_waiting <= 0.5) AS p50_h,
         sum(happened * part) AS expected_answered,
         sum(happened * part * (1 - part) * (at_risk - happened) / (at_risk - 1)) FILTER (at_risk > 1) AS variance
     FROM curves

@@ -83,7 +83,7 @@ SELECT
     ['passer_by', 'user', 'contributor', 'core'][held_rank + 1] AS tier,
     CASE
         WHEN held_rank > rank THEN 'held'
-        WHEN rank = 3 AND is_in_half THEN 'half_of_all'
+        WHEN is_in_half THEN 'half_of_all'
         WHEN rank = 3 THEN 'staff'
         WHEN rank = 2 THEN 'steady_helper'
         WHEN rank = 1 THEN 'active'
