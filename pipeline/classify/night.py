@@ -41,9 +41,9 @@ def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
     found = []
     for thread in _threads(db):
         likely = in_channel.get((thread.source, thread.thread_id))
-        rows = list(findings(thread, as_of, likely))
-        asked.add(thread, rows)
-        found += [{**row, "model_version": judging.version} for row in rows]
+        new = list(findings(thread, as_of, likely))
+        asked.add(thread, new)
+        found += [{**row, "model_version": judging.version} for row in new]
     _replace(db, "threads", found)
     _replace(db, "helpers", map(_helper_row, asked.suggestions(as_of)))
     flagged = {f["thread_id"] for f in found if f["kind"] != "question"}
@@ -74,7 +74,7 @@ def _score(db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime) -> in
         [as_of.astimezone(UTC).replace(tzinfo=None)],
     )
     scored = 0
-    for batch in _batches(reading):
+    for batch in batches(reading):
         hashes = {(row["source"], row["message_id"]): row["body_hash"] for row in batch}
         insert(
             db,
@@ -90,16 +90,16 @@ def _score(db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime) -> in
 
 def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str], float]]:
     """(source, thread) of each question in a chat room -> how likely it was answered there."""
-    rows = _rows(
+    said = rows(
         db,
         "FROM lively WHERE is_first AND is_chat"
         " ORDER BY source, channel_id, created_at, message_id",
     )
-    for (source, _), told in groupby(rows, key=lambda row: (row["source"], row["channel_id"])):
+    for (source, _), told in groupby(said, key=lambda row: (row["source"], row["channel_id"])):
         channel, asked = [], []
         for at, row in enumerate(told):
             channel.append(message(row))
-            if any(s.label == "question" and s.is_flagged for s in _read(row["scores"])):
+            if any(s.label == "question" and s.is_flagged for s in read_scores(row["scores"])):
                 asked.append(at)
         for at in asked:
             yield (source, channel[at].thread_id), chat.answered(channel, at)
@@ -109,13 +109,13 @@ def _threads(db: duckdb.DuckDBPyConnection) -> Iterator[ThreadView]:
     """Threads with a message of the last 90 days, as they stand: their own messages, and in flat
     channels those that answer them from outside (marts.links)."""
     reports = _reports(db)
-    for (source, thread_id), rows in groupby(
-        _rows(db, "FROM lively ORDER BY source, thread_id, created_at, message_id"),
+    for (source, thread_id), those in groupby(
+        rows(db, "FROM lively ORDER BY source, thread_id, created_at, message_id"),
         key=lambda row: (row["source"], row["thread_id"]),
     ):
-        told = list(rows)
+        told = list(those)
         if told[0]["is_first"]:
-            scores = {row["message_id"]: _read(row["scores"]) for row in told}
+            scores = {row["message_id"]: read_scores(row["scores"]) for row in told}
             here = {key: reports[source, key] for key in scores if (source, key) in reports}
             yield ThreadView(source, thread_id, [message(row) for row in told], scores, here)
 
@@ -130,7 +130,8 @@ def _reports(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
     return {(source, message_id): members for source, message_id, members in found}
 
 
-def _read(scores: str) -> list[Score]:
+def read_scores(scores: str) -> list[Score]:
+    """Scores of one message from a list of rows of judgement.scores."""
     found = []
     for score in json.loads(scores):
         del score["body_hash"]
@@ -161,12 +162,16 @@ def message(row: Mapping[str, Any]) -> Message:
     )
 
 
-def _rows(db: duckdb.DuckDBPyConnection, sql: str) -> Iterator[dict[str, Any]]:
-    for batch in _batches(db.execute(sql)):
+def rows(
+    db: duckdb.DuckDBPyConnection, sql: str, given: Mapping[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Rows of a query by column name, as they come."""
+    for batch in batches(db.execute(sql, given or {})):
         yield from batch
 
 
-def _batches(found: duckdb.DuckDBPyConnection) -> Iterator[list[dict[str, Any]]]:
+def batches(found: duckdb.DuckDBPyConnection) -> Iterator[list[dict[str, Any]]]:
+    """Rows of an open query, BATCH at a time."""
     names = [name for name, *_ in found.description or ()]
     while rows := found.fetchmany(BATCH):
         yield [dict(zip(names, row, strict=True)) for row in rows]
@@ -177,7 +182,7 @@ def _helper_row(suggestion: Suggestion) -> dict[str, Any]:
     return asdict(suggestion) | {"last_active_at": at.isoformat()}
 
 
-def _replace(db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+def _replace(db: duckdb.DuckDBPyConnection, table: str, found: Iterable[Mapping[str, Any]]) -> None:
     """Put these in the place of all that was found in lively threads. What was found in others
     stays: it still says which of them asked something."""
     with transaction(db):
@@ -185,4 +190,4 @@ def _replace(db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Mapping[s
             f"DELETE FROM judgement.{table} AS t USING lively AS c"
             " WHERE t.source = c.source AND t.thread_id = c.thread_id"
         )
-        insert(db, f"judgement.{table}", rows)
+        insert(db, f"judgement.{table}", found)

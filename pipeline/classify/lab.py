@@ -1,0 +1,233 @@
+"""The lab: what judges and rules would have flagged on the nights of the past, and how right they
+would have been by what moderators said since.
+
+Each message is judged once, then the nights are walked: a thread is looked at again only on nights
+before which something happened in it, with the messages, likes, accepted answers and reports there
+were by then. A text is the one it has today. Caps of a digest are not applied.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pipeline.classify.findings import Row, findings
+from pipeline.classify.judge import Judge
+from pipeline.classify.message import Label, Score
+from pipeline.classify.night import BATCH, read_scores
+from pipeline.classify.past import Channels, Key, PastThread, Scores, threads
+from pipeline.settings import Community
+
+if TYPE_CHECKING:
+    import duckdb
+
+_FRESH = timedelta(days=14)  # how old the message of a sour or toxic item may be, as in a digest
+_PROGRESS = logging.getLogger("hearth.progress")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Who judges, and what counts.
+
+    thresholds  label -> the score from which it counts, instead of the model's own
+    shadow      rules ("kind/evidence") and models that count for nothing
+    """
+
+    judge: Judge
+    thresholds: Mapping[Label, float] = field(default_factory=dict)
+    shadow: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """What would have been told, on the first night it would have been."""
+
+    night: date
+    source: str
+    thread_id: str
+    kind: str
+    message_id: str
+    severity: int
+    evidence: tuple[str, ...]
+    sentence: str | None
+
+    @property
+    def item(self) -> tuple[str, str, str]:
+        """What a verdict is about."""
+        return self.source, self.thread_id, self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How right some flags were: `judged` of them have a verdict, `agreed` a good one."""
+
+    flags: int
+    judged: int
+    agreed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Two setups over the same nights. Verdicts: item -> whether most moderators agreed."""
+
+    nights: int
+    current: Sequence[Flag]
+    tried: Sequence[Flag]
+    verdicts: Mapping[tuple[str, str, str], bool]
+
+    @property
+    def adds(self) -> list[Flag]:
+        """Flags that only the tried setup has."""
+        had = {flag.item for flag in self.current}
+        return [flag for flag in self.tried if flag.item not in had]
+
+    @property
+    def loses(self) -> list[Flag]:
+        """Flags that only the current setup has."""
+        kept = {flag.item for flag in self.tried}
+        return [flag for flag in self.current if flag.item not in kept]
+
+    def tally(self, flags: Collection[Flag]) -> Tally:
+        """How right these flags were."""
+        said = [self.verdicts[flag.item] for flag in flags if flag.item in self.verdicts]
+        return Tally(len(flags), len(said), sum(said))
+
+
+def compare(
+    db: duckdb.DuckDBPyConnection, community: Community, current: Setup, tried: Setup, nights: int
+) -> Outcome:
+    """Both setups over the last so many nights of this work file; fewer where it begins later."""
+    moments = _moments(db, nights)
+    if not moments:
+        return Outcome(0, [], [], {})
+    past = list(threads(db, moments[0]))
+    nights_of = _Nights(moments, Channels(past), timedelta(hours=community.digest.overdue_h / 2))
+    flags = [
+        _flags(past, nights_of, _scores(db, past, setup, name), setup.shadow, name)
+        for name, setup in (("now", current), ("tried", tried))
+    ]
+    return Outcome(len(moments), flags[0], flags[1], _verdicts(db))
+
+
+@dataclass(frozen=True, slots=True)
+class _Nights:
+    """The nights, oldest first; `due_after` a question may be told."""
+
+    moments: Sequence[datetime]
+    channels: Channels
+    due_after: timedelta
+
+
+def _flags(
+    past: Sequence[PastThread],
+    nights: _Nights,
+    scores: Scores,
+    shadow: Collection[str],
+    name: str,
+) -> list[Flag]:
+    found: list[Flag] = []
+    for n, thread in enumerate(past, 1):
+        found += _walk(thread, nights, scores, shadow)
+        if n % BATCH == 0:
+            _PROGRESS.info("%s: %d of %d threads walked, %d flags", name, n, len(past), len(found))
+    return sorted(found, key=lambda flag: (flag.night, flag.item))
+
+
+def _moments(db: duckdb.DuckDBPyConnection, nights: int) -> list[datetime]:
+    """The last nights, a day apart, oldest first; none from before the first message."""
+    row = db.execute(
+        "SELECT (SELECT max(as_of) FROM raw.builds), (SELECT min(created_at) FROM marts.messages)"
+    ).fetchone()
+    last, first = row or (None, None)
+    if last is None or first is None:
+        return []
+    known = (last.replace(tzinfo=UTC) - timedelta(days=n) for n in range(nights))
+    return sorted(moment for moment in known if moment >= first.replace(tzinfo=UTC))
+
+
+def _scores(
+    db: duckdb.DuckDBPyConnection, past: Sequence[PastThread], setup: Setup, name: str
+) -> Scores:
+    """Scores of every message by this setup: those the nights stored, others made here."""
+    stored = db.execute(
+        "SELECT source, message_id, to_json(list(s ORDER BY label)) FROM judgement.scores AS s"
+        " WHERE model_version = ? GROUP BY ALL",
+        [setup.judge.version],
+    ).fetchall()
+    found: dict[Key, list[Score]] = {
+        (source, message_id): read_scores(scores) for source, message_id, scores in stored
+    }
+    people = {
+        (each.message.source, each.message.message_id): each.message
+        for thread in past
+        for each in thread.said
+        if each.message.is_human and each.message.thread_id == thread.thread_id
+    }
+    missing = [message for key, message in people.items() if key not in found]
+    for start in range(0, len(missing), BATCH):
+        for score in setup.judge.score(missing[start : start + BATCH]):
+            found.setdefault((score.source, score.message_id), []).append(score)
+        _PROGRESS.info("%s: %d of %d messages judged", name, start, len(missing))
+    if setup.thresholds:
+        return {key: [_moved(score, setup) for score in scores] for key, scores in found.items()}
+    return found
+
+
+def _moved(score: Score, setup: Setup) -> Score:
+    threshold = setup.thresholds.get(score.label, score.threshold)
+    return score if threshold == score.threshold else replace(score, threshold=threshold)
+
+
+def _walk(
+    thread: PastThread, nights: _Nights, scores: Scores, shadow: Collection[str]
+) -> Iterator[Flag]:
+    """Flags of one thread, each on the first night that has it."""
+    told: set[str] = set()
+    due = thread.said[0].message.created_at + nights.due_after
+    looked = {bisect_left(nights.moments, at) for at in (*thread.events(), due)}
+    for at in sorted(looked - {len(nights.moments)}):
+        moment = nights.moments[at]
+        view = thread.then(moment, scores)
+        if view is None:
+            continue
+        begun = {m.message_id: m.created_at for m in view.messages}
+        for row in findings(view, moment, nights.channels.answered(thread, moment)):
+            lit = _lit(row, shadow)
+            if row["kind"] in told or not lit or not _is_told(row, moment, begun, due):
+                continue
+            told.add(row["kind"])
+            yield Flag(
+                moment.date(), thread.source, thread.thread_id, row["kind"], row["message_id"],
+                len(lit), lit, row["sentence"],
+            )  # fmt: skip
+
+
+def _lit(row: Row, shadow: Collection[str]) -> tuple[str, ...]:
+    """The evidence of a finding that is not in the shadow."""
+    if row["model"] in shadow:
+        return ()
+    return tuple(kind for kind in row["evidence"] if f"{row['kind']}/{kind}" not in shadow)
+
+
+def _is_told(row: Row, moment: datetime, begun: Mapping[str, datetime], due: datetime) -> bool:
+    """As marts.digest_items has it, but that newcomers' questions are due as late as others'."""
+    if row["kind"] == "question":
+        return moment >= due and (row["level"] == "L0" or row["rule"] == "asker_last")
+    return moment - begun[row["message_id"]] <= _FRESH
+
+
+def _verdicts(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], bool]:
+    """Item -> whether most moderators agreed; a draw says nothing."""
+    found = db.execute(
+        "SELECT source, thread_id, finding, count_if(choice = 'agree'),"
+        " count_if(choice = 'disagree') FROM marts.verdicts WHERE is_last GROUP BY ALL"
+    ).fetchall()
+    return {
+        (source, thread_id, finding): agreed > disagreed
+        for source, thread_id, finding, agreed, disagreed in found
+        if agreed != disagreed
+    }

@@ -1,0 +1,203 @@
+"""The past as it stood: whole threads once, and how each looked on any night."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from pipeline.classify import chat
+from pipeline.classify.answers import ThreadView
+from pipeline.classify.message import Message, Score
+from pipeline.classify.night import message, rows
+
+if TYPE_CHECKING:
+    import duckdb
+
+Key = tuple[str, str]  # source, and a message or a thread in it
+Scores = Mapping[Key, list[Score]]
+
+_SQL = """
+WITH placed AS (
+    SELECT source, thread_id, message_id, TRUE AS is_inside FROM marts.messages
+    UNION
+    SELECT k.source, k.thread_id, k.message_id, FALSE
+    FROM marts.links AS k
+    JOIN marts.messages AS m ON k.source = m.source AND k.message_id = m.message_id
+    WHERE m.thread_id <> k.thread_id
+),
+lively AS (
+    SELECT source, thread_id FROM marts.messages
+    GROUP BY ALL HAVING max(created_at) >= $since::TIMESTAMP - INTERVAL 90 DAYS
+),
+accepted AS (
+    SELECT source, message_id, min(coalesce(accepted_at, make_timestamp(0))) AS accepted_at
+    FROM staging.solutions WHERE gone_at IS NULL GROUP BY ALL
+),
+thanked AS (
+    SELECT source, message_id, list(struct_pack(who := person_id, at := created_at)) AS thanks
+    FROM marts.reactions WHERE NOT is_removed AND person_id IS NOT NULL GROUP BY ALL
+)
+SELECT
+    s.* EXCLUDE (thread_id, is_first), p.thread_id, p.is_inside,
+    s.is_first AND p.is_inside AS is_first, a.accepted_at, coalesce(h.thanks, []) AS thanks
+FROM placed AS p
+JOIN lively AS l ON p.source = l.source AND p.thread_id = l.thread_id
+JOIN marts.statements AS s ON p.source = s.source AND p.message_id = s.message_id
+LEFT JOIN accepted AS a ON p.source = a.source AND p.message_id = a.message_id
+LEFT JOIN thanked AS h ON p.source = h.source AND p.message_id = h.message_id
+ORDER BY p.source, p.thread_id, s.created_at, s.message_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message with what befell it later; times are null where it did not happen."""
+
+    message: Message
+    is_chat: bool
+    channel_id: str | None
+    deleted_at: datetime | None
+    accepted_at: datetime | None
+    thanks: tuple[tuple[str, datetime | None], ...]
+
+    def then(self, moment: datetime) -> Message:
+        """The message as it stood; its text is the one it has today."""
+        thanked = frozenset(
+            who
+            for who, at in self.thanks
+            if who in self.message.thanked_by and (at is None or at <= moment)
+        )
+        is_accepted = self.accepted_at is not None and self.accepted_at <= moment
+        if (thanked, is_accepted) == (self.message.thanked_by, self.message.is_accepted):
+            return self.message
+        return replace(self.message, thanked_by=thanked, is_accepted=is_accepted)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A member's report; `ended` is null while no moderator decided."""
+
+    message_id: str
+    reporter: str
+    made: datetime
+    ended: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastThread:
+    """A thread through time."""
+
+    source: str
+    thread_id: str
+    said: tuple[Said, ...]
+    reports: tuple[Report, ...]
+
+    def events(self) -> Iterator[datetime]:
+        """When something happened that may change what is found."""
+        for each in self.said:
+            yield each.message.created_at
+            yield from (at for at in (each.deleted_at, each.accepted_at) if at)
+            yield from (at for _, at in each.thanks if at)
+        for report in self.reports:
+            yield report.made
+            yield from [report.ended] if report.ended else []
+
+    def then(self, moment: datetime, scores: Scores) -> ThreadView | None:
+        """The thread as it stood; null where it had not begun or its beginning was deleted."""
+        here = [
+            each.then(moment)
+            for each in self.said
+            if each.message.created_at <= moment
+            and (each.deleted_at is None or each.deleted_at > moment)
+        ]
+        if not here or not here[0].is_first:
+            return None
+        reporters: defaultdict[str, set[str]] = defaultdict(set)
+        for report in self.reports:
+            if report.made <= moment and (report.ended is None or report.ended > moment):
+                reporters[report.message_id].add(report.reporter)
+        keys = {m.message_id for m in here}
+        return ThreadView(
+            self.source,
+            self.thread_id,
+            here,
+            {m.message_id: scores.get((m.source, m.message_id), []) for m in here},
+            {key: len(who) for key, who in reporters.items() if key in keys},
+        )
+
+
+class Channels:
+    """Flat channels through time."""
+
+    def __init__(self, threads: list[PastThread]) -> None:
+        said: defaultdict[tuple[str, str | None], list[Message]] = defaultdict(list)
+        self._place: dict[Key, tuple[str, str | None]] = {}
+        for thread in threads:
+            first = thread.said[0]
+            if first.is_chat and first.message.is_first:
+                place = (thread.source, first.channel_id)
+                said[place].append(first.message)
+                self._place[thread.source, thread.thread_id] = place
+        self._said = {
+            place: sorted(messages, key=lambda m: (m.created_at, m.message_id))
+            for place, messages in said.items()
+        }
+        self._at = {
+            m.message_id: at for messages in self._said.values() for at, m in enumerate(messages)
+        }
+
+    def answered(self, thread: PastThread, moment: datetime) -> float | None:
+        """`chat.answered` of a thread's question as the channel stood; null outside chat."""
+        place = self._place.get((thread.source, thread.thread_id))
+        if place is None:
+            return None
+        at = self._at[thread.said[0].message.message_id]
+        begin = max(0, at - chat.AHEAD)
+        near = self._said[place][begin : at + 1 + chat.AHEAD]
+        known = bisect_right(near, moment, key=lambda m: m.created_at)
+        return chat.answered(near[:known], at - begin)
+
+
+def threads(db: duckdb.DuckDBPyConnection, since: datetime) -> Iterator[PastThread]:
+    """Threads of public places in which something was said since, or in the 90 days before."""
+    reports = _reports(db)
+    given = {"since": since.astimezone(UTC).replace(tzinfo=None)}
+    for (source, thread_id), told in groupby(
+        rows(db, _SQL, given), key=lambda row: (row["source"], row["thread_id"])
+    ):
+        said = tuple(map(_said, told))
+        if said[0].message.is_first:
+            made = (r for s in said for r in reports.get((source, s.message.message_id), ()))
+            yield PastThread(source, thread_id, said, tuple(made))
+
+
+def _said(row: Mapping[str, Any]) -> Said:
+    return Said(
+        message(row),
+        row["is_chat"],
+        row["channel_id"],
+        _utc(row["deleted_at"]),
+        _utc(row["accepted_at"]),
+        tuple((thanks["who"], _utc(thanks["at"])) for thanks in row["thanks"]),
+    )
+
+
+def _reports(db: duckdb.DuckDBPyConnection) -> dict[Key, list[Report]]:
+    found: defaultdict[Key, list[Report]] = defaultdict(list)
+    for source, message_id, reporter, made, ended, outcome in db.execute(
+        "SELECT source, message_id, coalesce(reporter_id, report_id), created_at, resolved_at,"
+        " outcome FROM marts.reports WHERE about = 'message' AND is_by_human AND NOT is_private"
+    ).fetchall():
+        end = made if outcome != "open" and ended is None else ended  # decided, nobody knows when
+        report = Report(message_id, reporter, made.replace(tzinfo=UTC), _utc(end))
+        found[source, message_id].append(report)
+    return found
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return at and at.replace(tzinfo=UTC)
