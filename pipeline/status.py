@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import __version__, landing
 from pipeline.build import fingerprint
 from pipeline.digest.lines import Lines
+from pipeline.digest.night import rules
 from pipeline.errors import Degraded, FixSettings
 from pipeline.journal import Journal, Line
 from pipeline.landing import Landing, make_folder, write_whole
@@ -60,6 +61,7 @@ def collect(community: Community, now: datetime) -> dict[str, Any]:
         "streams": list(_streams(community, now)),
         "validation": _validation(community),
         "digests": _digests(community),
+        "shadow": _shadow(community, now),
         "sizes": _sizes(community),
         "versions": {
             "hearth": __version__,
@@ -71,6 +73,16 @@ def collect(community: Community, now: datetime) -> dict[str, Any]:
             },
         },
     }
+
+
+def _shadow(community: Community, now: datetime) -> list[dict[str, Any]]:
+    """Rules and models that tell nobody: by the settings, or because moderators disagreed."""
+    by_hand = [{"rule": name, "why": "hearth.toml"} for name in community.judgement.shadow]
+    demoted = [rule for rule in rules(community, now) if rule.is_shadow]
+    said = "moderators agreed with {} of {}"
+    return by_hand + [
+        {"rule": rule.rule, "why": said.format(rule.agreed, rule.judged)} for rule in demoted
+    ]
 
 
 def write_page(community: Community, now: datetime) -> dict[str, Any]:

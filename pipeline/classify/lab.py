@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -21,6 +22,7 @@ from pipeline.classify.message import Label, Score
 from pipeline.classify.night import BATCH, read_scores
 from pipeline.classify.past import Channels, Key, PastThread, Scores, threads
 from pipeline.settings import Community
+from pipeline.shares import wilson
 
 if TYPE_CHECKING:
     import duckdb
@@ -69,6 +71,15 @@ class Tally:
     judged: int
     agreed: int
 
+    @property
+    def precision(self) -> str:
+        """Agreed of judged in percent with Wilson's 95 % interval; empty without verdicts."""
+        if not self.judged:
+            return ""
+        low, high = wilson(self.agreed, self.judged)
+        share = self.agreed / self.judged
+        return f"{share:.0%} ({100 * low:.0f} to {100 * high:.0f})"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -90,6 +101,11 @@ class Outcome:
         """Flags that only the current setup has."""
         kept = {flag.item for flag in self.tried}
         return [flag for flag in self.current if flag.item not in kept]
+
+    @staticmethod
+    def most_a_night(flags: Sequence[Flag]) -> int:
+        """Flags of the fullest night."""
+        return max(Counter(flag.night for flag in flags).values(), default=0)
 
     def tally(self, flags: Collection[Flag]) -> Tally:
         """How right these flags were."""

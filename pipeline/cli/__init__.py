@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from pipeline import __version__, redact, settings
-from pipeline.cli import data, judgement, night, operator, people
+from pipeline.cli import data, judgement, lab, night, operator, people
 from pipeline.cli.console import out, plain
 from pipeline.errors import FixSettings, HearthError
 
@@ -30,7 +30,7 @@ app.add_typer(night.app)
 app.add_typer(operator.app)
 app.add_typer(data.app)
 app.add_typer(judgement.app)
-app.add_typer(people.app)
+from pipeline.cli import data, judgement, lab, night, operator, people
 
 
 def main() -> None:

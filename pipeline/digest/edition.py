@@ -28,6 +28,19 @@ class ItemKey(NamedTuple):
         number = int.from_bytes(digest, "big")
         return "".join(_ALPHABET[number >> 5 * place & 31] for place in range(7))
 
+    @property
+    def rules(self) -> set[str]:
+        """Names of the rules that found it."""
+        return {rule_name(self.kind, kind) for kind in self.evidence if kind not in _AGES}
+
+
+_AGES = ("overdue", "long_overdue")  # evidence that an item is news again, not that it is right
+
+
+def rule_name(kind: str, evidence: str) -> str:
+    """How settings and readers name a rule: what it finds, and by which kind of evidence."""
+    return f"{kind if kind in ('sour', 'toxic') else 'question'}/{evidence}"
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

@@ -13,10 +13,12 @@ from pipeline.digest.verdicts import (
     ERASED,
     LISTENING,
     Heard,
+    Precision,
     Verdict,
     Verdicts,
     from_reactions,
     from_replies,
+    precision,
 )
 from pipeline.settings import Community
 from pipeline.warehouse import insert
@@ -88,6 +90,11 @@ def verdicts(
 def known_verdicts(community: Community) -> list[Verdict]:
     """All that is written down of what moderators said; nobody is asked."""
     return [verdict for book in _books(community) for verdict in book.read()]
+
+
+def rules(community: Community, now: datetime) -> list[Precision]:
+    """How often moderators agreed with each rule, by what is written down."""
+    return precision(known_verdicts(community), now, community.judgement.trusted)
 
 
 def store_verdicts(db: duckdb.DuckDBPyConnection, community: Community) -> None:

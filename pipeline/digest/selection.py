@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.digest import safe
-from pipeline.digest.edition import Claim, Edition, Health, Item, ItemKey, Section
+from pipeline.digest.edition import Claim, Edition, Health, Item, ItemKey, Section, rule_name
 from pipeline.settings import Audience, Community, DigestSettings
 
 SECTIONS = {
@@ -52,7 +52,7 @@ def select(
     as_of: datetime,
     night: date,
     judged: Collection[ItemKey] = (),
-    shadow: Collection[tuple[str, str]] = (),
+    shadow: Collection[str] = (),
     claims: Claims = MappingProxyType({}),
 ) -> Edition:
     """The edition of this audience and night.
@@ -60,7 +60,7 @@ def select(
     rows   marts.digest_items, one per thread and kind
     told   keys told to this audience on other nights
     judged keys that are closed: judged, handled, or asleep
-    shadow (kind, evidence) that moderators found wrong too often: it counts for nothing
+    shadow names of rules and models that count for nothing
     claims who looks after which item
     """
     reader = community.digest.audiences[audience]
@@ -89,11 +89,11 @@ def select(
     )
 
 
-def _without(
-    row: Mapping[str, Any], shadow: Collection[tuple[str, str]]
-) -> Mapping[str, Any] | None:
+def _without(row: Mapping[str, Any], shadow: Collection[str]) -> Mapping[str, Any] | None:
     """The row without evidence that is in the shadow; null if it was flagged for nothing else."""
-    kept = [kind for kind in row["evidence"] or () if (row["kind"], kind) not in shadow]
+    if row["model"] in shadow:
+        return None
+    kept = [kind for kind in row["evidence"] or () if rule_name(row["kind"], kind) not in shadow]
     lost = len(row["evidence"] or ()) - len(kept)
     if not lost:
         return row

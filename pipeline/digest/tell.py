@@ -14,7 +14,7 @@ from pipeline.digest.files import deliver_files
 from pipeline.digest.ledger import Ledger
 from pipeline.digest.render import render_chat
 from pipeline.digest.selection import select
-from pipeline.digest.verdicts import Precision, Verdict, claims, closed, precision, woken
+from pipeline.digest.verdicts import Verdict, claims, closed, precision, woken
 from pipeline.errors import FixSettings, HearthError
 from pipeline.settings import Audience, Community
 
@@ -105,11 +105,12 @@ class Teller:
         night: date,
     ) -> Iterator[tuple[Edition, str]]:
         """(edition, channel) of each place. Each channel has its own memory, so one that failed, or
-        that rests on this weekday, catches up in one digest. Rules that moderators found wrong too
-        often are left out, and named."""
-        rules = precision(verdicts, as_of)
-        shadow = {rule.rule for rule in rules if rule.is_shadow}
-        health = replace(health, precision=tuple(_row(rule) for rule in rules))
+        that rests on this weekday, catches up in one digest. What is in the shadow is left out, and
+        rules that moderators found wrong too often are named."""
+        settings = self._community.judgement
+        rules = precision(verdicts, as_of, settings.trusted)
+        shadow = {*settings.shadow, *(rule.rule for rule in rules if rule.is_shadow)}
+        health = replace(health, precision=tuple(asdict(rule) for rule in rules))
         judged = closed(verdicts, night)
         claimed = claims(verdicts, self._sent_at)
         rows = list(rows)
@@ -192,10 +193,6 @@ class Teller:
             for ref, text in items
         }
         return f"{room}, 1 + {len(items)} messages", messages
-
-
-def _row(rule: Precision) -> dict[str, Any]:
-    return asdict(rule) | {"rule": ": ".join(rule.rule)}
 
 
 def channels(reader: Audience) -> list[str]:

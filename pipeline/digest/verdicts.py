@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from math import sqrt
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -16,6 +15,7 @@ from pipeline.digest.edition import Claim, ItemKey
 from pipeline.digest.ledger import read_key
 from pipeline.digest.lines import Lines
 from pipeline.landing import make_folder, write_whole
+from pipeline.shares import wilson
 
 Choice = Literal["agree", "disagree", "unsure", "handled", "snooze", "claim"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
@@ -37,7 +37,6 @@ _CLOSING = ("agree", "disagree", "handled")
 _TRAILING = timedelta(days=30)
 _ENOUGH = 20  # judged items, below which a rule is not demoted
 _FLOOR = 0.5
-_Z = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +64,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """How often moderators agreed with a rule in the last 30 days.
+    """How often moderators agreed with a rule in the 30 days up to their last word on it.
 
-    rule       (kind of item, kind of evidence)
+    rule       its name, see `rule_name`
     low, high  Wilson's 95 % interval of agreed / judged
     is_shadow  judged often enough and wrong too often: it goes on watching, and tells nobody
     """
 
-    rule: tuple[str, str]
+    rule: str
     agreed: int
     judged: int
     low: float
@@ -213,31 +212,36 @@ def claims(verdicts: Iterable[Verdict], now: datetime) -> dict[tuple[str, ...], 
     }
 
 
-def precision(verdicts: Iterable[Verdict], now: datetime) -> list[Precision]:
-    """Precision of every rule that was judged, by name. One item is one vote: what most moderators
-    said of it; a draw, and any other choice, is no vote."""
+def precision(
+    verdicts: Iterable[Verdict], now: datetime, trusted: Mapping[str, date] | None = None
+) -> list[Precision]:
+    """Precision of every rule that was judged, by name, over the 30 days up to the last verdict on
+    it: a rule in the shadow is told no more, so it gets no new ones, and stays there. Others leave
+    the list 30 days after their last verdict. One item is one vote: what most moderators said of
+    it; a draw, and any other choice, is no vote.
+
+    trusted  rule name -> the day from which verdicts count against it: how an operator gives it
+             another chance
+    """
     votes: defaultdict[tuple[str, ...], int] = defaultdict(int)
-    keys: dict[tuple[str, ...], tuple[ItemKey, ...]] = {}
+    last: dict[tuple[str, ...], Verdict] = {}
     for verdict in _latest(verdicts):
-        if now - verdict.at <= _TRAILING and verdict.choice in ("agree", "disagree"):
+        if verdict.choice in ("agree", "disagree"):
             votes[verdict.item] += 1 if verdict.choice == "agree" else -1
-            keys[verdict.item] = verdict.keys
-    tally: defaultdict[tuple[str, str], list[bool]] = defaultdict(list)
+            last[verdict.item] = verdict
+    tally: defaultdict[str, list[tuple[datetime, bool]]] = defaultdict(list)
     for item, vote in votes.items():
-        for rule in {(key.kind, kind) for key in keys[item][:1] for kind in key.evidence}:
-            tally[rule] += [vote > 0] if vote else []
-    return [_precision(rule, said) for rule, said in sorted(tally.items()) if said]
+        for rule in last[item].keys[0].rules:
+            since = (trusted or {}).get(rule, date.min)
+            if vote and last[item].at.date() >= since:
+                tally[rule].append((last[item].at, vote > 0))
+    found = [(max(said)[0], _precision(rule, said)) for rule, said in sorted(tally.items())]
+    return [rule for at, rule in found if rule.is_shadow or now - at <= _TRAILING]
 
 
-def wilson(agreed: int, judged: int) -> tuple[float, float]:
-    """Wilson's (1927) 95 % interval of a proportion."""
-    share, square = agreed / judged, _Z**2 / judged
-    middle = share + square / 2
-    reach = _Z * sqrt(share * (1 - share) / judged + square / (4 * judged))
-    return max(0.0, (middle - reach) / (1 + square)), min(1.0, (middle + reach) / (1 + square))
-
-
-def _precision(rule: tuple[str, str], said: list[bool]) -> Precision:
+def _precision(rule: str, dated: list[tuple[datetime, bool]]) -> Precision:
+    last = max(dated)[0]
+    said = [agreed for at, agreed in dated if last - at <= _TRAILING]
     agreed, judged = sum(said), len(said)
     is_shadow = judged >= _ENOUGH and agreed / judged < _FLOOR
     return Precision(rule, agreed, judged, *wilson(agreed, judged), is_shadow)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import time
+from datetime import date, time
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -171,8 +172,40 @@ class DigestSettings(_Section):
     audiences: Mapping[Annotated[str, Field(pattern=NAME)], Audience] = {"moderators": Audience()}
 
 
+Rule = Literal[
+    "question/asks", "toxic/rule", "toxic/alert", "toxic/reports", "sour/tone", "sour/alert",
+    "sour/reports", "sour/wording", "sour/pattern", "sour/pace",
+]  # fmt: skip
+Model = Annotated[str, Field(pattern=r"^(strict_[a-z]{2}|heat|question_rules)$")]
+
+
 class JudgementSettings(_Section):
     """What the operator says of those who judge."""
+
+    shadow: tuple[Rule | Model, ...] = Field(
+        (), description="rules and models that judge, and are stored, but tell nobody"
+    )
+    trusted: Mapping[str, date] = Field(
+        {}, description="rules that had been wrong too often -> verdicts count from this day on"
+    )
+
+    @classmethod
+    def check(cls, shadow: list[str]) -> None:
+        """Raise FixSettings for a name that is no rule and no model."""
+        try:
+            cls.model_validate({"shadow": shadow})
+        except ValidationError:
+            known = ", ".join(get_args(Rule))
+            raise FixSettings(f"{', '.join(shadow)}: rules are {known}; models are "
+                              "strict_en and the like, heat, question_rules") from None  # fmt: skip
+
+    @field_validator("trusted")
+    @classmethod
+    def _known_rules(cls, value: Mapping[str, date]) -> Mapping[str, date]:
+        for name in value:
+            if name not in get_args(Rule):
+                raise ValueError(f"no rule {name!r}; there are {', '.join(get_args(Rule))}")
+        return value
 
     never_suggest: tuple[str, ...] = Field(
         (), description="user names that are never named as somebody who might know"

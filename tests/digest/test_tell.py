@@ -233,5 +233,5 @@ def test_ten_nights_of_verdicts(tmp_path):
         9: sure[9] | {"sleepy"},
     }
     last = nights.page(FIRST + timedelta(9))
-    assert "toxic: sound: moderators agreed with 9 of 9 (70 to 100 %)" in last
-    assert "toxic: noisy was wrong too often and now only watches" in last
+    assert "toxic/sound: moderators agreed with 9 of 9 (70 to 100 %)" in last
+    assert "toxic/noisy was wrong too often and now only watches" in last

@@ -22,9 +22,9 @@ from pipeline.digest.verdicts import (
     from_replies,
     precision,
     snoozed,
-    wilson,
     woken,
 )
+from pipeline.shares import wilson
 from tests.digest.night import edition, row
 
 AT = datetime(2026, 3, 3, 8, tzinfo=UTC)
@@ -144,14 +144,14 @@ def test_precision_counts_items_not_voices():
         said("unsure", "4"), said("agree", "5", at=AT - days(31)),
     ]  # fmt: skip
     low, high = wilson(1, 2)
-    assert precision(verdicts, AT) == [Precision(("toxic", "model"), 1, 2, low, high, False)]
+    assert precision(verdicts, AT) == [Precision("toxic/model", 1, 2, low, high, False)]
 
 
 def test_each_kind_of_evidence_is_a_rule():
     verdict = replace(said("agree"), keys=(key(evidence=("model", "report")),))
     assert [rule.rule for rule in precision([verdict], AT)] == [
-        ("toxic", "model"),
-        ("toxic", "report"),
+        "toxic/model",
+        "toxic/report",
     ]
 
 
@@ -163,6 +163,23 @@ def test_a_rule_below_half_over_twenty_verdicts_goes_into_the_shadow(agreed, jud
     verdicts = [said("agree" if n < agreed else "disagree", str(n)) for n in range(judged)]
     (rule,) = precision(verdicts, AT)
     assert (rule.agreed, rule.judged, rule.is_shadow) == (agreed, judged, is_shadow)
+
+
+def test_a_rule_in_the_shadow_stays_there_until_an_operator_trusts_it_again():
+    verdicts = [said("disagree", str(n)) for n in range(20)]
+    later = AT + days(90)
+    assert [rule.is_shadow for rule in precision(verdicts, later)] == [True]
+    assert precision(verdicts, later, {"toxic/model": DAY + days(1)}) == []
+    assert precision(verdicts[:19], later) == []
+
+
+def test_a_question_is_one_rule_whoever_asks_and_however_long():
+    keys = [
+        ItemKey("forum", "1", "newcomer_waiting", "aa", ("asks", "overdue")),
+        ItemKey("forum", "2", "unanswered", "bb", ("asks",)),
+    ]
+    (rule,) = precision([Verdict((key,), "ada", "agree", AT) for key in keys], AT)
+    assert (rule.rule, rule.judged) == ("question/asks", 2)
 
 
 def test_wilson_as_published():

@@ -1,0 +1,169 @@
+"""`hearth lab`: what would have been flagged; part of `hearth`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from pipeline import settings
+from pipeline.cli.console import Community, out, plain
+from pipeline.errors import FixSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.classify.lab import Flag, Outcome, Setup
+
+app = typer.Typer()
+_MOST_SHOWN = 20
+
+
+@app.command()
+def lab(
+    community: Community = None,
+    *,
+    threshold: Annotated[
+        list[str],
+        typer.Option(help="Another threshold, such as strict=0.7; also uncivil, question."),
+    ] = [],  # noqa: B006 - Typer's way to say a default list
+    models: Annotated[Path | None, typer.Option(help="Another folder of models.")] = None,
+    rule: Annotated[
+        list[str], typer.Option(help="A rule or model to put into the shadow, or take out of it.")
+    ] = [],  # noqa: B006
+    nights: Annotated[int, typer.Option(min=1, help="How many nights of the past.")] = 180,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Try a threshold, model or rule on the nights of the past, beside what is in use: flags a day,
+    how often moderators agree, what it adds and what it loses. Nothing is changed or told."""
+    from pipeline import warehouse
+    from pipeline.classify.lab import compare
+
+    home = settings.load(secrets=False).community(community)
+    current = _current(home)
+    tried = _tried(home, current, threshold, models, rule)
+    with warehouse.read_only(home) as db:
+        outcome = compare(db, home, current, tried, nights)
+        addresses = _addresses(db, [*outcome.adds, *outcome.loses])
+    if as_json:
+        sys.stdout.write(json.dumps(_as_data(outcome, addresses), default=str) + "\n")
+        return
+    _show_tallies(outcome)
+    for what, flags in (("adds", outcome.adds), ("loses", outcome.loses)):
+        _show_flags(what, flags, outcome, addresses)
+
+
+def _current(home: settings.Community) -> Setup:
+    from pipeline.classify.judge import Judge
+    from pipeline.classify.lab import Setup
+    from pipeline.digest.night import rules
+
+    demoted = (r.rule for r in rules(home, datetime.now(UTC)) if r.is_shadow)
+    return Setup(Judge(home.languages), shadow=frozenset([*home.judgement.shadow, *demoted]))
+
+
+def _tried(
+    home: settings.Community,
+    current: Setup,
+    threshold: list[str],
+    models: Path | None,
+    rule: list[str],
+) -> Setup:
+    from typing import get_args
+
+    from pipeline.classify.judge import Judge
+    from pipeline.classify.lab import Setup
+    from pipeline.classify.message import Label
+
+    moved: dict[Any, float] = {}
+    for said in threshold:
+        label, _, value = said.partition("=")
+        try:
+            moved[label] = float(value)
+        except ValueError:
+            raise FixSettings(f"--threshold {said}: say it as strict=0.7") from None
+        if label not in get_args(Label) or not 0 <= moved[label] <= 1:
+            raise FixSettings(
+                f"--threshold {said}: a number from 0 to 1 for one of {', '.join(get_args(Label))}"
+            )
+    settings.JudgementSettings.check(rule)
+    judge = Judge(home.languages, models) if models else current.judge
+    return Setup(judge, moved, current.shadow ^ frozenset(rule))
+
+
+def _addresses(db: Any, flags: Sequence[Flag]) -> dict[tuple[str, str], str | None]:
+    """(source, message) -> where to read it; null where it has no address."""
+    found = db.execute(
+        "SELECT m.source, m.message_id, coalesce(m.url, t.url, c.message_url || m.message_id)"
+        " FROM staging.messages AS m"
+        " LEFT JOIN staging.threads AS t ON m.source = t.source AND m.thread_id = t.thread_id"
+        " LEFT JOIN staging.channels AS c ON m.source = c.source AND m.channel_id = c.channel_id"
+        " WHERE list_contains(?, m.source || '/' || m.message_id)",
+        [[f"{flag.source}/{flag.message_id}" for flag in flags]],
+    ).fetchall()
+    return {(source, message_id): url for source, message_id, url in found}
+
+
+def _as_data(outcome: Outcome, addresses: dict[tuple[str, str], str | None]) -> dict[str, Any]:
+    def listed(flags: Sequence[Flag]) -> list[dict[str, Any]]:
+        return [
+            {
+                **asdict(flag),
+                "url": addresses.get((flag.source, flag.message_id)),
+                "agreed": outcome.verdicts.get(flag.item),
+            }
+            for flag in flags
+        ]
+
+    return {
+        "nights": outcome.nights,
+        "now": asdict(outcome.tally(outcome.current)),
+        "tried": asdict(outcome.tally(outcome.tried)),
+        "adds": listed(outcome.adds),
+        "loses": listed(outcome.loses),
+    }
+
+
+def _show_tallies(outcome: Outcome) -> None:
+    table = Table(
+        "", "flags", "a night", "most a night", "judged", "agreed", "precision (95 %)", box=None
+    )
+    for name, flags in (
+        ("now", outcome.current),
+        ("tried", outcome.tried),
+        ("adds", outcome.adds),
+        ("loses", outcome.loses),
+    ):
+        tally = outcome.tally(flags)
+        a_night = f"{tally.flags / max(1, outcome.nights):.2f}"
+        table.add_row(
+            name, f"{tally.flags:,}", a_night, str(outcome.most_a_night(flags)),
+            str(tally.judged), str(tally.agreed), tally.precision,
+        )  # fmt: skip
+    out.print(f"{outcome.nights} nights")
+    out.print(table)
+
+
+def _show_flags(
+    what: str,
+    flags: Sequence[Flag],
+    outcome: Outcome,
+    addresses: dict[tuple[str, str], str | None],
+) -> None:
+    from pipeline.digest import safe
+
+    said = {True: "agreed", False: "disagreed", None: "no verdict"}
+    for flag in flags[-_MOST_SHOWN:]:
+        where = addresses.get((flag.source, flag.message_id)) or f"{flag.source}/{flag.message_id}"
+        sentence = flag.sentence and safe.masked(safe.plain(flag.sentence, 100))
+        verdict = said[outcome.verdicts.get(flag.item)]
+        rules = ", ".join(f"{flag.kind}/{kind}" for kind in flag.evidence)
+        out.print(plain(f"{what} {flag.night} {rules} ({verdict}) {where}  {sentence or ''}"))
+    if len(flags) > _MOST_SHOWN:
+        out.print(f"{what}: {len(flags) - _MOST_SHOWN} earlier ones not shown; --json has them all")

@@ -1,0 +1,15 @@
+"""How sure a share is that was counted over few."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+_Z = 1.96  # of a normal distribution: 95 % lie within
+
+
+def wilson(agreed: int, judged: int) -> tuple[float, float]:
+    """Wilson's (1927) 95 % interval of a proportion."""
+    share, square = agreed / judged, _Z**2 / judged
+    middle = share + square / 2
+    reach = _Z * sqrt(share * (1 - share) / judged + square / (4 * judged))
+    return max(0.0, (middle - reach) / (1 + square)), min(1.0, (middle + reach) / (1 + square))
