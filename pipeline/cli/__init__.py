@@ -30,7 +30,8 @@ app.add_typer(night.app)
 app.add_typer(operator.app)
 app.add_typer(data.app)
 app.add_typer(judgement.app)
-from pipeline.cli import data, judgement, lab, night, operator, people
+app.add_typer(lab.app)
+app.add_typer(people.app)
 
 
 def main() -> None:
