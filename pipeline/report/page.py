@@ -295,7 +295,7 @@ class _Setter:
         """A value of a table; its column's name tells the unit."""
         if column in _SPELT:
             return self._say(f"value.{value}")
-        if column in ("source", "group_name", "language"):
+        if column in ("source", "stream", "group_name", "language"):
             return self._name(f"value.{value}", value)
         return self.value(column, value)
 

@@ -1,11 +1,11 @@
 WITH spoken AS (
-    SELECT source, message_id, any_value(language) AS language
+    SELECT source, message_id, language
     FROM judgement.scores
-    GROUP BY source, message_id
+    WHERE label = 'uncivil'
 ),
 
 asked AS (
-    SELECT source, thread_id, created_at, age_h, has_happened AND waited_h <= 24 AS is_answered_24h
+    SELECT source, thread_id, age_h, has_happened AND waited_h <= 24 AS is_answered_24h
     FROM marts.waits
     WHERE event = 'response'
     GROUP BY ALL
@@ -13,30 +13,30 @@ asked AS (
 
 acts AS (
     SELECT
-        a.source, l.language, a.created_at, 1 AS threads, NULL AS helper_id,
+        m.source, m.message_id, m.created_at, m.created_day, 1 AS threads, NULL AS helper_id,
         (a.age_h >= 24)::INTEGER AS due_24h,
         (a.age_h >= 24 AND a.is_answered_24h)::INTEGER AS within_24h
     FROM asked AS a
     INNER JOIN marts.messages AS m ON a.source = m.source AND a.thread_id = m.thread_id AND m.is_first
-    LEFT JOIN spoken AS l ON m.source = l.source AND m.message_id = l.message_id
 
     UNION ALL
 
     SELECT
-        m.source, l.language, m.created_at, 0 AS threads, coalesce(m.person_id, 'deleted account') AS helper_id,
+        m.source, m.message_id, m.created_at, m.created_day, 0 AS threads,
+        coalesce(m.person_id, 'deleted account') AS helper_id,
         0 AS due_24h, 0 AS within_24h
     FROM marts.messages AS m
-    LEFT JOIN spoken AS l ON m.source = l.source AND m.message_id = l.message_id
     WHERE EXISTS (FROM marts.links AS k WHERE m.source = k.source AND m.message_id = k.message_id)
 ),
 
 placed AS (
     SELECT
-        *,
-        isodow(local_day(created_at))::INTEGER AS weekday,
-        local_hour(created_at) AS hour
-    FROM acts
-    WHERE local_day(created_at) >= as_of_day() - 91 AND local_day(created_at) < as_of_day()
+        a.*, s.language,
+        isodow(a.created_day)::INTEGER AS weekday,
+        local_hour(a.created_at) AS hour
+    FROM acts AS a
+    LEFT JOIN spoken AS s ON a.source = s.source AND a.message_id = s.message_id
+    WHERE a.created_day >= as_of_day() - 91 AND a.created_day < as_of_day()
 )
 
 SELECT

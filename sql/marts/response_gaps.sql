@@ -3,11 +3,10 @@
 -- minus infinity here; the
 -- interval of the gap is Newcombe's (1998, method 10).
 WITH languages AS (
-    SELECT m.source, m.thread_id, any_value(s.language) AS language
+    SELECT m.source, m.thread_id, s.language
     FROM judgement.scores AS s
     INNER JOIN marts.messages AS m ON s.source = m.source AND s.message_id = m.message_id
-    WHERE m.is_first
-    GROUP BY ALL
+    WHERE m.is_first AND s.label = 'uncivil'
 ),
 
 asked AS (
