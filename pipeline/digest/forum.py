@@ -27,17 +27,17 @@ def post_to_group(client: ForumClient, group: str, edition: Edition, language: s
     key = _key(edition.community, edition.audience, edition.night)
     parts = posts(render_markdown(edition, language), _MOST)
     marks = [_mark(edition, number) for number in range(len(parts))]
-    topic = _weeks_thread(client, key)
+    topic = thread_of(client, key)
     said = "".join(post["raw"] for post in _posts(client, topic)) if topic else ""
     for part, mark in zip(parts, marks, strict=True):
         if mark in said:
             continue
         raw = f"{part}\n\n{mark}"
         if topic is None:
-            topic = _create(client, raw, archetype="private_message", target_recipients=group,
+            topic = create(client, raw, archetype="private_message", target_recipients=group,
                             title=_title(edition, language), external_id=key)  # fmt: skip
         else:
-            _create(client, raw, topic_id=topic)
+            create(client, raw, topic_id=topic)
     return f"{client.host}/t/{topic}"
 
 
@@ -69,7 +69,7 @@ def answers(
     """(account, Markdown, when) of what readers wrote into this week's and last week's thread."""
     found = []
     for day in (night - timedelta(weeks=1), night):
-        topic = _weeks_thread(client, _key(community, audience, day))
+        topic = thread_of(client, _key(community, audience, day))
         for post in _posts(client, topic) if topic else ():
             if not _MARK.search(post["raw"]):
                 at = datetime.fromisoformat(post["created_at"])
@@ -97,7 +97,8 @@ def _title(edition: Edition, language: str) -> str:
     return for_header(words.say("page.week", title=words.title, year=str(year), week=week))
 
 
-def _weeks_thread(client: ForumClient, key: str) -> int | None:
+def thread_of(client: ForumClient, key: str) -> int | None:
+    """The thread with this `external_id`; null if there is none."""
     try:
         found = client._get(f"/t/external_id/{key}.json")
     except Refused as refusal:
@@ -113,8 +114,8 @@ def _posts(client: ForumClient, topic: int) -> list[dict[str, Any]]:
     return [post for post in found["post_stream"]["posts"] if post.get("raw")]
 
 
-def _create(client: ForumClient, raw: str, **where: Any) -> int:
-    """Write one post; returns the id of its thread."""
+def create(client: ForumClient, raw: str, **where: Any) -> int:
+    """Write one post; returns the id of its thread. Raises FixSettings where it may not."""
     try:
         post = client.create_post(raw, **where)
     except Refused as refusal:

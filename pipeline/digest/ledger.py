@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.digest.edition import Edition, Item, ItemKey
 from pipeline.digest.lines import Lines
+
+if TYPE_CHECKING:
+    from pipeline.digest.ladder import Step
 
 
 class Ledger:
@@ -39,6 +43,41 @@ class Ledger:
             for item in entry["items"]
             for key in item["keys"]
         }
+
+    def first_told(self, audience: str) -> dict[tuple[str, ...], datetime]:
+        """Item -> when this audience was first told of it, on whatever channel."""
+        found: dict[tuple[str, ...], datetime] = {}
+        for entry in self._lines:
+            if entry["audience"] == audience and "/" not in entry["channel"]:
+                at = datetime.fromisoformat(entry["sent_at"])
+                for item in entry["items"]:
+                    for key in map(read_key, item["keys"]):
+                        found[key[:4]] = min(at, found.get(key[:4], at))
+        return found
+
+    def steps_taken(self, audience: str) -> dict[str, set[tuple[str, ...]]]:
+        """Channel of each step of a ladder -> items that took it."""
+        found: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
+        for entry in self._lines:
+            if entry["audience"] == audience and "/" in entry["channel"]:
+                keys = (read_key(key) for item in entry["items"] for key in item["keys"])
+                found[entry["channel"]] |= {key[:4] for key in keys}
+        return dict(found)
+
+    def record_step(
+        self, community: str, audience: str, night: date, step: Step, sent_at: datetime
+    ) -> None:
+        """Note that these items took this step of a ladder; on disk when it returns."""
+        self._lines.add(
+            {
+                "community": community,
+                "audience": audience,
+                "night": night.isoformat(),
+                "channel": step.channel,
+                "sent_at": sent_at.isoformat(),
+                "items": [_told(item, None) for item in step.items],
+            }
+        )
 
     def keys_of(self, ref: str) -> tuple[ItemKey, ...]:
         """Keys of the item that was last told under this reference; empty if none was."""

@@ -22,7 +22,7 @@ from pipeline.settings import MailSettings
 
 # Lines of 200 characters, where 998 are allowed: Python 3.13.0 folds a shorter header so that a
 # space between two encoded words is doubled.
-_POLICY = SMTP.clone(max_line_length=200)
+POLICY = SMTP.clone(max_line_length=200)
 
 
 def build_mail(
@@ -64,7 +64,7 @@ def addressed(
     domain = mail.sender.partition("@")[2]
     readers = f"{audience}.{community}"
     name = for_header(title)
-    message = EmailMessage(policy=_POLICY)
+    message = EmailMessage(policy=POLICY)
     message["From"] = Address(display_name=name, addr_spec=mail.sender)
     message["To"] = Group(f"{name} {audience}")
     message["Subject"] = for_header(subject)

@@ -191,6 +191,11 @@ def _deeds(row: Mapping[str, Any], say: Words) -> Iterable[str]:
             yield say(f"fact.thanks_{deed}", n=row[deed])
 
 
+def title_of(item: Item, say: Words) -> str:
+    """What an item is called."""
+    return _title(item.title, say)
+
+
 def _title(title: str, say: Words) -> str:
     return say.escape(title) or say("page.untitled")
 

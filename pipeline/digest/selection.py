@@ -89,6 +89,23 @@ def select(
     )
 
 
+def open_items(
+    rows: Iterable[Mapping[str, Any]],
+    community: Community,
+    audience: str,
+    *,
+    judged: Collection[ItemKey] = (),
+    shadow: Collection[str] = (),
+    claims: Claims = MappingProxyType({}),
+) -> list[Item]:
+    """All that this audience may see and that nobody has closed, whether or not it was told."""
+    reader, decided = community.digest.audiences[audience], _Known(judged)
+    sites = tuple(source.url for source in community.sources.values())
+    lit = (_without(row, shadow) for row in rows if row["kind"] != "answered")
+    still = [r for r in lit if r and _allowed(r, reader) and not decided.covers(_key(r))]
+    return [_item(group, _Known(()), sites, claims) for group in _by_thread(still)]
+
+
 def _without(row: Mapping[str, Any], shadow: Collection[str]) -> Mapping[str, Any] | None:
     """The row without evidence that is in the shadow; null if it was flagged for nothing else."""
     if row["model"] in shadow:

@@ -11,9 +11,10 @@ from typing import Any, Protocol
 from pipeline.digest.due import due_at, is_due, rests_not
 from pipeline.digest.edition import Edition, Health
 from pipeline.digest.files import deliver_files
+from pipeline.digest.ladder import Step, steps
 from pipeline.digest.ledger import Ledger
 from pipeline.digest.render import render_chat
-from pipeline.digest.selection import select
+from pipeline.digest.selection import open_items, select
 from pipeline.digest.verdicts import Verdict, claims, closed, precision, woken
 from pipeline.errors import FixSettings, HearthError
 from pipeline.settings import Audience, Community
@@ -139,6 +140,40 @@ class Teller:
         made = self.editions(places, rows, health, verdicts, as_of=as_of, night=night)
         for edition, channel in made:
             yield self._sent(edition, channel)
+
+    def climb(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        verdicts: Collection[Verdict],
+        *,
+        as_of: datetime,
+        night: date,
+    ) -> Iterator[Told]:
+        """Take the steps of ladders that are due, for audiences that may be told now."""
+        settings = self._community.judgement
+        rules = precision(verdicts, as_of)
+        shadow = {*settings.shadow, *(rule.rule for rule in rules if rule.is_shadow)}
+        judged, claimed = closed(verdicts, night), claims(verdicts, self._sent_at)
+        rows = list(rows)
+        for audience, reader in self._community.digest.audiences.items():
+            if not reader.ladders or not is_due(reader, self._zone(reader), as_of, self._sent_at):
+                continue
+            items = open_items(
+                rows, self._community, audience, judged=judged, shadow=shadow, claims=claimed
+            )
+            told, taken = self._ledger.first_told(audience), self._ledger.steps_taken(audience)
+            for step in steps(reader, items, told, taken, self._sent_at):
+                yield self._climbed(audience, night, step)
+
+    def _climbed(self, audience: str, night: date, step: Step) -> Told:
+        from pipeline.digest.rungs import take
+
+        try:
+            where = take(self._community, audience, step, self._sent_at, self._open_client)
+        except HearthError as error:
+            return Told(audience, step.channel, trouble=str(error))
+        self._ledger.record_step(self._community.name, audience, night, step, self._sent_at)
+        return Told(audience, step.channel, len(step.items), where)
 
     def _zone(self, reader: Audience) -> str:
         return reader.time_zone or self._community.time_zone

@@ -120,6 +120,30 @@ class MailSettings(_Section):
 SectionName = Literal["newcomers", "questions", "warming", "judgement", "answered"]
 
 
+class Ladder(_Section):
+    """Who is told next of what nobody took up after it was on the list. Never a sanction."""
+
+    places: tuple[str, ...] = Field((), description='only "source/channel" of these; all if empty')
+    sections: tuple[SectionName, ...] = ("newcomers", "questions", "warming", "judgement")
+    mention_after_h: float | None = Field(None, ge=0, description="hours until the room is told")
+    mention: tuple[Annotated[str, Field(pattern=r"^[\w.-]+$")], ...] = Field(
+        (), description="user names to call in the audience's room"
+    )
+    lead_after_h: float | None = Field(None, ge=0, description="hours until the lead is told")
+    lead_mail: Address | None = None
+    lead_discourse: Place | None = Field(None, description='a user, "source/name"')
+
+    @model_validator(mode="after")
+    def _rungs_are_in_order(self) -> Self:
+        if (self.lead_after_h is None) != (self.lead_mail is None and self.lead_discourse is None):
+            raise ValueError("lead_after_h and lead_mail or lead_discourse need each other")
+        if self.mention_after_h is None and self.lead_after_h is None:
+            raise ValueError("needs mention_after_h or lead_after_h")
+        if self.mention_after_h and self.lead_after_h and self.lead_after_h < self.mention_after_h:
+            raise ValueError("lead_after_h comes after mention_after_h")
+        return self
+
+
 class Audience(_Section):
     """Readers of a digest who may all see the same. Nothing private unless named here."""
 
@@ -140,6 +164,7 @@ class Audience(_Section):
     send_at: time | None = Field(
         None, description="local time before which nothing is sent; null: as soon as it is made"
     )
+    ladders: Mapping[Annotated[str, Field(pattern=NAME)], Ladder] = {}
     quiet: tuple[time, time] | None = Field(
         None, description="local hours in which nothing is sent"
     )
@@ -270,6 +295,12 @@ class Community(_Section):
         for name, audience in self.digest.audiences.items():
             if audience.mail_to and self.mail is None:
                 raise ValueError(f"digest.audiences.{name}.mail_to needs a table `mail`")
+            for ladder, rungs in audience.ladders.items():
+                where = f"digest.audiences.{name}.ladders.{ladder}"
+                if rungs.lead_mail and self.mail is None:
+                    raise ValueError(f"{where}.lead_mail needs a table `mail`")
+                if rungs.mention_after_h is not None and not audience.rocketchat:
+                    raise ValueError(f"{where}.mention_after_h needs the audience's `rocketchat`")
             for platform in ("discourse", "rocketchat"):
                 source = str(getattr(audience, platform) or "").partition("/")[0]
                 if source and getattr(self.sources.get(source), "platform", "") != platform:

@@ -143,7 +143,9 @@ def _tell(
         found = _items_and_numbers(db, home, night)
         ledger = Ledger(home.home / "digests" / "ledger.jsonl")
         said = verdicts(db, home, ledger, _writer(home), day)
-    sent = list(teller.tell(places, *found, said, as_of=moment_of(night["as_of"]), night=day))
+    moment = moment_of(night["as_of"])
+    sent = list(teller.tell(places, *found, said, as_of=moment, night=day))
+    sent += teller.climb(found[0], said, as_of=moment, night=day)
     for told in sent:
         step = f"digest/{told.audience}/{told.channel}"
         if told.trouble:
