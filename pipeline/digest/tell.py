@@ -15,7 +15,7 @@ from pipeline.digest.ladder import Step, steps
 from pipeline.digest.ledger import Ledger
 from pipeline.digest.render import render_chat
 from pipeline.digest.selection import open_items, select
-from pipeline.digest.verdicts import Verdict, claims, closed, precision, woken
+from pipeline.digest.verdicts import Precision, Verdict, claims, closed, precision, woken
 from pipeline.errors import FixSettings, HearthError
 from pipeline.settings import Audience, Community
 
@@ -108,9 +108,7 @@ class Teller:
         """(edition, channel) of each place. Each channel has its own memory, so one that failed, or
         that rests on this weekday, catches up in one digest. What is in the shadow is left out, and
         rules that moderators found wrong too often are named."""
-        settings = self._community.judgement
-        rules = precision(verdicts, as_of, settings.trusted)
-        shadow = {*settings.shadow, *(rule.rule for rule in rules if rule.is_shadow)}
+        rules, shadow = self._rules(verdicts, as_of)
         health = replace(health, precision=tuple(asdict(rule) for rule in rules))
         judged = closed(verdicts, night)
         claimed = claims(verdicts, self._sent_at)
@@ -150,9 +148,7 @@ class Teller:
         night: date,
     ) -> Iterator[Told]:
         """Take the steps of ladders that are due, for audiences that may be told now."""
-        settings = self._community.judgement
-        rules = precision(verdicts, as_of)
-        shadow = {*settings.shadow, *(rule.rule for rule in rules if rule.is_shadow)}
+        _, shadow = self._rules(verdicts, as_of)
         judged, claimed = closed(verdicts, night), claims(verdicts, self._sent_at)
         rows = list(rows)
         for audience, reader in self._community.digest.audiences.items():
@@ -174,6 +170,14 @@ class Teller:
             return Told(audience, step.channel, trouble=str(error))
         self._ledger.record_step(self._community.name, audience, night, step, self._sent_at)
         return Told(audience, step.channel, len(step.items), where)
+
+    def _rules(
+        self, verdicts: Collection[Verdict], as_of: datetime
+    ) -> tuple[list[Precision], set[str]]:
+        """The rules that were judged, and the names of all that are in the shadow."""
+        settings = self._community.judgement
+        rules = precision(verdicts, as_of, settings.trusted)
+        return rules, {*settings.shadow, *(rule.rule for rule in rules if rule.is_shadow)}
 
     def _zone(self, reader: Audience) -> str:
         return reader.time_zone or self._community.time_zone
