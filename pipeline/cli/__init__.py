@@ -26,11 +26,16 @@ app = typer.Typer(
     "75 try again later; 76 a source answered nonsense; "
     "77 access is missing; 78 settings must be changed.",
 )
-app.add_typer(night.app)
-app.add_typer(operator.app)
-app.add_typer(data.app)
-app.add_typer(judgement.app)
-app.add_typer(lab.app)
+for part, heading in (
+    (night.app, "A night and its verbs"),
+    (operator.app, "For those who run it"),
+    (data.app, "For the data team"),
+    (judgement.app, "Judges and their lab"),
+    (lab.app, "Judges and their lab"),
+):
+    for command in part.registered_commands:
+        command.rich_help_panel = heading
+    app.add_typer(part)
 app.add_typer(people.app)
 
 
