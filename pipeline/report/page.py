@@ -68,7 +68,11 @@ SECTIONS = (
         tables=("concentration", "network"),
     ),
     Spec("hours", ("hour_coverage",), tables=("languages",)),
-    Spec("care", ("reports", "verdicts"), tables=("reports", "verdicts")),
+    Spec(
+        "care",
+        ("reports", "moderator_load", "verdicts"),
+        tables=("reports", "load", "verdicts"),
+    ),
     Spec("coverage", ("coverage", "freshness"), tables=("coverage", "freshness")),
 )
 
