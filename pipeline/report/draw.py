@@ -64,7 +64,7 @@ def heat(
 ) -> Markup:
     """The week by hours: counts by (weekday from 0, hour), darker where there are more."""
     size, top = (WIDTH - LEFT) / 24, 18
-    most = max(counts.values(), default=1)
+    most = max(counts.values(), default=0) or 1  # hours may be listed in which nothing was said
     drawn = [_label(LEFT + (hour + 0.5) * size, 12, f"{hour:02}") for hour in range(0, 24, 3)]
     for day, name in enumerate(weekdays):
         y = top + day * (size - 4)

@@ -16,7 +16,7 @@ from pipeline import settings, warehouse
 from pipeline.contracts import contracts
 from pipeline.digest.words import LANGUAGES, fields, read_words
 from pipeline.publish import FILES
-from pipeline.report import Period, due, page, render, select, send, write
+from pipeline.report import Period, draw, due, page, render, select, send, write
 from tests.conftest import SECRETS, TOML
 
 AS_OF = datetime(2026, 3, 2, 2)  # a Monday: a week and a month have just ended
@@ -240,3 +240,8 @@ def test_it_is_mailed_once_with_the_page_attached(tmp_path, inbox, plain_server)
     assert message["Subject"] == "Ember: the week, 23 Feb 2026 to 1 Mar 2026"
     assert attached.get_filename() == "2026-W09.en.html"
     assert attached.get_content().startswith("<!DOCTYPE html>")
+
+
+def test_a_week_of_hours_in_which_nothing_was_said_can_be_drawn():
+    drawn = draw.heat({(0, 1): 0}, ["Mon"] * 7, 1, "Questions")
+    assert 'fill-opacity="0.06"' in drawn
