@@ -1,3 +1,4 @@
+-- A view: it stores no text a second time.
 SELECT
     s.source,
     s.message_id,
