@@ -1,4 +1,4 @@
-"""What reading costs: `make bench`. Requests and bytes are exact; seconds are of this machine.
+"""What reading costs. Requests and bytes are exact; seconds are of this machine.
 
 A forum of 36,990 invented posts is read by both ways in, and a workspace of 53,000 messages in twelve
 rooms: the first fill, a night in which nothing happened, and one with three hundred changes.

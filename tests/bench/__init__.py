@@ -1,0 +1,1 @@
+"""What Hearth costs: `make bench`."""
