@@ -14,10 +14,12 @@ from pipeline.errors import FixSettings
 from pipeline.landing import sync_folder
 from pipeline.publish import FILES, checksum, flip, manifest_of
 from pipeline.settings import Community
+from pipeline.warehouse import sql_text
 
 if TYPE_CHECKING:
     import duckdb
 
+_DATES = ("day", "created_day", "created_at")  # what months of an export are told by
 _FORMULA = "regexp_matches({0}::VARCHAR, '^[=+@\\t\\r-]')"  # what a spreadsheet would compute
 
 
@@ -100,7 +102,10 @@ def export(
     """Write every table of the current night into a new folder, with `manifest.json` (rows and
     SHA-256 of each file); returns rows by file. The folder appears whole or not at all.
 
-    In CSV a text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    In Parquet (zstd) a table whose rows have a day is a folder with a file for each month, as
+    `marts.messages/in_month=2026-03/data_0.parquet`: every reader of Parquet takes the folder for
+    one table. In CSV a text that a spreadsheet would take for a formula gets an apostrophe in
+    front."""
     import duckdb
 
     link = community.home / "published" / FILES["restricted" if restricted else "community"]
@@ -111,12 +116,16 @@ def export(
     beside = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(mode=0o700, parents=True)
-    listed = {}
+    written: dict[str, int] = {}
+    listed: dict[str, dict[str, int | str]] = {}
     with duckdb.connect(link.resolve(), read_only=True) as db:
         db.execute("SET TimeZone = 'UTC'")
         for table, columns in _tables(db).items():
-            file = beside / f"{table}.{form}"
-            listed[file.name] = _write(db, table, columns, file)
+            written[f"{table}.{form}"] = _write(db, table, columns, beside / f"{table}.{form}")
+        for file in sorted(f for f in beside.rglob("*") if f.is_file()):
+            name = file.relative_to(beside).as_posix()
+            rows = written[name] if name in written else _rows_in(db, file)
+            listed[name] = {"rows": rows, "sha256": checksum(file)}
     text = {"night": link.resolve().name, "files": listed}
     (beside / "manifest.json").write_text(json.dumps(text, indent=2), encoding="utf-8")
     beside.rename(folder)
@@ -124,10 +133,8 @@ def export(
     return {name: int(facts["rows"]) for name, facts in listed.items()}
 
 
-def _write(
-    db: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], file: Path
-) -> dict[str, int | str]:
-    how = "FORMAT parquet, COMPRESSION zstd" if file.suffix == ".parquet" else "FORMAT csv, HEADER"
+def _write(db: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], file: Path) -> int:
+    """One table as a file, or as a folder of months; returns its rows."""
     selected = ", ".join(
         f"CASE WHEN {_FORMULA.format(_named(name))} THEN '''' || {_named(name)} "
         f"ELSE {_named(name)} END AS {_named(name)}"
@@ -135,11 +142,25 @@ def _write(
         else _named(name)
         for name, kind in columns.items()
     )
-    target = str(file).replace("'", "''")
+    how = "FORMAT csv, HEADER"
+    if file.suffix == ".parquet":
+        how = "FORMAT parquet, COMPRESSION zstd"
+        dated = next((name for name in _DATES if name in columns), None)
+        if dated and db.execute(f"FROM {table} LIMIT 1").fetchone():
+            month = f"coalesce(strftime({_named(dated)}, '%Y-%m'), 'unknown')"
+            selected, how = f"{selected}, {month} AS in_month", f"{how}, PARTITION_BY (in_month)"
+            file = file.with_suffix("")
     [(rows,)] = db.execute(
-        f"COPY (SELECT {selected} FROM {table}) TO '{target}' ({how})"
+        f"COPY (SELECT {selected} FROM {table}) TO '{sql_text(file)}' ({how})"
     ).fetchall()
-    return {"rows": rows, "sha256": checksum(file)}
+    return int(rows)
+
+
+def _rows_in(db: duckdb.DuckDBPyConnection, file: Path) -> int:
+    [(rows,)] = db.execute(
+        f"SELECT num_rows FROM parquet_file_metadata('{sql_text(file)}')"
+    ).fetchall()
+    return int(rows)
 
 
 def _difference(

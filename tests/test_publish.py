@@ -114,6 +114,59 @@ def test_a_reader_in_another_process_is_not_in_the_way_of_the_writer(home):
     assert told == "1\n"
 
 
+READER = """
+import sys, duckdb
+link, asked = sys.argv[1], "SELECT count(*), max(length(title)) FROM marts.messages, r.marts.texts"
+def connect():
+    db = duckdb.connect(link, read_only=True)
+    db.execute(f"ATTACH '{sys.argv[2]}' AS r (READ_ONLY)")
+    return db
+db = connect()
+print(duckdb.__version__, flush=True)
+for line in sys.stdin:
+    if line == "connect again\\n":
+        db.close()
+        db = connect()
+    print(db.execute(asked).fetchone(), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_driver_of_last_year_keeps_its_night_while_the_next_is_written(home, tmp_path):
+    """DuckDB 1.5.6 in an environment of its own, connected before, during and after a night."""
+    python = tmp_path / "bi" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
+    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "duckdb==1.5.6"]
+    if subprocess.run(pip, check=False).returncode:
+        pytest.skip("duckdb 1.5.6 could not be installed")
+    land_a_topic(home)
+    night(home, "n1")
+    links = [home.home / "published" / name for name in ("current.duckdb", "restricted.duckdb")]
+    with subprocess.Popen(
+        [python, "-c", READER, *links], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as reader:
+
+        def says(line):
+            print(line, file=reader.stdin, flush=True)
+            return reader.stdout.readline().strip()
+
+        assert reader.stdout.readline().strip() == "1.5.6"
+        first = says("ask")
+        post = {"id": 12, "topic_id": 1, "post_number": 2, "post_type": 1, "raw": "an answer",
+                "user_id": 7, "created_at": "2026-03-01T11:00:00.000Z", "version": 1}  # fmt: skip
+        landed = Landing(home.home / "landing")
+        landed.write("forum", "run2", "posts", Part((Record("posts", "12", post, seen_at=2),)))
+        with warehouse.opened(home) as db:
+            load(db, landed)
+            build.build(db, home, AS_OF)
+            during = says("ask")
+            publish(db, home, "n2", AS_OF)
+            after = says("ask")
+        assert [first, during, after] == ["(1, 13)"] * 3
+        assert says("connect again") == "(4, 13)"
+        reader.stdin.close()
+
+
 def test_the_same_night_twice_is_equal_row_by_row(home):
     land_a_topic(home)
     night(home, "n1")

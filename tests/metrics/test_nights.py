@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
@@ -101,15 +102,38 @@ def test_a_difference_says_why(home):
 def test_an_export_is_whole_and_checked(home, tmp_path, form):
     _, second = two_nights(home)
     folder = tmp_path / "out" / "export"
-    assert nights.export(home, folder, form) == {
-        f"{t}.{form}": n for t, n in second.community.rows.items()
-    }
+    written = nights.export(home, folder, form)
+    by_table = Counter()
+    for name, rows in written.items():
+        by_table[name.split("/")[0].removesuffix(f".{form}")] += rows
+    assert by_table == second.community.rows
     told = json.loads((folder / "manifest.json").read_text())
-    assert {f.name for f in folder.iterdir()} == {"manifest.json", *told["files"]}
+    found = {f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file()}
+    assert found == {"manifest.json", *told["files"]}
+    assert {name: facts["rows"] for name, facts in told["files"].items()} == written
     for name, facts in told["files"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == facts["sha256"]
     with pytest.raises(FixSettings, match="exists already"):
         nights.export(home, folder, form)
+
+
+def test_months_of_an_export_are_one_table_again(home, tmp_path):
+    two_nights(home)
+    nights.export(home, tmp_path / "parquet")
+    files = tmp_path / "parquet" / "marts.messages" / "*" / "*.parquet"
+    with duckdb.connect() as db:
+        db.execute(
+            "ATTACH ? AS night (READ_ONLY)", [str(home.home / "published" / "current.duckdb")]
+        )
+        rows = f"SELECT * EXCLUDE in_month FROM read_parquet('{files}')"
+        assert (
+            db.execute(f"{rows} ORDER BY source, message_id").fetchall()
+            == db.execute("FROM night.marts.messages ORDER BY source, message_id").fetchall()
+        )
+        months = (
+            "SELECT count(*) FROM read_parquet(?) WHERE in_month <> strftime(created_at, '%Y-%m')"
+        )
+        assert db.execute(months, [str(files)]).fetchone() == (0,)
 
 
 def test_a_spreadsheet_computes_nothing(home, tmp_path):
