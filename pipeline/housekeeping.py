@@ -18,6 +18,7 @@ from pipeline.settings import Community
 LEAST_FREE = 500_000_000  # bytes: landing of a busy night, spill of a build, Data Docs
 _ABANDONED = timedelta(hours=1)  # a file that is written beside its place lives for seconds
 _BESIDE = re.compile(r"^\.(.+\.\d+|digest-.+|old-.+|(community|restricted)-.+\.duckdb(\.wal)?)$")
+_LEAP_S = 60  # what NTP may take back at once
 _RUN = "%Y%m%dT%H%M%S"
 _held: set[Path] = set()  # locks this process has
 
@@ -60,6 +61,19 @@ def check_room(community: Community) -> None:
         raise FixSettings(
             f"{community.name}: {free / 1e9:.1f} GB are free on the disk of {community.home}, a "
             f"night needs {needed / 1e9:.1f}; free space, or keep less (`keep_nights`, `keep_days`)"
+        )
+
+
+def check_clock(community: Community, last_seen: int | None, now: int) -> None:
+    """Raise FixSettings where this machine's clock stands before the last read (both µs since 1970
+    UTC). The later seen version of a thing wins, so what is read by such a clock would be lost."""
+    behind_s = (last_seen - now) / 1e6 if last_seen is not None else 0.0
+    if behind_s > _LEAP_S:
+        last = datetime.fromtimestamp((last_seen or 0) / 1e6, UTC)
+        raise FixSettings(
+            f"{community.name}: this machine's clock is {behind_s / 3600:.1f} h behind the last "
+            f"read, of {last:%Y-%m-%d %H:%M} UTC; set it (NTP). Where that read's clock was wrong, "
+            "move its runs out of landing/ and run `hearth rebuild --from-landing`"
         )
 
 

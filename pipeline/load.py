@@ -131,6 +131,12 @@ def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) ->
         landing.write_whole(rows.with_suffix(".json"), rest)
 
 
+def last_seen(db: duckdb.DuckDBPyConnection) -> int | None:
+    """When anything was last asked for, µs since 1970 UTC; null where nothing was yet."""
+    [(seen_at,)] = db.execute("SELECT max(seen_at) FROM raw.records").fetchall()
+    return None if seen_at is None else int(seen_at)
+
+
 def _load_files(
     db: duckdb.DuckDBPyConnection, landed: Landing, read: Path, files: list[Path], number: int
 ) -> None:

@@ -53,6 +53,7 @@ def _plan(home: Community, night: Night) -> Plan:
     housekeeping.check_room(home)
     with warehouse.opened(home) as db:
         load.load(db, Landing(home.home / "landing"))
+        housekeeping.check_clock(home, load.last_seen(db), time.time_ns() // 1000)
         for name in home.sources:
             load.write_bookmarks(db, name, bookmarks_folder(home, night, name))
         read_before = load.streams_read(db)
