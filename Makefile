@@ -44,7 +44,7 @@ types: $(READY) ## mypy, strict
 dictionary: $(READY) ## write expectations/README.md from the contracts
 	@$(BIN)/hearth dictionary
 
-bench: $(READY) ## requests, bytes and seconds of first fills and quiet nights
+bench: $(READY) ## requests, bytes and seconds of first fills and quiet nights; posts judged a second
 	@$(BIN)/python -m tests.bench
 
 chaos: $(READY) ## 200 nights killed at random instants, held against undisturbed ones

@@ -117,13 +117,22 @@ def version() -> str:
 def readable(text: str) -> str:
     """Lower-case text without invisible characters, stacked accents and width variants."""
     if not text.isascii():
-        text = text.translate(_QUOTATION)
+        for mark, plain in _QUOTATION.items():  # several times as fast as str.translate
+            text = text.replace(mark, plain)
     if not text.isascii():
         text = unicodedata.normalize("NFC", _HIDDEN.sub("", unicodedata.normalize("NFKD", text)))
     return text.lower()
 
 
-_QUOTATION = str.maketrans("‘’“”–—…", "''\"\"-- ")
+def unmasked(text: str) -> str:
+    """Readable text whose words of mixed script are Latin: "уou" with a Cyrillic letter is "you",
+    a word all Cyrillic stays."""
+    text = readable(text)
+    return text if text.isascii() else _MIXED.sub(lambda m: m[0].translate(_LOOKALIKE), text)
+
+
+_MIXED = re.compile(r"\w*[a-z]\w*")
+_QUOTATION = dict(zip("‘’“”–—…", "''\"\"-- ", strict=True))
 _HIDDEN = re.compile(
     "[\u00ad\u0300-\u036f\u0483-\u0489\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u1ab0-\u1aff"
     "\u1dc0-\u1dff\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\u3164\ufe00-\ufe0f\ufe20-\ufe2f"

@@ -9,38 +9,79 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.classify import answers, chat, questions
+from pipeline.classify import answers, chat, chat_train, questions
 from pipeline.classify.answers import ThreadView, read_replies, unanswered
-from pipeline.classify.judge import MODELS, Judge
-from pipeline.classify.message import Message
+from pipeline.classify.heat import heat
+from pipeline.classify.judge import MODELS, TONES, Judge
+from pipeline.classify.message import Message, Score
 from pipeline.classify.model import load
-from pipeline.classify.train import AIMS, FOLDS, SEED, Rows, out_of_fold, read, train
+from pipeline.classify.train import AIMS, FOLDS, SEED, Rows, Trained, f1, out_of_fold, read, train
 from pipeline.text import authored
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One measurement. `baseline` is null where there is nothing plainer to compare with."""
+    """One measurement.
+
+    baseline  null where there is nothing plainer to compare with
+    interval  of `ours`, 95 %, by drawing rows (whole groups of them) again and again; null for
+              what is not a measurement of rows
+    """
 
     board: str
     ours: float
     baseline: float | None
     rows: int
+    interval: tuple[float, float] | None = None
 
     def __str__(self) -> str:
         plain = "     -" if self.baseline is None else f"{self.baseline:6.3f}"
-        return f"{self.board:<72} {plain} {self.ours:6.3f} {self.rows:>7,}"
+        likely = "{:.3f} to {:.3f}".format(*self.interval) if self.interval else ""
+        return f"{self.board:<62} {plain} {self.ours:7.4f}  {likely:<14} {self.rows:>7,}"
 
 
-HEADING = f"{'board':<72}  plain   ours    rows"
+HEADING = f"{'board':<62}  plain    ours  {'95 %':<14}    rows"
+Measure = Callable[[Any, Any], float]
+_DRAWS = 300
+
+
+def _line(
+    board: str, measure: Measure, gold: Any, ours: Any, plain: Any = None, *, groups: Any = None
+) -> Line:
+    """A measurement of what is said of rows against what is true of them."""
+    rng = np.random.default_rng(SEED)
+    gold, ours = np.asarray(gold), np.asarray(ours)
+    _, place = np.unique(np.arange(len(gold)) if groups is None else groups, return_inverse=True)
+    members = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
+    drawn = []
+    for _ in range(_DRAWS):
+        at = np.concatenate([members[n] for n in rng.integers(len(members), size=len(members))])
+        drawn.append(measure(gold[at], ours[at]))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    baseline = None if plain is None else measure(gold, np.asarray(plain))
+    return Line(board, measure(gold, ours), baseline, len(gold), (float(low), float(high)))
+
+
+def _right(gold: Any, said: Any) -> float:
+    return float((gold == said).mean())
+
+
+def _share(_: Any, said: Any) -> float:
+    return float(said.mean())
+
+
+def _auc(gold: Any, said: Any) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(gold, said))
 
 
 def evaluate(
@@ -57,6 +98,8 @@ def evaluate(
     yield from _alerts(rows, forum)
     if (folder / "offensive_cold_zh.parquet").exists():
         yield _chinese(read(folder, "zh"))
+    if (folder / "offensive_germeval_de.parquet").exists():
+        yield from _tone(read(folder, "de"), "germeval", 4.0)
     if (folder / "irc_replies_starters_en.parquet").exists():
         yield from _chat(folder)
     if forum:
@@ -70,20 +113,14 @@ def evaluate(
 
 def _tone(rows: Rows, name: str, strength: float) -> Iterator[Line]:
     """F1 of "uncivil" within one set, at 0.5, on grouped folds."""
-    from sklearn.metrics import f1_score
-
     part = rows.only(name)
     if not len(part.groups):
         return
     labels = part.labels["uncivil"].astype(int)
     ours = out_of_fold(part.matrix(), labels, part.groups, strength)
     plain = out_of_fold(part.texts, labels, part.groups, 4.0, _baseline)
-    yield Line(
-        f"{name}: F1 uncivil, folds by group",
-        f1_score(labels, ours > 0),
-        f1_score(labels, plain > 0),
-        len(labels),
-    )
+    board = f"{name}: F1 uncivil, folds by group"
+    yield _line(board, f1, labels == 1, ours > 0, plain > 0, groups=part.groups)
 
 
 def _baseline(texts: Sequence[str], labels: Any, strength: float) -> Any:
@@ -101,19 +138,86 @@ def _baseline(texts: Sequence[str], labels: Any, strength: float) -> Any:
 def _alerts(rows: Rows, forum: Path | None) -> Iterator[Line]:
     """What the alert finds out of fold, how often it rings for nothing, and whether training
     again gives the shipped model."""
-    model, shown = train(rows, "en", AIMS["en"])
-    for each in shown:
-        if each.label == "strict" and each.recall is not None:
-            name = f"{each.set}: alerts, recall"
-            yield Line(name, each.recall, None, each.deserving)
-            name = f"{each.set}: alerts for nothing, share"
-            yield Line(name, each.per_thousand / 1000, None, each.rows - each.deserving)
-    same = model.version == load(MODELS / "en.skops").version
+    trained = train(rows, "en", AIMS["en"])
+    likely, labels = trained.out_of_fold["strict"], rows.labels["strict"]
+    ringing = likely >= (trained.model.heads["strict"].threshold or 2.0)
+    for name in ("github_incivility", "github_derailment", "surge"):
+        for label, what in ((1, "recall"), (0, "for nothing")):
+            at = (rows.sets == name) & (labels == label)
+            yield _line(f"{name}: alerts, {what}", _share, labels[at], ringing[at],
+                        groups=rows.groups[at])  # fmt: skip
+    same = trained.model.version == load(MODELS / "en.skops").version
     yield Line("English model trained again is the shipped one", float(same), None, len(rows.sets))
     if forum:
         messages = [message for view, _ in _topics(forum) for message in view.messages]
-        found = [s.is_flagged for s in Judge(("en",)).score(messages) if s.label == "strict"]
-        yield Line("forum: alerts a post", float(np.mean(found)), None, len(found))
+        found = [s for s in Judge(("en",)).score(messages) if s.label == "strict"]
+        flagged = np.array([score.is_flagged for score in found])
+        yield _line("forum: alerts a post", _share, flagged, flagged)
+        bar = np.quantile([score.score or 0.0 for score in found], 0.997)
+        at = (rows.sets == "github_incivility") & (labels == 1)
+        yield _line("github_incivility: recall where 3 in 1,000 forum posts ring", _share,
+                    labels[at], likely[at] > bar, groups=rows.groups[at])  # fmt: skip
+    if "github_derailment" in rows.sets:
+        yield _warming(rows, trained)
+
+
+_TURNS = 3  # at least, before a thread derails
+
+
+def _warming(rows: Rows, trained: Trained) -> Line:
+    """AUC of heat just before a thread's first toxic comment, against calm threads of that length.
+    Plain: the likeliest uncivil comment so far. The set names no authors, so tone and wording speak
+    alone; scores are out of fold."""
+    part = np.flatnonzero(rows.sets == "github_derailment")
+    threads: dict[str, list[int]] = defaultdict(list)
+    for at in part.tolist():
+        threads[rows.groups[at]].append(at)
+    toxic = rows.labels["strict"] == 1
+    derailed, calm = [], []
+    for comments in threads.values():
+        first = next((n for n, at in enumerate(comments) if toxic[at]), None)
+        if first is None:
+            calm.append(comments)
+        elif first >= _TURNS:
+            derailed.append(comments[:first])
+    lengths = {len(before) for before in derailed}
+    cut = [each[:n] for n in sorted(lengths) for each in calm if len(each) > n]
+    before = [*derailed, *cut]
+    ours = [heat(_thread(rows, trained, each)).curve[-1] for each in before]
+    plain = [max(trained.out_of_fold["uncivil"][each]) for each in before]
+    gold = [(n < len(derailed), len(each)) for n, each in enumerate(before)]
+    groups = [rows.groups[each[0]] for each in before]
+    board = f"{len(derailed)} threads before their first toxic turn: heat, AUC"
+    return _line(board, _auc_at_length, gold, ours, plain, groups=groups)
+
+
+def _auc_at_length(gold: Any, said: Any) -> float:
+    """AUC among threads of the same length, weighted by how many of them derail. `gold` has two
+    columns: does it derail, and the length."""
+    found, weights = [], []
+    for length in np.unique(gold[gold[:, 0] == 1, 1]):
+        here = gold[:, 1] == length
+        if 0 < gold[here, 0].sum() < here.sum():
+            found.append(_auc(gold[here, 0], said[here]))
+            weights.append(gold[here, 0].sum())
+    return float(np.average(found, weights=weights))
+
+
+def _thread(rows: Rows, trained: Trained, comments: Sequence[int]) -> ThreadView:
+    at = datetime(2020, 1, 1, tzinfo=UTC)
+    messages = [
+        Message("github", rows.groups[n], str(n), str(n), at, rows.texts[n], "markdown")
+        for n in comments
+    ]
+    scores = {
+        str(n): [
+            Score("github", str(n), "", "en", label, float(likely[n]),
+                  trained.model.heads[label].threshold, label, "")
+            for label, likely in ((tone, trained.out_of_fold[tone]) for tone in TONES)
+        ]
+        for n in comments
+    }  # fmt: skip
+    return ThreadView("github", rows.groups[comments[0]], messages, scores)
 
 
 def _chinese(rows: Rows) -> Line:
@@ -129,12 +233,10 @@ def _chinese(rows: Rows) -> Line:
     texts = np.array(rows.texts, dtype=object)
     plain = LogisticRegression(C=4.0, tol=1e-3, max_iter=500)
     plain.fit(vectorizer.fit_transform(texts[fit]), labels[fit])
-    return Line(
-        "COLD: accuracy on its dev half",
-        float((model.predict(matrix[held]) == labels[held]).mean()),
-        float((plain.predict(vectorizer.transform(texts[held])) == labels[held]).mean()),
-        int(held.sum()),
-    )
+    gold = labels[held]
+    ours, plainly = (m.predict(x) for m, x in (
+        (model, matrix[held]), (plain, vectorizer.transform(texts[held]))))  # fmt: skip
+    return _line("COLD: accuracy on its dev half", _right, gold, ours, plainly)
 
 
 # --- questions -----------------------------------------------------------------------------------
@@ -142,35 +244,18 @@ def _chinese(rows: Rows) -> Line:
 
 def _chat(folder: Path) -> Iterator[Line]:
     """Questions in flat chat: F1 of "unanswered" and of "answered" on the hand-linked dev half."""
-    import duckdb
-    from sklearn.metrics import f1_score
-
-    channels: dict[str, list[Message]] = defaultdict(list)
-    places: dict[tuple[str, int], int] = {}
-    with duckdb.connect() as db:
-        said = db.execute(
-            'SELECT file, idx, "user", text, minute FROM read_parquet(?)'
-            " WHERE split = 'dev' ORDER BY file, idx",
-            [str(folder / "irc_replies_messages_en.parquet")],
-        ).fetchall()
-        asked = db.execute(
-            "SELECT file, idx, answered_gold FROM read_parquet(?)"
-            " WHERE split = 'dev' AND question_rule AND remain >= 100 ORDER BY file, idx",
-            [str(folder / "irc_replies_starters_en.parquet")],
-        ).fetchall()
-    for file, number, writer, text, minute in said:
-        at = datetime(2005, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
-        places[file, number] = len(channels[file])
-        channels[file].append(
-            Message("irc", file, str(number), writer, at, text, "markdown", username=writer)
-        )
-    gold = np.array([answer for _, _, answer in asked])
-    where = [(channels[file], places[file, number]) for file, number, _ in asked]
-    ours = np.array([chat.answered(*place) >= chat.THRESHOLD for place in where])
+    logs = chat_train.read(folder, "dev")
+    talks = {file: chat.Talk(channel) for file, channel in logs.channels.items()}
+    where = [(logs.channels[file], place) for file, place, _ in logs.questions]
+    gold = np.array([answer for _, _, answer in logs.questions])
+    likely = [
+        talks[file].answered(logs.channels[file][place].message_id)
+        for file, place, _ in logs.questions
+    ]
+    ours = np.array(likely) >= chat.weights().threshold
     plain = np.array([_named_within_50(*place) for place in where])
     for word, side in (("unanswered", False), ("answered", True)):
-        yield Line(f"IRC dev: F1 {word}", f1_score(gold == side, ours == side),
-                   f1_score(gold == side, plain == side), len(gold))  # fmt: skip
+        yield _line(f"IRC dev: F1 {word}", f1, gold == side, ours == side, plain == side)
 
 
 def _named_within_50(channel: Sequence[Message], at: int) -> bool:
@@ -186,11 +271,9 @@ def _forum(forum: Path) -> Iterator[Line]:
     now = datetime(2100, 1, 1, tzinfo=UTC)
     alone = [len({m.account_id for m in view.messages}) == 1 for view, _ in solved]
     flagged = [unanswered(view, now).level == "L0" for view, _ in solved]
-    yield Line("forum: solved topics flagged as unanswered", float(np.mean(flagged)),
-               float(np.mean(alone)), len(solved))  # fmt: skip
+    yield _line("forum: solved topics flagged as unanswered", _share, alone, flagged, alone)
     hidden = [unanswered(_hide(view), now).level == "L0" for view, _ in solved]
-    yield Line("forum: the same, the accepted mark hidden", float(np.mean(hidden)),
-               float(np.mean(alone)), len(solved))  # fmt: skip
+    yield _line("forum: the same, the accepted mark hidden", _share, alone, hidden, alone)
 
 
 def _hide(view: ThreadView) -> ThreadView:
@@ -214,14 +297,14 @@ def _which_answer(solved: Sequence[tuple[ThreadView, str]]) -> Line:
             values = np.array([list(each.values()) for each in found])
             right = np.array([name == accepted for name in names])
             tables.append((values, right, first == accepted))
-    hits = []
+    hits: list[bool] = []
     for fit, held in KFold(FOLDS, shuffle=True, random_state=SEED).split(tables):
         values = np.vstack([tables[n][0] for n in fit])
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=2000))
         model.fit(values, np.concatenate([tables[n][1] for n in fit]))
         hits += [tables[n][1][model.decision_function(tables[n][0]).argmax()] for n in held]
     name = "forum: which reply is the accepted answer, accuracy at 1"
-    return Line(name, float(np.mean(hits)), float(np.mean([t[2] for t in tables])), len(hits))
+    return _line(name, _share, hits, hits, [first for _, _, first in tables])
 
 
 def _topics(forum: Path) -> Iterator[tuple[ThreadView, dict[str, Any]]]:
@@ -268,8 +351,6 @@ def _needs_answer(forum: Path, asking: int, showing: Sequence[int]) -> Iterator[
     """AUC of "needs an answer" between categories: by rules that never saw the forum, and by
     the rules beside a model that learned the categories on other topics of it, as a community
     could train for itself. Plain: that model without the rules."""
-    from sklearn.metrics import roc_auc_score
-
     openings = [
         (topic["category"] == asking, view.messages[0])
         for view, topic in _topics(forum)
@@ -284,8 +365,6 @@ def _needs_answer(forum: Path, asking: int, showing: Sequence[int]) -> Iterator[
     groups = np.arange(len(labels))
     plain = out_of_fold(texts, labels, groups, 4.0, _baseline)
     ours = plain / plain.std() + 0.5 * log_odds / log_odds.std()
-    baseline = roc_auc_score(labels, plain)
     name = "forum: needs an answer, AUC"
-    yield Line(f"{name}, rules alone", roc_auc_score(labels, rules), baseline, len(labels))
-    yield Line(f"{name}, rules and the forum's own topics", roc_auc_score(labels, ours), baseline,
-               len(labels))  # fmt: skip
+    yield _line(f"{name}, rules alone", _auc, labels, rules, plain)
+    yield _line(f"{name}, rules and its own topics", _auc, labels, ours, plain)

@@ -129,7 +129,7 @@ def _han_token(pair: str) -> Token:
 
 def _hits(tokens: list[Token], sentence: str, language: str) -> list[tuple[str, str]]:
     """Cues found: (kind, words)."""
-    found = [(kind, t.word) for t in tokens for kind in t.cues]
+    found = [(kind, t.word) for t in tokens if t.cues for kind in t.cues]
     cues = lists.load(language)
     if language == "zh":
         for hit in lists.han_pattern().finditer(sentence):
@@ -137,8 +137,9 @@ def _hits(tokens: list[Token], sentence: str, language: str) -> list[tuple[str, 
             found += [(kind, hit[0]) for kind in sorted(kinds)]
         return found
     words = [t.word for t in tokens]
-    for at, word in enumerate(words):
-        for parts, kind in cues.phrases.get(word, ()):
+    phrases = cues.phrases
+    for at in [at for at, word in enumerate(words) if word in phrases]:
+        for parts, kind in phrases[words[at]]:
             if tuple(words[at : at + len(parts)]) == parts:
                 found.append((kind, " ".join(parts)))
     return found
@@ -150,7 +151,8 @@ _RUN = re.compile(r"([\u3400-\u9fff]+)|[^\u3400-\u9fff]+")
 def _shape(text: str) -> list[str]:
     """How a text looks: its length, and whether it shouts."""
     head = text[:LONGEST]
-    shouted = sum(1 for w in head.split() if len(w) > 3 and w.isupper() and w.isalpha())
+    upper = filter(str.isupper, head.split())
+    shouted = sum(len(word) > 3 and word.isalpha() for word in upper)
     return [f"length {len(head).bit_length()}"] + ["shouting"] * (shouted >= 3)
 
 

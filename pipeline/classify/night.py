@@ -97,12 +97,13 @@ def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str]
     )
     for (source, _), told in groupby(said, key=lambda row: (row["source"], row["channel_id"])):
         channel, asked = [], []
-        for at, row in enumerate(told):
+        for row in told:
             channel.append(message(row))
             if any(s.label == "question" and s.is_flagged for s in read_scores(row["scores"])):
-                asked.append(at)
-        for at in asked:
-            yield (source, channel[at].thread_id), chat.answered(channel, at)
+                asked.append(channel[-1])
+        talk = chat.Talk(channel)
+        for opening in asked:
+            yield (source, opening.thread_id), talk.answered(opening.message_id)
 
 
 def _threads(db: duckdb.DuckDBPyConnection) -> Iterator[ThreadView]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -143,24 +142,17 @@ class Channels:
                 place = (thread.source, first.channel_id)
                 said[place].append(first.message)
                 self._place[thread.source, thread.thread_id] = place
-        self._said = {
-            place: sorted(messages, key=lambda m: (m.created_at, m.message_id))
+        self._talks = {
+            place: chat.Talk(sorted(messages, key=lambda m: (m.created_at, m.message_id)))
             for place, messages in said.items()
-        }
-        self._at = {
-            m.message_id: at for messages in self._said.values() for at, m in enumerate(messages)
         }
 
     def answered(self, thread: PastThread, moment: datetime) -> float | None:
-        """`chat.answered` of a thread's question as the channel stood; null outside chat."""
+        """`chat.Talk.answered` of a thread's question as the channel stood; null outside chat."""
         place = self._place.get((thread.source, thread.thread_id))
         if place is None:
             return None
-        at = self._at[thread.said[0].message.message_id]
-        begin = max(0, at - chat.AHEAD)
-        near = self._said[place][begin : at + 1 + chat.AHEAD]
-        known = bisect_right(near, moment, key=lambda m: m.created_at)
-        return chat.answered(near[:known], at - begin)
+        return self._talks[place].answered(thread.said[0].message.message_id, moment)
 
 
 def threads(db: duckdb.DuckDBPyConnection, since: datetime) -> Iterator[PastThread]:

@@ -18,8 +18,8 @@ def train(
     sets: Sets,
     into: Annotated[Path, typer.Argument(help="Folder for the models and their cards.")],
     language: Annotated[
-        list[str], typer.Option(help="Language of a model; may be given several times.")
-    ] = ["en", "zh"],  # noqa: B006 - Typer's way to say a default list
+        list[str], typer.Option(help="Language of a model, or chat; may be given several times.")
+    ] = ["en", "zh", "de", "chat"],  # noqa: B006 - Typer's way to say a default list
 ) -> None:
     """Make models and their cards anew from labelled sets; the seed is fixed.
 

@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipeline import steps
-from pipeline.sandbox import server
+from pipeline.classify import Judge, Message
+from pipeline.sandbox import community, server
 from pipeline.sandbox.clock import Clock
-from pipeline.sandbox.discourse import ADMIN_KEY, Limits, Switches, app, big_forum
+from pipeline.sandbox.discourse import ADMIN_KEY, Forum, Limits, Switches, app, big_forum
 from pipeline.sandbox.rocketchat.app import READER_ID, READER_TOKEN, chat_app
 from pipeline.sandbox.rocketchat.workspace import Workspace
 
@@ -44,6 +45,7 @@ def main():
         bench_forum(way_in, who_liked)
     print(f"{'forum, one request a topic and a further post':44}{POSTS:>10,}")
     bench_chat()
+    bench_judge()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\npeak memory of this process, servers included: {peak:,.0f} MB")
 
@@ -104,6 +106,23 @@ def bench_chat():
             )
         clock.set(NOW + timedelta(days=2))
         night("chat, 300 changes", served.state.log, 2)
+
+
+def bench_judge():
+    """Posts judged a second of one core, text cleaning included, over the sandbox's own forum."""
+    forum = Forum()
+    community.play(forum, Workspace(), through=2)
+    posts = [
+        Message("forum", str(n), str(n), "ann", NOW, row["cooked"], "html", is_first=n % EACH == 0)
+        for n, row in enumerate(forum.read("SELECT cooked FROM posts"))
+    ] * 10
+    judge = Judge(("en", "zh"))
+    list(judge.score(posts[:500]))
+    began = time.process_time()
+    list(judge.score(posts))
+    rate = len(posts) / (time.process_time() - began)
+    size = sum(len(post.body) for post in posts) / len(posts)
+    print(f"\nposts judged a second of one core (of {size:,.0f} characters): {rate:,.0f}")
 
 
 def write_settings(folder, name, platform, url, extra):

@@ -1,5 +1,6 @@
 """Answers in a flat channel, where nothing links them to the question."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -26,32 +27,61 @@ BUSY = [
 ]
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        [ASK, ("bob", "ann: plug it in, it mounts by itself"), ("ann", "thanks, that worked")],
-        [ASK, *BUSY, ("bob", "@ann use the disks tool"), ("ann", "bob: thank you")],
-    ],
-    ids=["named", "named later, in between others"],
-)
+ANSWERED = {
+    "named": [ASK, ("bob", "ann: plug it in, it mounts by itself"), ("ann", "thanks, that worked")],
+    "named in between others": [ASK, *BUSY, ("bob", "@ann use the disks tool"), ("ann", "bob: ty")],
+}
+UNANSWERED = {
+    "silence": [ASK],
+    "talk about other things": [ASK, *BUSY],
+    "a bot names the asker": [ASK, ("bot", "ann: welcome to the channel"), *BUSY],
+    "the asker asks again": [ASK, *BUSY, ("ann", "really nobody who mounts usb drives?")],
+    "another's question is answered": [ASK, ("cem", "which kernel is new?"), ("dan", "cem: 6.12")],
+}
+
+
+def likely(*lines):
+    return chat.Talk(channel(*lines)).answered("0")
+
+
+@pytest.mark.parametrize("lines", ANSWERED.values(), ids=ANSWERED)
 def test_answered(lines):
-    assert chat.answered(channel(*lines), 0) >= chat.THRESHOLD
+    assert likely(*lines) >= chat.weights().threshold
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [[ASK], [ASK, *BUSY], [ASK, ("bot", "ann: welcome to the channel"), *BUSY]],
-    ids=["silence", "talk about other things", "a bot names the asker"],
-)
+@pytest.mark.parametrize("lines", UNANSWERED.values(), ids=UNANSWERED)
 def test_unanswered(lines):
-    assert chat.answered(channel(*lines), 0) < chat.THRESHOLD
+    assert likely(*lines) < chat.weights().threshold
 
 
 def test_an_answer_without_a_name_counts_for_more_than_silence():
     spoken = [ASK, ("bob", "mount the drive with the disks tool"), ("ann", "great, thanks")]
-    assert chat.answered(channel(*spoken), 0) > 2 * chat.answered(channel(ASK, *BUSY), 0)
+    assert likely(*spoken) > 2 * likely(ASK, *BUSY)
+
+
+def test_what_the_platform_links_is_certain():
+    said = channel(ASK, *BUSY, ("bob", "gparted"))
+    quoting = [*said[:-1], replace(said[-1], reply_to="0")]
+    assert chat.Talk(quoting).answered("0") == 1.0
+
+
+def test_what_was_said_later_is_not_known_before():
+    said = channel(*ANSWERED["named in between others"])
+    talk = chat.Talk(said)
+    for end in range(1, len(said)):
+        then = talk.answered("0", said[end].created_at)
+        assert then == pytest.approx(chat.Talk(said[: end + 1]).answered("0"))
+
+
+def test_every_message_goes_on_from_something():
+    talk = chat.Talk(channel(ASK, *BUSY * 20))
+    for at in range(len(talk.writer)):
+        chances = talk.goes_on(at)
+        assert len(chances) == 1 + min(at, chat.WINDOW)
+        assert chances.sum() == pytest.approx(1.0)
 
 
 def test_evidence_has_a_weight_each_and_each_weight_its_evidence():
-    said = [chat._said(m) for m in channel(ASK, *BUSY)]
-    assert set(chat.evidence(said, 0)) == set(chat.WEIGHTS)
+    new, back = chat.Talk(channel(ASK, *BUSY)).evidence(3)
+    assert (len(new), back.shape) == (len(chat.NEW), (3, len(chat.BACK)))
+    assert (len(chat.weights().new), len(chat.weights().back)) == (len(new), back.shape[1])

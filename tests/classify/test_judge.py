@@ -50,6 +50,26 @@ DISGUISED = [
     ("initials", "楼主nmsl"),
     ("gaps", "你就是个脑 残"),
 ]
+CYRILLIC = str.maketrans("aeopcyx", "аеорсух")
+MASKS = {
+    "look-alikes": lambda text: text.translate(CYRILLIC),
+    "zero width everywhere": "\u200b".join,
+    "joiners": lambda text: re.sub(r"(\w\w)(\w)", "\\1\u200d\\2", text),
+    "soft hyphens": lambda text: re.sub(r"(\w\w\w)(\w)", "\\1\u00ad\\2", text),
+    "figures": lambda text: text.translate(str.maketrans("oie", "013")),
+    "full width": lambda text: "".join(chr(ord(c) + 0xFEE0) if c > " " else c for c in text),
+    "mathematical letters": lambda text: re.sub("[a-z]", lambda m: chr(ord(m[0]) + 0x1D3B9), text),
+    "stacked accents": "\u0301".join,
+    "capitals": str.upper,
+    "stretched": lambda text: re.sub("[aeiou]", lambda m: m[0] * 3, text),
+    "right to left": lambda text: f"\u202e{text}",
+    "tags inside": lambda text: re.sub(r"(\w\w)(\w)", r"\1<b></b>\2", text),
+}
+MASKED = [
+    "you are a fucking idiot",
+    "shut the fuck up you moron",
+    "your code is total shit and you are an incompetent clown",
+]
 INNOCENT = [
     "Just kill the child process, abort the master and dump core",
     "How do I kill a zombie process? The parent dies and its children hang.",
@@ -75,6 +95,13 @@ def test_an_attack_on_a_person_is_an_alert_with_its_sentence_and_rule(judge, tex
 @pytest.mark.parametrize(("_", "text"), DISGUISED, ids=[name for name, _ in DISGUISED])
 def test_a_disguise_hides_nothing(judge, _, text):
     assert labels(judge, text)["strict"].is_flagged
+
+
+@pytest.mark.parametrize("text", MASKED)
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+def test_a_mask_over_a_whole_text_changes_no_verdict(judge, mask, text):
+    assert labels(judge, text)["strict"].is_flagged
+    assert labels(judge, mask(text))["strict"].is_flagged
 
 
 @pytest.mark.parametrize("text", INNOCENT)
