@@ -304,9 +304,11 @@ class _Setter:
         return self.value(column, value)
 
     def value(self, name: str, value: Any) -> str:
-        """A number in the unit its name ends with; a dash where it cannot be told."""
+        """A number in the unit its name ends with; a dash where it cannot be told; text as it is."""
         if value is None:
             return "–"
+        if isinstance(value, str):
+            return value
         if isinstance(value, date):
             return self._day(value)
         if name.endswith("_h"):
