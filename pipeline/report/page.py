@@ -304,7 +304,7 @@ class _Setter:
         return self.value(column, value)
 
     def value(self, name: str, value: Any) -> str:
-        """A number in the unit its name ends with; a dash where it cannot be told; text as it is."""
+        """Text as it is; a number in the unit its name ends with; a dash where none can be told."""
         if value is None:
             return "–"
         if isinstance(value, str):
