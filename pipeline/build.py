@@ -82,7 +82,9 @@ def set_scene(db: duckdb.DuckDBPyConnection, community: Community, as_of: dateti
         " FALSE) FROM raw.builds)"
     )
     db.execute("SET VARIABLE time_zone = ?", [community.time_zone])
-    db.execute("SET VARIABLE bots = ?::VARCHAR[]", [list(community.bots)])
+    forums = (s for s in community.sources.values() if s.platform == "discourse")
+    ours = [forum.username for forum in forums if forum.review_queue]
+    db.execute("SET VARIABLE bots = ?::VARCHAR[]", [[*community.bots, *ours]])
     db.execute("SET VARIABLE unnamed = ?::VARCHAR[]", [list(community.unnamed)])
     digest = community.digest
     db.execute("SET VARIABLE overdue_h = ?::DOUBLE", [digest.overdue_h])

@@ -79,6 +79,30 @@ class Ledger:
             }
         )
 
+    def record_report(self, community: str, night: date, item: Item, sent_at: datetime) -> None:
+        """Note that this item's message was put into its source's review queue."""
+        entry = {"ref": item.ref, "keys": item.keys, "post": item.message_id}
+        self._lines.add(
+            {
+                "community": community,
+                "audience": "",
+                "night": night.isoformat(),
+                "channel": "review",
+                "sent_at": sent_at.isoformat(),
+                "items": [entry],
+            }
+        )
+
+    def reported(self) -> dict[tuple[str, str], tuple[ItemKey, ...]]:
+        """(source, message) that was put into a review queue -> the item's keys."""
+        found = {}
+        for entry in self._lines:
+            for item in entry["items"]:
+                if "post" in item:
+                    keys = tuple(read_key(key) for key in item["keys"])
+                    found[keys[0].source, item["post"]] = keys
+        return found
+
     def keys_of(self, ref: str) -> tuple[ItemKey, ...]:
         """Keys of the item that was last told under this reference; empty if none was."""
         found: tuple[ItemKey, ...] = ()

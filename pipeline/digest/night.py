@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.digest.edition import Health
 from pipeline.digest.forum import answers
 from pipeline.digest.ledger import Ledger
+from pipeline.digest.review import outcomes
 from pipeline.digest.verdicts import (
     ERASED,
     LISTENING,
@@ -75,16 +76,18 @@ def _since(db: duckdb.DuckDBPyConnection, place: Mapping[str, Any]) -> dict[str,
 def verdicts(
     db: duckdb.DuckDBPyConnection, community: Community, ledger: Ledger, writer: Writer, day: date
 ) -> list[Verdict]:
-    """All that moderators said: by `hearth verdict`, by emoji in chat, by replies in the forum.
-    What was heard of the latter two is written down."""
+    """All that moderators said: by `hearth verdict`, by emoji in chat, by replies in the forum,
+    in its review queue. What was heard of the latter three is written down."""
     heard = from_reactions(ledger.posted(), _reactions(db, community, ledger, writer, day))
     for name, audience in community.digest.audiences.items():
         if audience.discourse:
             source = audience.discourse.partition("/")[0]
             replies = answers(writer(source), community.name, name, day)
             heard += from_replies(ledger.keys_of, replies, source)
+    now = datetime.combine(day, time(), UTC)
+    heard += outcomes(db, community, ledger.reported(), now)
     said, told = _books(community)
-    return said.read() + told.replace(heard, datetime.combine(day, time(), UTC))
+    return said.read() + told.replace(heard, now)
 
 
 def known_verdicts(community: Community) -> list[Verdict]:

@@ -207,7 +207,7 @@ def _claims(claims: Iterable[Claim], say: Words, zone: str) -> str:
 
 def _card(item: Item, say: Words, zone: str) -> Card:
     flagged = item.kind in ("sour", "toxic")
-    reasons = tuple(_reason(code, values, say) for code, values in item.reasons)
+    reasons = tuple(reason_of(code, values, say) for code, values in item.reasons)
     return Card(
         ref=item.ref,
         title=_title(item.title, say),
@@ -287,7 +287,8 @@ def _talk(item: Item, say: Words) -> list[str]:
     return [say("fact.talk", n=item.replies, people=item.people)]
 
 
-def _reason(code: str, values: Mapping[str, Any], say: Words) -> str:
+def reason_of(code: str, values: Mapping[str, Any], say: Words) -> str:
+    """The sentence of a reason; its bare code where the catalogue has none."""
     key = f"reason.{code}"
     return say(key, **values) if say.can_say(key, values) else say("strength.unknown", code=code)
 

@@ -92,14 +92,14 @@ def select(
 def open_items(
     rows: Iterable[Mapping[str, Any]],
     community: Community,
-    audience: str,
+    reader: Audience,
     *,
     judged: Collection[ItemKey] = (),
     shadow: Collection[str] = (),
     claims: Claims = MappingProxyType({}),
 ) -> list[Item]:
-    """All that this audience may see and that nobody has closed, whether or not it was told."""
-    reader, decided = community.digest.audiences[audience], _Known(judged)
+    """All that these readers may see and that nobody has closed, whether or not it was told."""
+    decided = _Known(judged)
     sites = tuple(source.url for source in community.sources.values())
     lit = (_without(row, shadow) for row in rows if row["kind"] != "answered")
     still = [r for r in lit if r and _allowed(r, reader) and not decided.covers(_key(r))]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.digest.due import due_at, is_due, rests_not
-from pipeline.digest.edition import Edition, Health
+from pipeline.digest.edition import Edition, Health, Item
 from pipeline.digest.files import deliver_files
 from pipeline.digest.ladder import Step, steps
 from pipeline.digest.ledger import Ledger
@@ -155,11 +155,47 @@ class Teller:
             if not reader.ladders or not is_due(reader, self._zone(reader), as_of, self._sent_at):
                 continue
             items = open_items(
-                rows, self._community, audience, judged=judged, shadow=shadow, claims=claimed
+                rows, self._community, reader, judged=judged, shadow=shadow, claims=claimed
             )
             told, taken = self._ledger.first_told(audience), self._ledger.steps_taken(audience)
             for step in steps(reader, items, told, taken, self._sent_at):
                 yield self._climbed(audience, night, step)
+
+    def report(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        verdicts: Collection[Verdict],
+        *,
+        as_of: datetime,
+        night: date,
+    ) -> Iterator[Told]:
+        """Put what attacks into the review queues that are to be used, each message once; of a
+        night no more than a digest shows. Who works through a source's queue may read it there, so
+        that private places are no matter."""
+        from pipeline.digest import review
+
+        _, shadow = self._rules(verdicts, as_of)
+        judged = closed(verdicts, night)
+        open_rows = [{**row, "is_private": False} for row in rows if row["kind"] == "toxic"]
+        for source in review.sources(self._community):
+            reader = Audience(sources=(source,))
+            found = open_items(open_rows, self._community, reader, judged=judged, shadow=shadow)
+            known = self._ledger.reported()
+            new = [item for item in found if (source, item.message_id) not in known]
+            yield self._reported(source, new[: self._community.digest.most_flags], night)
+
+    def _reported(self, source: str, items: Iterable[Item], night: date) -> Told:
+        from pipeline.digest.review import report
+
+        sent = 0
+        try:
+            for item in items:
+                report(self._open_client(source), item, self._community.digest.languages[0])
+                self._ledger.record_report(self._community.name, night, item, self._sent_at)
+                sent += 1
+        except HearthError as error:
+            return Told(source, "review", sent, trouble=str(error))
+        return Told(source, "review", sent, "its review queue")
 
     def _climbed(self, audience: str, night: date, step: Step) -> Told:
         from pipeline.digest.rungs import take

@@ -74,6 +74,9 @@ class DiscourseSettings(SourceSettings):
     requests_per_minute: int = Field(60, ge=1, description="the server's admin API limit")
     explorer_runs_per_10_s: int = Field(2, ge=1, description="its limit on Data Explorer runs")
     who_liked: bool = Field(True, description="by REST: also ask who liked what")
+    review_queue: bool = Field(
+        False, description="report what attacks to the moderators' review queue, as `username`"
+    )
     key: SecretStr = Field(exclude=True, repr=False)
 
 

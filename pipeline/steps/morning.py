@@ -146,6 +146,7 @@ def _tell(
     moment = moment_of(night["as_of"])
     sent = list(teller.tell(places, *found, said, as_of=moment, night=day))
     sent += teller.climb(found[0], said, as_of=moment, night=day)
+    sent += teller.report(found[0], said, as_of=moment, night=day)
     for told in sent:
         step = f"digest/{told.audience}/{told.channel}"
         if told.trouble:

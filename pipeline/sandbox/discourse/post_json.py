@@ -37,7 +37,12 @@ _NEVER_SET: Row = {
     "flair_color": None, "flair_group_id": None, "badges_granted": [], "bookmarked": False,
     "can_see_hidden_post": True, "read": True, "can_view_edit_history": True,
 }  # fmt: skip
-_FLAG_COLUMNS = {3: "off_topic_count", 4: "inappropriate_count", 8: "spam_count"}
+_FLAG_COLUMNS = {
+    3: "off_topic_count",
+    4: "inappropriate_count",
+    7: "notify_moderators_count",
+    8: "spam_count",
+}
 
 
 def avatar(username: str | None) -> str:
@@ -159,6 +164,8 @@ def _actions(visit: Visit, row: Row) -> list[Row]:
     for kind, count in counts.items():
         entry: Row = {"id": kind}
         entry |= {"count": count} if count else {}
+        if count and visit.user_id and visit.forum.has_acted(row["id"], visit.user_id, kind):
+            entry["acted"] = True
         entry |= {"can_act": True} if able and row["user_id"] != visit.user_id else {}
         if len(entry) > 1:
             summary.append(entry)

@@ -155,6 +155,11 @@ class Responding(Writing):
                 )
             self.write("DELETE FROM discourse_solved_solved_topics WHERE topic_id = ?", topic_id)
 
+    def has_acted(self, post_id: int, user_id: int, kind: int) -> bool:
+        """Whether this person's like or report of this kind stands on the post."""
+        row_id = self._find_action(post_id, user_id, kind)
+        return row_id is not None and self.get("post_actions", row_id)["deleted_at"] is None
+
     def _count_like(self, post_id: int, step: int) -> None:
         post = self.change(
             "posts", post_id, like_count=self.get("posts", post_id)["like_count"] + step

@@ -216,8 +216,8 @@ def act(visit: Visit) -> Any:
         visit.forum.like(post, user["id"], visit.now)
     else:
         names = {3: "off_topic", 4: "inappropriate", 7: "notify_moderators", 8: "spam"}
-        if kind not in names:
-            raise forbidden()
+        if kind not in names or visit.forum.has_acted(post, user["id"], kind):
+            raise forbidden()  # a second report of one kind too
         visit.forum.flag(post, user["id"], names[kind], visit.now)
     return find_posts(visit, "p.id = ?", post, raw=True)[0]
 

@@ -138,7 +138,13 @@ class Discourse:
     def probe(self) -> list[Finding]:
         """What an operator should know of this forum and key."""
         found: list[Finding] = []
-        looks = (self._probe_site, self._probe_staff, self._probe_explorer, self._probe_private)
+        looks = (
+            self._probe_site,
+            self._probe_staff,
+            self._probe_explorer,
+            self._probe_private,
+            self._probe_review,
+        )
         for look in looks:
             try:
                 found += look()
@@ -199,6 +205,26 @@ class Discourse:
             if name.lower() not in names:
                 yield Finding("warn", f"the forum shows no category or group {name!r}",
                               "check `private` in hearth.toml against the forum")  # fmt: skip
+
+    def _probe_review(self) -> Iterator[Finding]:
+        """Whether reports can be made, by one of a post that cannot be."""
+        if not self._settings.review_queue:
+            return
+        if self._settings.username == "system":
+            yield Finding("warn", "reports to the review queue would come from `system`",
+                          "make an account for Hearth and name it in `username`")  # fmt: skip
+        try:
+            self._client._post("/post_actions.json", id=0, post_action_type_id=7)
+        except Refused as refusal:
+            if refusal.status != 403:
+                yield Finding("ok", f"{self._settings.username} may use the review queue")
+                return
+        except FixAccess:
+            pass
+        yield Finding(
+            "fail", f"{self._settings.username} may not report posts, as `review_queue` asks",
+            "use a key that may write (no scope, not global:read alone), of an account that may",
+        )  # fmt: skip
 
     def _site(self) -> Site:
         return Site(self._client, self.name, self._settings, self._now)
