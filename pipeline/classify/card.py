@@ -102,7 +102,11 @@ def render(model: Model, shown: Sequence[Shown]) -> str:
         "",
         "| set | source | licence |",
         "|---|---|---|",
-        *(f"| {name} | {sets[name]['source']} | {sets[name]['licence']} |" for name in used),
+        *(
+            f"| {name} | {sets[name]['source']} | {sets[name]['licence']} |"
+            for name in used
+            if name in sets
+        ),
         "",
         "## What it did on texts it had not seen",
         "",

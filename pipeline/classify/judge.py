@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -48,14 +48,21 @@ class Judge:
     """Judges messages with the models of a folder. Holds no other state: same text, same score.
 
     languages  those the community writes; they settle what a text too short to tell is in
+    own        language -> a model that takes the place of the folder's
     version    12 hex digits of all that a score depends on besides the message
     """
 
-    def __init__(self, languages: Collection[str] = ("en",), folder: Path = MODELS) -> None:
+    def __init__(
+        self,
+        languages: Collection[str] = ("en",),
+        folder: Path = MODELS,
+        own: Mapping[str, Path] | None = None,
+    ) -> None:
         from pipeline.classify import model as models
 
         self.languages = tuple(sorted(languages))
-        loaded = [models.load(file) for file in sorted(folder.glob("*.skops"))]
+        files = {file.stem: file for file in folder.glob("*.skops")} | dict(own or {})
+        loaded = [models.load(file) for _, file in sorted(files.items())]
         self.models = {model.language: model for model in loaded}
         parts = [RULES, questions.version(), cues.version(), *self.languages]
         parts += [model.version for model in loaded]

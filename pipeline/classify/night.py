@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.classify import chat
 from pipeline.classify.answers import ThreadView
+from pipeline.classify.community import in_use
 from pipeline.classify.findings import findings
 from pipeline.classify.helpers import Asked, Suggestion
 from pipeline.classify.judge import Judge
@@ -33,7 +34,7 @@ def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
     threads with a message of the last 90 days are judged each night. Returns how many messages
     were judged and how many threads are sour or toxic.
     """
-    judging = Judge(community.languages)
+    judging = Judge(community.languages, own=in_use(community.home))
     scored = _score(db, judging, as_of)
     db.execute("CREATE OR REPLACE TEMP TABLE lively AS FROM marts.conversations")
     in_channel = dict(_in_channel(db))

@@ -60,12 +60,14 @@ def lab(
 
 
 def _current(home: settings.Community) -> Setup:
+    from pipeline.classify.community import in_use
     from pipeline.classify.judge import Judge
     from pipeline.classify.lab import Setup
     from pipeline.digest.night import rules
 
     demoted = (r.rule for r in rules(home, datetime.now(UTC)) if r.is_shadow)
-    return Setup(Judge(home.languages), shadow=frozenset([*home.judgement.shadow, *demoted]))
+    judge = Judge(home.languages, own=in_use(home.home))
+    return Setup(judge, shadow=frozenset([*home.judgement.shadow, *demoted]))
 
 
 def _tried(

@@ -1,0 +1,120 @@
+"""Models from a community's own moderators: better or not used, with a history, and taken back."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from pipeline import warehouse
+from pipeline.classify.community import LEAST, history, in_use, learn, roll_back
+from pipeline.classify.features import describe
+from pipeline.classify.judge import MODELS, Judge
+from pipeline.classify.message import Message
+from pipeline.classify.train import Aim, Rows
+from pipeline.cli import app
+from pipeline.errors import FixSettings
+from pipeline.settings import load
+from tests.test_night import NOW, World, ago
+
+AIMS = [Aim("uncivil", 1.0, 0.5, 0.02), Aim("strict", 1.0, 0.5, 0.02)]
+CLOWN = "Typical clown behaviour again, number {}"
+KILL = "Please kill the parent process number {} and abort"
+
+
+class Reported(World):
+    """Members reported as many posts of one sort, with which moderators agreed, as of another."""
+
+    def fill(self):
+        mo = self.forum.add_user("mo", "Mo", ago(900), moderator=True)
+        anna = self.forum.add_user("anna", "Anna", ago(900))
+        place = self.forum.add_category("Talk", "talk", ago(900))
+        for n in range(2 * LEAST):
+            text, status = ((CLOWN, "approved"), (KILL, "rejected"))[n % 2]
+            _, post = self.forum.create_topic(
+                anna, place, f"About thing {n}", text.format(n), ago(300 - n)
+            )
+            case = self.forum.flag(post, mo, "inappropriate", ago(200))
+            self.forum.review(case, status, mo, ago(100))
+
+
+def shippable(count=240):
+    """Every third text is rude; none speaks of clowns."""
+    rude = np.array([n % 3 == 0 for n in range(count)], float)
+    texts = [
+        f"you idiot, {n} is garbage" if r else f"thanks, {n} works well" for n, r in enumerate(rude)
+    ]
+    described = [describe(text, "en") for text in texts]
+    groups = np.arange(count).astype(str)
+    labels = {"uncivil": rude, "strict": rude}
+    return Rows(
+        np.array(["gitter"] * count), groups, texts, described, labels, np.array([None] * count)
+    )
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("pipeline.steps.running.validate", lambda night: {})
+        world = Reported(tmp_path_factory.mktemp("home"), monkeypatch)
+        with world.serve() as addresses:
+            world.settings(addresses)
+            world.night()
+            yield world
+
+
+def taught(day=0):
+    home = load().community()
+    with warehouse.read_only(home) as db:
+        return learn(db, home.home, "en", shippable(), AIMS, now=NOW + timedelta(days=day))
+
+
+def strict(home, text):
+    judge = Judge(("en",), own=in_use(home))
+    message = Message("forum", "1", "1", "a", NOW, text, "markdown")
+    return next(score for score in judge.score([message]) if score.label == "strict")
+
+
+def test_a_better_model_is_used_explained_and_taken_back(world):
+    home = load().community().home
+    shipped = strict(home, CLOWN.format(99))
+    step = taught()
+    assert (step.action, step.language) == ("promoted", "en")
+    assert f"over {2 * LEAST} messages moderators judged ({LEAST} agreed)" in step.why
+    assert in_use(home) == {"en": home / "models" / f"en-{step.version}.skops"}
+    assert strict(home, CLOWN.format(99)).score > shipped.score
+    assert strict(home, CLOWN.format(99)).model_version != shipped.model_version
+    card = (home / "models" / f"en-{step.version}.md").read_text()
+    assert step.why in card
+    assert "clown" not in card
+    again = taught(day=1)
+    assert (again.action, again.version) == ("not better", step.version)
+    said = CliRunner().invoke(app, ["models", "--rollback", "en"])
+    assert said.output.splitlines()[-1] == "in use for en: shipped"
+    assert [each.action for each in history(home)] == ["promoted", "not better", "rolled back"]
+    assert strict(home, CLOWN.format(99)) == shipped
+    with pytest.raises(FixSettings, match="shipped model is in use"):
+        roll_back(home, "en", NOW)
+
+
+def test_a_model_of_other_code_is_not_used(world, monkeypatch):
+    home = load().community().home
+    taught()
+    monkeypatch.setattr("pipeline.classify.community.RULES", "0")
+    assert in_use(home) == {}
+
+
+def test_a_night_uses_it(world):
+    home = load().community()
+    taught()
+    world.night()
+    with warehouse.read_only(home) as db:
+        versions = db.execute("SELECT DISTINCT model_version FROM judgement.scores").fetchall()
+    assert versions == [(Judge(("en",), own=in_use(home.home)).version,)]
+    assert versions != [(Judge(("en",), MODELS).version,)]
+
+
+def test_too_few_verdicts_teach_nothing(world):
+    home = load().community()
+    with warehouse.read_only(home) as db, pytest.raises(FixSettings, match="20 of each are needed"):
+        learn(db, home.home, "zh", shippable(), AIMS, now=NOW)
