@@ -176,7 +176,7 @@ def _own_rows(db: duckdb.DuckDBPyConnection, language: str) -> Rows:
         np.array([thread for thread, *_ in found]),
         texts,
         [describe(text, language) for text in texts],
-        {"strict": strict, "uncivil": np.where(strict == 1, 1.0, np.nan)},
+        {"strict": strict, "uncivil": np.full(len(found), np.nan)},
         np.array([None] * len(found)),
     )
 

@@ -18,8 +18,8 @@ from pipeline.settings import load
 from tests.test_night import NOW, World, ago
 
 AIMS = [Aim("uncivil", 1.0, 0.5, 0.02), Aim("strict", 1.0, 0.5, 0.02)]
-CLOWN = "Typical clown behaviour again, number {}"
-KILL = "Please kill the parent process number {} and abort"
+RUDE = "Ask your kindergarten teacher about that, number {}"
+FINE = "The damn clown dropped the ball again, number {}"  # a club of jugglers
 
 
 class Reported(World):
@@ -30,7 +30,7 @@ class Reported(World):
         anna = self.forum.add_user("anna", "Anna", ago(900))
         place = self.forum.add_category("Talk", "talk", ago(900))
         for n in range(2 * LEAST):
-            text, status = ((CLOWN, "approved"), (KILL, "rejected"))[n % 2]
+            text, status = ((RUDE, "approved"), (FINE, "rejected"))[n % 2]
             _, post = self.forum.create_topic(
                 anna, place, f"About thing {n}", text.format(n), ago(300 - n)
             )
@@ -39,7 +39,7 @@ class Reported(World):
 
 
 def shippable(count=240):
-    """Every third text is rude; none speaks of clowns."""
+    """Every third text is rude; none speaks of teachers."""
     rude = np.array([n % 3 == 0 for n in range(count)], float)
     texts = [
         f"you idiot, {n} is garbage" if r else f"thanks, {n} works well" for n, r in enumerate(rude)
@@ -77,22 +77,22 @@ def strict(home, text):
 
 def test_a_better_model_is_used_explained_and_taken_back(world):
     home = load().community().home
-    shipped = strict(home, CLOWN.format(99))
+    shipped = strict(home, RUDE.format(99))
     step = taught()
     assert (step.action, step.language) == ("promoted", "en")
     assert f"over {2 * LEAST} messages moderators judged ({LEAST} agreed)" in step.why
     assert in_use(home) == {"en": home / "models" / f"en-{step.version}.skops"}
-    assert strict(home, CLOWN.format(99)).score > shipped.score
-    assert strict(home, CLOWN.format(99)).model_version != shipped.model_version
+    assert strict(home, RUDE.format(99)).score > shipped.score
+    assert strict(home, RUDE.format(99)).model_version != shipped.model_version
     card = (home / "models" / f"en-{step.version}.md").read_text()
     assert step.why in card
-    assert "clown" not in card
+    assert "kindergarten" not in card
     again = taught(day=1)
     assert (again.action, again.version) == ("not better", step.version)
     said = CliRunner().invoke(app, ["models", "--rollback", "en"])
     assert said.output.splitlines()[-1] == "in use for en: shipped"
     assert [each.action for each in history(home)] == ["promoted", "not better", "rolled back"]
-    assert strict(home, CLOWN.format(99)) == shipped
+    assert strict(home, RUDE.format(99)) == shipped
     with pytest.raises(FixSettings, match="shipped model is in use"):
         roll_back(home, "en", NOW)
 
