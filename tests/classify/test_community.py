@@ -75,7 +75,7 @@ def strict(home, text):
     return next(score for score in judge.score([message]) if score.label == "strict")
 
 
-def test_a_better_model_is_used_explained_and_taken_back(world):
+def test_a_better_model_is_used_explained_and_taken_back(world, monkeypatch):
     home = load().community().home
     shipped = strict(home, RUDE.format(99))
     step = taught()
@@ -87,6 +87,9 @@ def test_a_better_model_is_used_explained_and_taken_back(world):
     card = (home / "models" / f"en-{step.version}.md").read_text()
     assert step.why in card
     assert "kindergarten" not in card
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.classify.community.RULES", "made by other code")
+        assert in_use(home) == {}
     again = taught(day=1)
     assert (again.action, again.version) == ("not better", step.version)
     said = CliRunner().invoke(app, ["models", "--rollback", "en"])
@@ -97,13 +100,7 @@ def test_a_better_model_is_used_explained_and_taken_back(world):
         roll_back(home, "en", NOW)
 
 
-def test_a_model_of_other_code_is_not_used(world, monkeypatch):
-    home = load().community().home
-    taught()
-    monkeypatch.setattr("pipeline.classify.community.RULES", "0")
-    assert in_use(home) == {}
-
-
+@pytest.mark.slow
 def test_a_night_uses_it(world):
     home = load().community()
     taught()
