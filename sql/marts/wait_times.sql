@@ -1,5 +1,5 @@
 -- Kaplan and Meier (1958): S(t) is the product over t_i <= t of 1 - d_i / n_i; those who still wait
--- leave the risk set at their age. exp(-700) stands for the 0 that ln cannot say; a percentile takes
+-- leave the risk set at their age. ln(0) is minus infinity here, and S(t) then 0; a percentile takes
 -- S(t) with a hair's breadth of tolerance, for sums of logarithms are not exact.
 -- An interval is where the bands of 95 % get there: Greenwood's, on the scale of ln(-ln S), as
 -- Kalbfleisch and Prentice (1980) have them. They are not defined where S is 0.
@@ -47,11 +47,11 @@ risks AS (
 curves AS (
     SELECT
         *,
-        exp(sum(CASE WHEN happened < at_risk THEN ln(1 - happened / at_risk) ELSE -700 END) OVER (
+        exp(sum(ln(1 - happened / at_risk)) OVER (
             PARTITION BY population, event, period, begins_on, source, channel_id, asker
             ORDER BY waited_h
         )) - 1e-9 AS still_waiting,
-        sqrt(sum(CASE WHEN happened < at_risk THEN happened / (at_risk * (at_risk - happened)) END) OVER (
+        sqrt(sum(happened / (at_risk * (at_risk - happened))) OVER (
             PARTITION BY population, event, period, begins_on, source, channel_id, asker
             ORDER BY waited_h
         )) AS spread
@@ -70,13 +70,13 @@ summed AS (
         population, event, period, begins_on, source, channel_id, asker,
         sum(ended)::BIGINT AS waits,
         sum(happened)::BIGINT AS happened,
-        min(waited_h) FILTER (happened > 0 AND still_waiting <= 0.5) AS p50_h,
-        min(waited_h) FILTER (happened > 0 AND still_waiting <= 0.25) AS p75_h,
-        min(waited_h) FILTER (happened > 0 AND still_waiting <= 0.1) AS p90_h,
+        min(waited_h) FILTER (still_waiting <= 0.5) AS p50_h,
+        min(waited_h) FILTER (still_waiting <= 0.25) AS p75_h,
+        min(waited_h) FILTER (still_waiting <= 0.1) AS p90_h,
         min(waited_h) FILTER (happened > 0 AND coalesce(pow(still_waiting, reach), 0) <= 0.5) AS p50_low_h,
-        min(waited_h) FILTER (happened > 0 AND pow(still_waiting, 1 / reach) <= 0.5) AS p50_high_h,
+        min(waited_h) FILTER (pow(still_waiting, 1 / reach) <= 0.5) AS p50_high_h,
         min(waited_h) FILTER (happened > 0 AND coalesce(pow(still_waiting, reach), 0) <= 0.1) AS p90_low_h,
-        min(waited_h) FILTER (happened > 0 AND pow(still_waiting, 1 / reach) <= 0.1) AS p90_high_h,
+        min(waited_h) FILTER (pow(still_waiting, 1 / reach) <= 0.1) AS p90_high_h,
         sum(due_24h)::BIGINT AS due_24h,
         sum(within_24h)::BIGINT AS within_24h,
         sum(due_72h)::BIGINT AS due_72h,
