@@ -53,6 +53,7 @@ TASKS = {
     "retry_delay": timedelta(minutes=5),
     "retry_policy": BY_ERROR,
     "execution_timeout": timedelta(hours=10),
+    "queue": "warehouse",  # with many workers one takes this queue: a warehouse has one owner
 }
 
 
@@ -65,12 +66,12 @@ def connection(name):
     return found.login, found.password
 
 
-def nightly(community):
+def nightly(community, schedule):
     """The DAG of one community."""
 
     @dag(
         dag_id=f"hearth_nightly_{community}",
-        schedule="0 2 * * *",
+        schedule=schedule,
         start_date=datetime(2026, 1, 1),
         catchup=False,  # windows come from what is held, so one night catches up on all
         max_active_runs=1,  # one DuckDB file, one writer
@@ -86,7 +87,7 @@ def nightly(community):
             ti.xcom_push("night", planned["night"])
             return planned["units"]
 
-        @task
+        @task(queue="default")
         def extract(night, unit):
             return with_secrets(steps.extract, night, unit)
 
@@ -98,7 +99,7 @@ def nightly(community):
             with_secrets(steps.report, community)
 
         def with_secrets(step, *args):
-            for secret in steps.lend_secrets(community, connection):
+            for secret in steps.lend_secrets(connection):
                 mask_secret(secret)
             with steps.at_work(community, shared=True):
                 return step(*args)
@@ -128,5 +129,5 @@ def nightly(community):
     return night_of()
 
 
-for name in steps.communities():
-    globals()[f"hearth_nightly_{name}"] = nightly(name)
+for name, schedule in steps.communities().items():
+    globals()[f"hearth_nightly_{name}"] = nightly(name, schedule)

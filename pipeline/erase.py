@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -30,6 +29,7 @@ from pipeline.identities import Account, Decisions
 from pipeline.landing import Landing, make_folder, write_whole
 from pipeline.person import Person, Standing, clear
 from pipeline.settings import Community
+from pipeline.storage import disk_of, landing_of
 from pipeline.transaction import transaction
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def erase(community: Community, source: str, account: str, now: datetime) -> dic
         raise FixSettings(f"{community.name}: no source {source!r}; there are "
                           f"{', '.join(community.sources)}")  # fmt: skip
     with warehouse.opened(community) as db:
-        landed = Landing(community.home / "landing")
+        landed = landing_of(community)
         load.load(db, landed)
         person, is_held = _find(db, landed, source, account)
         standing = _standing(db, source)
@@ -168,7 +168,8 @@ def _is_at_source(db: duckdb.DuckDBPyConnection, person: Person) -> bool:
 def _clear_landing(community: Community, person: Person, standing: Standing) -> dict[str, int]:
     """Rewrite the landed files that hold the person; each is whole at any moment."""
     counts = Counter(files=0, records=0)
-    for read in Landing(community.home / "landing").reads():
+    landed = landing_of(community)
+    for read in landed.reads():
         if read.parent.parent.name != person.source:
             continue
         for file in landing.parts(read):
@@ -177,7 +178,7 @@ def _clear_landing(community: Community, person: Person, standing: Standing) -> 
             changed = sum(new != old for new, old in zip(kept, lines, strict=True))
             if changed:
                 text = "".join(f"{line}\n" for line in kept if line is not None)
-                write_whole(file, gzip.compress(text.encode("utf-8"), 5, mtime=0))
+                landed.disk.rewrite(file, gzip.compress(text.encode("utf-8"), 5, mtime=0))
                 counts.update(files=1, records=changed)
     return dict(counts)
 
@@ -208,11 +209,9 @@ def _remove_copies(community: Community, person: Person, threads: set[str]) -> I
     gone += [f for f in (home / "digests").glob("*-*") if _digest_tells(f, person, threads)]
     for name in ("docs", "runs"):
         gone += [f for f in (home / name).glob("*") if any(_names(x, person) for x in _files(f))]
+    disk = disk_of(community)
     for path in gone:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        disk.remove(path)
         yield path.relative_to(home).as_posix()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from pipeline.errors import FixSettings, NightRuns
 from pipeline.landing import make_folder
 from pipeline.settings import Community
+from pipeline.storage import disk_of
 
 LEAST_FREE = 500_000_000  # bytes: landing of a busy night, spill of a build, Data Docs
 _ABANDONED = timedelta(hours=1)  # a file that is written beside its place lives for seconds
@@ -93,11 +94,9 @@ def tidy(community: Community, now: datetime) -> list[Path]:
     if community.keep_landing_days is not None:
         limit = now - timedelta(days=community.keep_landing_days)
         gone += [f for f in (home / "landing").glob("*/*") if _of_run(f.name, limit)]
+    disk = disk_of(community)
     for path in gone:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        disk.remove(path)
     return gone
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import FixSettings, HearthError
-from pipeline.landing import FULL
+from pipeline.landing import FULL, Disk
 from pipeline.redact import clean
 
 log = logging.getLogger("hearth")
@@ -36,10 +36,12 @@ def printable(text: str) -> str:
 
 
 class Journal:
-    """The journal of one run. Several processes may write to it at the same time."""
+    """The journal of one run. Several processes may write to it at the same time; with many
+    machines each has a file of its own beside the others."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, file: Path, disk: Disk | None = None) -> None:
+        self._disk = disk or Disk()
+        self.file = file.with_name(self._disk.journal)
 
     def progress(self, step: str, text: str, count: int = 1) -> None:
         """Noted at the 1st, 2nd, 4th, 8th ... of many; a terminal that follows sees every one."""
@@ -77,14 +79,10 @@ class Journal:
             raise
 
     def lines(self) -> Iterator[Line]:
-        """What was said so far; a line that a crash or a full disk cut short is left out."""
-        if self.file.exists():
-            for text in self.file.read_text(encoding="utf-8", errors="replace").split("\n"):
-                try:
-                    entry = json.loads(text)
-                except json.JSONDecodeError:
-                    continue
-                yield Line(entry["at"], entry["level"], entry["step"], entry["text"])
+        """What was said so far, in order of time; a line that a crash or a full disk cut short is
+        left out."""
+        files = sorted(self.file.parent.glob("journal*.jsonl"))
+        yield from sorted(chain.from_iterable(map(_lines, files)), key=lambda line: line.at)
 
     def _write(self, level: str, step: str, text: str) -> None:
         line = json.dumps(
@@ -92,8 +90,17 @@ class Journal:
             ensure_ascii=False,
         )
         try:
-            descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            with os.fdopen(descriptor, "ab") as out:
-                out.write(f"{line}\n".encode("utf-8", "replace"))
+            self._disk.append(self.file, f"{line}\n".encode("utf-8", "replace"))
         except OSError as error:  # a full disk ends the night where it matters, not here
             log.error("%s cannot be written: %s", self.file, error.strerror)
+        except HearthError as error:  # so does a storage that fails
+            log.error("%s", error)
+
+
+def _lines(file: Path) -> Iterator[Line]:
+    for text in file.read_text(encoding="utf-8", errors="replace").split("\n"):
+        try:
+            entry = json.loads(text)
+        except json.JSONDecodeError:
+            continue
+        yield Line(entry["at"], entry["level"], entry["step"], entry["text"])

@@ -14,6 +14,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -56,31 +57,74 @@ class Report:
     blind_spots: tuple[str, ...] = ()
 
 
-class Landing:
-    """The landing folder of one community."""
+class Disk:
+    """Where the machines of a community leave files for each other. With one machine that is its
+    disk: what is written is where everybody finds it. See `pipeline.storage` for more."""
 
-    def __init__(self, folder: Path) -> None:
+    journal = "journal.jsonl"  # file in a run's folder to which this process writes
+
+    def put(self, file: Path, content: bytes) -> None:
+        """Leave a file, whole or not at all."""
+        make_folder(file.parent)
+        write_whole(file, content)
+
+    def rewrite(self, file: Path, content: bytes) -> None:
+        """Put other content in the place of a file that is here."""
+        write_whole(file, content)
+
+    def append(self, file: Path, line: bytes) -> None:
+        """Add a line to a file that others may be reading."""
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "ab") as out:
+            out.write(line)
+
+    def names(self, folder: Path) -> list[str]:
+        """Names of the files in a folder, wherever they are; none where it does not exist."""
+        return [f.name for f in folder.iterdir()] if folder.is_dir() else []
+
+    def send(self, place: Path) -> None:
+        """Let the other machines have a file or folder that is here."""
+
+    def fetch(self, place: Path) -> None:
+        """Bring here what the other machines left in a folder or as a file."""
+
+    @contextmanager
+    def borrowed(self, folder: Path) -> Iterator[Path]:
+        """A folder with the files that were sent as `folder`, to read while the block lasts."""
+        yield folder
+
+    def remove(self, place: Path) -> None:
+        """Forget a file or folder, here and everywhere."""
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
+
+
+class Landing:
+    """The landing folder of one community. What is read here was fetched from the `disk` before."""
+
+    def __init__(self, folder: Path, disk: Disk | None = None) -> None:
         self.folder = folder
+        self.disk = disk or Disk()
 
     def stream(self, source: str, run: str, stream: str) -> Path:
         """Folder of one read."""
         return self.folder / source / run / stream
 
     def write(self, source: str, run: str, stream: str, part: Part) -> Path:
-        """One part as one file: compressed, synced, then renamed to its name. Files get 0600."""
+        """One part as one compressed file, whole or absent. Files get 0600."""
         folder = self.stream(source, run, stream)
-        make_folder(folder)
-        number = 1 + max((int(f.name[:6]) for f in _parts(folder)), default=0)
-        file = folder / f"{number:06}.jsonl.gz"
+        known = (int(name[:6]) for name in self.disk.names(folder) if _PART.match(name))
+        file = folder / f"{1 + max(known, default=0):06}.jsonl.gz"
         text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in _lines(part))
-        write_whole(file, gzip.compress(text.encode("utf-8", "replace"), 5, mtime=0))
+        self.disk.put(file, gzip.compress(text.encode("utf-8", "replace"), 5, mtime=0))
         return file
 
     def finish(self, report: Report) -> None:
         """Mark a read as ended. Without this its watermark is not believed."""
         folder = self.stream(report.source, report.run, report.stream)
-        make_folder(folder)
-        write_whole(folder / "report.json", json.dumps(asdict(report)).encode())
+        self.disk.put(folder / "report.json", json.dumps(asdict(report)).encode())
 
     def reads(self) -> Iterator[Path]:
         """Folders of all reads in order of their runs, oldest first."""
@@ -95,12 +139,13 @@ class Landing:
         make_folder(place.parent)
         free = next(p for p in _numbered(place) if not p.exists())
         read.rename(free)
+        self.disk.remove(read)
         return free
 
 
 def parts(read: Path) -> list[Path]:
     """Whole part files of one read, in the order they were written."""
-    return sorted(_parts(read))
+    return sorted(f for f in read.iterdir() if _PART.match(f.name)) if read.is_dir() else []
 
 
 def report(read: Path) -> Report | None:
@@ -189,10 +234,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _parts(folder: Path) -> list[Path]:
-    return [f for f in folder.iterdir() if _PART.match(f.name)] if folder.is_dir() else []
 
 
 def _numbered(place: Path) -> Iterator[Path]:

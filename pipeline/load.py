@@ -56,6 +56,7 @@ def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = 200) -> Lo
     what is missing, so that the next extraction fetches all of it again. `batch` files make one
     transaction.
     """
+    landed.disk.fetch(landed.folder)
     number = _one(db, "SELECT coalesce(max(load), 0) + 1 FROM raw.records")
     known = {row[0] for row in db.execute("SELECT file FROM raw.files").fetchall()}
     files, damaged = 0, []

@@ -19,7 +19,9 @@ from urllib.parse import quote, quote_plus
 
 HIDDEN = "[hidden]"
 _SHORTEST = 8  # a shorter value would blot out ordinary words
-_VARIABLE = re.compile(r"^HEARTH_.+_(KEY|TOKEN|USER_ID|PASSWORD)$")
+_VARIABLE = re.compile(
+    r"^HEARTH_.+_(KEY|TOKEN|USER_ID|PASSWORD)$|^AWS_(SECRET_ACCESS_KEY|SESSION_TOKEN)$"
+)
 _NAMED = re.compile(
     r"(?P<name>api[-_]?key|x-auth-token|x-user-id|authorization|passw(?:or)?d|token|secret)"
     r"(?P<sign>[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic)\s+)?)(?=\S*\d)[A-Za-z0-9._~+/%=-]{8,}",

@@ -26,8 +26,9 @@ from pipeline.digest.lines import Lines
 from pipeline.digest.night import rules
 from pipeline.errors import Degraded, FixSettings
 from pipeline.journal import Journal, Line
-from pipeline.landing import Landing, make_folder, write_whole
+from pipeline.landing import make_folder, write_whole
 from pipeline.settings import Community, DiscourseSettings
+from pipeline.storage import disk_of, landing_of
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -45,6 +46,7 @@ def collect(community: Community, now: datetime) -> dict[str, Any]:
     versions.judges are those that found what is published, versions.models those that would judge
     tonight, by the SHA-256 of their files.
     """
+    disk_of(community).fetch(community.home / "runs")
     judges = _ask(
         community,
         "SELECT DISTINCT model_version FROM marts.digest_items ORDER BY ALL",
@@ -233,7 +235,7 @@ def _cost(community: Community, report: landing.Report, now: datetime) -> dict[s
 
 def _last_reads(community: Community) -> dict[tuple[str, str], landing.Report]:
     found = {}
-    for read in Landing(community.home / "landing").reads():
+    for read in landing_of(community).reads():
         report = landing.report(read)
         if report is not None:
             found[report.source, report.stream] = report

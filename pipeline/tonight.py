@@ -13,8 +13,9 @@ from typing import Any, TypedDict
 from pipeline import landing, settings
 from pipeline.errors import FixSettings
 from pipeline.journal import Journal
-from pipeline.landing import Landing, Report
+from pipeline.landing import Report
 from pipeline.settings import Community
+from pipeline.storage import disk_of, landing_of
 
 
 class Night(TypedDict):
@@ -81,8 +82,9 @@ def plan_source(home: Community, night: Night, name: str, read_before: set[str])
         {**asdict(stream), "lost": bool(stream.unavailable and stream.stream in read_before)}
         for stream in streams
     ]
-    file = run_folder(home, night) / f"{name}.plan.json"
+    file = plan_file(home, night, name)
     landing.write_whole(file, json.dumps(told).encode())
+    disk_of(home).send(file)
     for stream in streams:
         if stream.unavailable:
             journal_of(night).trouble(f"{name}/{stream.stream}", stream.unavailable)
@@ -114,7 +116,7 @@ def warnings(home: Community, night: Night) -> list[str]:
 
 def planned_streams(home: Community, night: Night, source: str) -> list[dict[str, Any]]:
     try:
-        text = (run_folder(home, night) / f"{source}.plan.json").read_text()
+        text = plan_file(home, night, source).read_text()
     except FileNotFoundError:
         return []
     found: list[dict[str, Any]] = json.loads(text)
@@ -122,7 +124,7 @@ def planned_streams(home: Community, night: Night, source: str) -> list[dict[str
 
 
 def report_of(home: Community, night: Night, source: str, stream: str) -> Report | None:
-    return landing.report(Landing(home.home / "landing").stream(source, night["run"], stream))
+    return landing.report(landing_of(home).stream(source, night["run"], stream))
 
 
 def home_of(night: Night) -> Community:
@@ -135,12 +137,17 @@ def run_folder(home: Community, night: Night) -> Path:
     return folder
 
 
+def plan_file(home: Community, night: Night, source: str) -> Path:
+    return run_folder(home, night) / f"{source}.plan.json"
+
+
 def bookmarks_folder(home: Community, night: Night, source: str) -> Path:
     return home.home / "work" / "bookmarks" / night["run"] / source
 
 
 def journal_of(night: Night) -> Journal:
-    return Journal(run_folder(home_of(night), night) / "journal.jsonl")
+    home = home_of(night)
+    return Journal(run_folder(home, night) / "journal.jsonl", disk_of(home))
 
 
 def moment_of(as_of: str | None) -> datetime:

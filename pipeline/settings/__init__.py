@@ -18,8 +18,10 @@ from pydantic import ValidationError
 
 from pipeline.errors import FixSettings
 from pipeline.settings.models import (
+    SCHEDULE,
     SECRETS,
     Audience,
+    ClusterSettings,
     Community,
     DigestSettings,
     DiscourseSettings,
@@ -34,6 +36,7 @@ from pipeline.settings.models import (
 
 __all__ = [
     "Audience",
+    "ClusterSettings",
     "Community",
     "DigestSettings",
     "DiscourseSettings",
@@ -45,8 +48,8 @@ __all__ = [
     "connections",
     "has_secrets",
     "load",
-    "names",
     "parse",
+    "schedules",
     "secret_variable",
     "template",
     "variables",
@@ -68,10 +71,11 @@ def load(
     return parse(_text(file), env, file, secrets=secrets)
 
 
-def names() -> list[str]:
-    """Names of the communities, without their secrets."""
+def schedules() -> dict[str, str]:
+    """Name of each community -> when its nights begin (cron, UTC), without its secrets."""
     file = Path(os.environ.get("HEARTH_SETTINGS") or DEFAULT_FILE)
-    return [name for name, _ in _tables(_tree(_text(file), file), "communities")]
+    tables = _tables(_tree(_text(file), file), "communities")
+    return {name: str(table.get("schedule", SCHEDULE)) for name, table in tables}
 
 
 def connections(community: str) -> Iterator[tuple[str, str, str]]:
@@ -180,6 +184,9 @@ def _holders(
     mail = community.get("mail")
     if isinstance(mail, dict) and mail.get("username"):
         yield "mail", mail, ("password",)
+    cluster = community.get("cluster")
+    if isinstance(cluster, dict) and "@" in str(cluster.get("budget")):
+        yield "cluster", cluster, ("password",)
 
 
 def _add_secrets(tree: dict[str, Any], env: Mapping[str, str], *, required: bool) -> Iterator[str]:
@@ -190,7 +197,9 @@ def _add_secrets(tree: dict[str, Any], env: Mapping[str, str], *, required: bool
         if required and not env.get(key):
             yield f"environment variable {key} is not set; `openssl rand -hex 32` makes one"
         for holder, table, secrets in _holders(community):
-            where = f"communities.{name}.{'' if holder == 'mail' else 'sources.'}{holder}"
+            where = (
+                f"communities.{name}.{'' if table is community.get(holder) else 'sources.'}{holder}"
+            )
             for secret in secrets:
                 variable = secret_variable(name, holder, secret)
                 if table.get(secret):

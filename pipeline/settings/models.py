@@ -25,6 +25,7 @@ from pydantic import (
 from pipeline.errors import FixSettings
 
 NAME = r"^[a-z][a-z0-9_]*$"
+SCHEDULE = "0 2 * * *"
 
 
 class _Section(BaseModel):
@@ -118,6 +119,22 @@ class MailSettings(_Section):
         if value and info.data.get("security") == "none":
             raise ValueError('a password never travels in clear; use security = "starttls"')
         return value
+
+
+class ClusterSettings(_Section):
+    """What many machines that work on one community share. Where `budget` has a user, as in
+    redis://hearth@redis:6379/1, the password comes from `HEARTH_<COMMUNITY>_CLUSTER_PASSWORD`;
+    the storage's own credentials come from where its library looks for them."""
+
+    landing: str = Field(
+        pattern=r"^(s3|gs|gcs|abfs|az|file)://[^\s@?#]+$",
+        description="object storage through which what was fetched reaches the warehouse",
+    )
+    budget: str = Field(
+        pattern=r"^rediss?://([^\s/:@]+@)?[^\s/:@]+(:\d+)?(/\d+)?$",
+        description="a Redis through which they keep the budgets of the sources",
+    )
+    password: SecretStr | None = Field(None, exclude=True, repr=False)
 
 
 SectionName = Literal["newcomers", "questions", "warming", "judgement", "answered"]
@@ -256,6 +273,9 @@ class Community(_Section):
     title: str
     home: Path
     time_zone: Zone = "UTC"
+    schedule: str = Field(
+        SCHEDULE, pattern=r"^\S+( \S+){4}$", description="cron, UTC: when Airflow begins a night"
+    )
     languages: tuple[str, ...] = ("en",)
     bots: tuple[str, ...] = Field((), description="user names that are bots, beside known ones")
     unnamed: tuple[str, ...] = Field(
@@ -274,6 +294,7 @@ class Community(_Section):
     openlineage: str | None = Field(
         None, description="address or file that OpenLineage events go to; a file as above"
     )
+    cluster: ClusterSettings | None = None
     memory: str = Field("2GB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
     sources: Mapping[str, AnySource] = Field(min_length=1)
     digest: DigestSettings = DigestSettings()

@@ -6,15 +6,18 @@ its settings model in `pipeline/settings/models.py`, and its files in `sql/stagi
 
 from __future__ import annotations
 
+import hashlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol
 
 from pipeline.errors import FixAccess, FixSettings, HearthError
 from pipeline.landing import make_folder, write_once
 from pipeline.records import Bookmarks, Part, StreamPlan
 from pipeline.settings import Community, RocketChatSettings
+from pipeline.sources.budget import Budget, RedisBudget
 from pipeline.sources.http import Usage
 
 MOST_SKEW_S = 300  # a clock that is set by hand; one kept by NTP is off by less than a second
@@ -91,19 +94,31 @@ class Source(Protocol):
 
 
 def open_source(community: Community, name: str) -> Source:
-    """The named source over a polite transport. All who open it share one budget of requests.
-
-    Several installations may read one forum, also from homes of one name on several machines: each
-    home keeps a random id, `installation`, that marks its own queries there.
-    """
+    """The named source over a polite transport. All who open it share one budget of requests."""
     settings = community.sources[name]
-    folder = community.home / "work" / "budgets"
-    make_folder(folder)
     if isinstance(settings, RocketChatSettings):
         from pipeline.sources import rocketchat
 
-        return rocketchat.connect(settings, name, folder)
+        return rocketchat.connect(settings, name, budgets(community, name))
     from pipeline.sources import discourse
 
-    installation = write_once(community.home / "installation", secrets.token_hex(6))
-    return discourse.connect(settings, name, folder, installation)
+    return discourse.connect(settings, name, budgets(community, name), installation(community))
+
+
+def budgets(community: Community, source: str) -> Callable[..., Budget]:
+    """Makes budgets of one site, shared by all on this machine or by all machines of a cluster."""
+    if community.cluster:
+        site = f"{community.name}:{source}"
+        return partial(RedisBudget, community.cluster.budget, community.cluster.password, site)
+    folder = community.home / "work" / "budgets"
+    make_folder(folder)
+    return partial(Budget, folder / f"{source}.budget.json")
+
+
+def installation(community: Community) -> str:
+    """What marks this installation's own queries on a forum that several may read: a random id that
+    its home keeps. The homes of a cluster's machines are one installation by where they land."""
+    if community.cluster:
+        return hashlib.sha256(community.cluster.landing.encode()).hexdigest()[:12]
+    make_folder(community.home)
+    return write_once(community.home / "installation", secrets.token_hex(6))

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline import landing
 from pipeline.errors import ContractBroken, HearthError
-from pipeline.landing import Landing
+from pipeline.storage import landing_of
 from pipeline.tonight import Night, home_of, in_journal, journal_of, moment_of, run_folder
 
 
@@ -47,7 +47,7 @@ def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
         warehouse.set_aside(home)
     with warehouse.opened(home) as db:
         if from_landing:
-            loading.load(db, Landing(home.home / "landing"))
+            loading.load(db, landing_of(home))
         store_verdicts(db, home)
         building.build(db, home, moment_of(night["as_of"]), whole=True)
         counts = dict(

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import housekeeping, landing, settings
 from pipeline.errors import HearthError
-from pipeline.landing import Landing, Report
+from pipeline.landing import Report
 from pipeline.records import Bookmarks
 from pipeline.settings import Community
+from pipeline.storage import disk_of, landing_of
 from pipeline.tonight import (
     Night,
     Plan,
@@ -26,6 +27,7 @@ from pipeline.tonight import (
     journal_of,
     moment_of,
     new_run,
+    plan_file,
     plan_source,
     planned_streams,
     run_folder,
@@ -52,10 +54,11 @@ def _plan(home: Community, night: Night) -> Plan:
     journal = journal_of(night)
     housekeeping.check_room(home)
     with warehouse.opened(home) as db:
-        load.load(db, Landing(home.home / "landing"))
+        load.load(db, landing_of(home))
         housekeeping.check_clock(home, load.last_seen(db), time.time_ns() // 1000)
         for name in home.sources:
             load.write_bookmarks(db, name, bookmarks_folder(home, night, name))
+            disk_of(home).send(bookmarks_folder(home, night, name))
         read_before = load.streams_read(db)
     housekeeping.tidy(home, datetime.now(UTC))
     units: list[Unit] = []
@@ -107,13 +110,33 @@ def _extract(night: Night, unit: Unit) -> dict[str, Any]:
 
     home = home_of(night)
     source = open_source(home, unit["source"])
-    landed = Landing(home.home / "landing")
-    bookmarks = Bookmarks.read(bookmarks_folder(home, night, unit["source"]))
+    landed = landing_of(home)
+    landed.disk.fetch(plan_file(home, night, unit["source"]))
     (chosen,) = [
         p for p in planned_streams(home, night, unit["source"]) if p["stream"] == unit["stream"]
     ]
+    with landed.disk.borrowed(bookmarks_folder(home, night, unit["source"])) as folder:
+        report = _land(night, unit, chosen, source, Bookmarks.read(folder))
+    landed.finish(report)
+    counted = ", ".join(f"{n:,} {name}" for name, n in sorted(report.brought.items()))
+    journal_of(night).done(
+        f"{unit['source']}/{unit['stream']}",
+        f"{counted or 'nothing new'}; {report.requests} requests via {chosen['via']}",
+    )
+    return {
+        **unit,
+        "records": sum(report.brought.values()),
+        "requests": report.requests,
+        "bytes": report.bytes,
+    }
+
+
+def _land(
+    night: Night, unit: Unit, chosen: dict[str, Any], source: Source, bookmarks: Bookmarks
+) -> Report:
+    """Read a stream to its end, part by part; returns the report to finish it with."""
     began, started_at = time.monotonic(), time.time_ns() // 1000
-    journal = journal_of(night)
+    landed, journal = landing_of(home_of(night)), journal_of(night)
     step = f"{unit['source']}/{unit['stream']}"
     brought: Counter[str] = Counter()
     parts = 0
@@ -126,7 +149,7 @@ def _extract(night: Night, unit: Unit) -> dict[str, Any]:
         asked, seconds = source.usage.requests - before, time.monotonic() - began
         journal.progress(step, how_far(brought.total(), asked, expected, seconds), parts)
     usage = source.usage
-    report = Report(
+    return Report(
         **unit,
         run=night["run"],
         via=chosen["via"],
@@ -141,15 +164,6 @@ def _extract(night: Night, unit: Unit) -> dict[str, Any]:
         streams=tuple(chosen["yields"]) or (unit["stream"],),
         blind_spots=tuple(chosen["blind_spots"]),
     )
-    landed.finish(report)
-    counted = ", ".join(f"{n:,} {name}" for name, n in sorted(brought.items())) or "nothing new"
-    journal.done(step, f"{counted}; {usage.requests} requests via {chosen['via']}")
-    return {
-        **unit,
-        "records": brought.total(),
-        "requests": usage.requests,
-        "bytes": usage.bytes,
-    }
 
 
 def _expected(
@@ -169,7 +183,8 @@ def load(night: Night) -> dict[str, Any]:
     from pipeline import warehouse
 
     home = home_of(night)
-    landed = Landing(home.home / "landing")
+    landed = landing_of(home)
+    landed.disk.fetch(run_folder(home, night))
     with warehouse.opened(home) as db:
         loaded = loading.load(db, landed)
     for place in loaded.damaged:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from pipeline import housekeeping, redact, settings
@@ -17,18 +18,18 @@ from pipeline.steps.telling import conclude, evaluate, report
 from pipeline.tonight import Night
 
 
-def communities() -> list[str]:
-    """Names of the communities in hearth.toml; secrets are not needed to know them."""
-    return settings.names()
+def communities() -> dict[str, str]:
+    """Name of each community in hearth.toml -> when its nights begin (cron, UTC); secrets are not
+    needed to know them."""
+    return settings.schedules()
 
 
-def lend_secrets(
-    community: str, connection: Callable[[str], tuple[str | None, str | None]]
-) -> list[str]:
+def lend_secrets(connection: Callable[[str], tuple[str | None, str | None]]) -> list[str]:
     """Put secrets that the environment lacks there, from (login, password) of connections named
-    `hearth_<community>_<source>`, and `hearth_<community>` for the pseudonym key. From then on our
-    logs hide them; returns them all, for the scheduler to hide in its own."""
-    for variable, name, part in settings.connections(community):
+    `hearth_<community>_<source>`, and `hearth_<community>` for the pseudonym key: those of every
+    community, for settings are read whole. From then on our logs hide them; returns them all, for
+    the scheduler to hide in its own."""
+    for variable, name, part in chain.from_iterable(map(settings.connections, communities())):
         if not os.environ.get(variable):
             login, password = connection(name)
             secret = login if part == "login" else password

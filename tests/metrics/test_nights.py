@@ -166,7 +166,9 @@ def test_everything_is_derived_again_and_is_the_same(home, tmp_path, monkeypatch
     monkeypatch.setenv("HEARTH_SETTINGS", str(tmp_path / "hearth.toml"))
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
-    night = tonight.Night(community=settings.names()[0], run="n2", as_of=SECOND.isoformat())
+    night = tonight.Night(
+        community=next(iter(settings.schedules())), run="n2", as_of=SECOND.isoformat()
+    )
     steps.rebuild(night)
     before = built(home)
     with warehouse.opened(home) as db:

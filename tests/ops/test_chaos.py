@@ -24,5 +24,9 @@ def test_a_disk_that_fills_at_any_write_is_named_and_costs_nothing(world):
         assert full.full == 4
         full.whole_night(0)
         assert (
-            chaos.differences(calm.published() | calm.told(), full.published() | full.told()) == {}
+            chaos.differences(
+                chaos.published(calm.folder) | calm.told(),
+                chaos.published(full.folder) | full.told(),
+            )
+            == {}
         )

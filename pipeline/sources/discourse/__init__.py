@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from pipeline.errors import BadAnswer, FixAccess, FixSettings, HearthError
 from pipeline.records import Bookmarks, Part, StreamPlan
@@ -24,16 +23,16 @@ EXPLORER_BLIND_SPOTS = (
 )
 
 
-def connect(settings: DiscourseSettings, name: str, folder: Path, installation: str) -> Discourse:
-    """The source of these settings; its budget is shared with all who are given this folder.
-
-    Each `installation` keeps queries of its own on the forum.
-    """
+def connect(
+    settings: DiscourseSettings, name: str, budget: Callable[..., Budget], installation: str
+) -> Discourse:
+    """The source of these settings. `budget` makes a budget of a number of calls, the seconds they
+    are counted in, and `limits`. Each installation keeps queries of its own on the forum."""
     transport = Transport(
         settings.url,
         headers(settings),
         source=name,
-        budget=Budget(folder / f"{name}.budget.json", *per_minute(settings), limits=runs(settings)),
+        budget=budget(*per_minute(settings), limits=runs(settings)),
         timeout_s=settings.timeout_s,
         patience_s=settings.patience_s,
         check=signed_in,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 from pipeline.settings import RocketChatSettings
 from pipeline.sources.http import Budget, Transport
@@ -12,18 +12,18 @@ from pipeline.sources.rocketchat.source import RocketChat
 __all__ = ["RocketChat", "connect"]
 
 
-def connect(settings: RocketChatSettings, name: str, folder: Path) -> RocketChat:
-    """The source of these settings; its budget is shared with all who are given this folder."""
+def connect(settings: RocketChatSettings, name: str, budget: Callable[..., Budget]) -> RocketChat:
+    """The source of these settings. `budget` makes a budget of a number of calls and the seconds
+    they are counted in."""
     headers = {
         "X-User-Id": settings.user_id.get_secret_value(),
         "X-Auth-Token": settings.token.get_secret_value(),
     }
-    budget = Budget(folder / f"{name}.budget.json", MOST_CALLS_A_MINUTE, 60)
     transport = Transport(
         settings.url,
         headers,
         source=name,
-        budget=budget,
+        budget=budget(MOST_CALLS_A_MINUTE, 60),
         timeout_s=settings.timeout_s,
         patience_s=settings.patience_s,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -10,6 +11,7 @@ from pipeline.records import Bookmarks
 from pipeline.sandbox.rocketchat import READER_ID
 from pipeline.sandbox.rocketchat.app import ROUTES
 from pipeline.sandbox.rocketchat.protocol import Refusal
+from pipeline.sources.http import Budget
 from pipeline.sources.rocketchat import connect
 from tests.sources.rocketchat.conftest import START
 
@@ -73,8 +75,8 @@ def _blocked(_call):
     raise refusal
 
 
-def test_the_pipeline_opens_a_source_that_reads_and_posts(world, tmp_path):
-    source = connect(world.settings(), "chat", tmp_path)
+def test_the_pipeline_opens_a_source_that_reads_and_posts(world):
+    source = connect(world.settings(), "chat", partial(Budget, None))
     records = [r for part in source.read("messages", Bookmarks()) for r in part.records]
     assert {r.stream for r in records} == {"rooms", "room_reads"}
     (mid,) = source.writer.post("general", "good morning", key="k")
