@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CLUSTER := .venv-cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly test test-all lint types dictionary bench chaos lock clean
+.PHONY: help nightly test test-all lint types dictionary bench chaos cluster-test lock clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -50,8 +51,21 @@ bench: $(READY) ## requests, bytes and seconds of first fills and quiet nights; 
 chaos: $(READY) ## 200 nights killed at random instants, held against undisturbed ones
 	@$(BIN)/python -m tests.ops.chaos
 
+$(CLUSTER)/.ready: requirements/cluster.lock.txt requirements/cluster-test.lock.txt $(READY)
+	@$(PYTHON) -m venv $(CLUSTER)
+	@$(BIN)/uv pip install -q --python $(CLUSTER)/bin/python --require-hashes \
+		-r requirements/cluster.lock.txt -r requirements/cluster-test.lock.txt
+	@touch $@
+
+cluster-test: $(CLUSTER)/.ready ## a night on Airflow with Celery, Redis, PostgreSQL and S3, held against one machine
+	@for tool in redis-server initdb; do \
+		command -v $$tool >/dev/null || ls /usr/lib/postgresql/*/bin/$$tool >/dev/null 2>&1 || \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server postgresql >/dev/null || \
+		{ echo "$$tool is missing; install Redis and PostgreSQL, on Debian as root: apt-get install redis-server postgresql"; exit 1; }; done
+	@$(BIN)/python -m tests.ops.cluster --python $(CLUSTER)/bin/python
+
 lock: $(READY) ## resolve requirements/*.in anew
-	@for name in tools runtime dev; do $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 \
+	@for name in tools runtime dev cluster cluster-test; do $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --no-emit-index-url \
 		requirements/$$name.in -o requirements/$$name.lock.txt; done
 	@mv requirements/tools.lock.txt requirements/tools.txt
