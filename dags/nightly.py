@@ -21,8 +21,10 @@ plan -> extract (one task a stream of a source) -> load -> build -> score -> val
 `ops/index.html` below the community's home shows all nights, `hearth status` prints it, and
 `hearth status --check 26`, from cron on another machine or a watchdog, fails when no night was published
 for 26 hours. A DAG of yours that is scheduled on the asset `hearth_<community>_published` starts after
-each publish. No pools are needed: sources share their budgets through files, and a community has one
-writer because its tasks stand in one line.
+each publish. There are no pools to make: what a pool would ration is rationed where it also holds for
+cron and the command line. A source's requests by its budget (a file, or a Redis of many machines), the
+one writer by a community's line of tasks, its lock and the queue `warehouse`; and a pool that nobody
+made would stop every task without a word. With many workers, extraction runs in the queue `default`.
 
 Every task may be cleared and run again. Settings are read from hearth.toml (`HEARTH_SETTINGS`);
 secrets from the environment, or from Airflow connections: `hearth_<community>_<source>` (its password is
@@ -32,38 +34,12 @@ pseudonym key).
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from airflow.sdk import Asset, Connection, Param, dag, task
-from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
-from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
-from airflow.sdk.log import mask_secret
+from airflow.sdk import Asset, Param, dag, task
+from hearth_dags import TASKS, in_a_night
 
 from pipeline import steps
-
-# The first rule that fits decides: an error that waiting cannot mend fails at once.
-BY_ERROR = ExceptionRetryPolicy(
-    rules=[
-        RetryRule("pipeline.errors.TryLater", RetryAction.RETRY),
-        RetryRule("pipeline.errors.HearthError", RetryAction.FAIL),
-    ]
-)
-TASKS = {
-    "retries": 4,
-    "retry_delay": timedelta(minutes=5),
-    "retry_policy": BY_ERROR,
-    "execution_timeout": timedelta(hours=10),
-    "queue": "warehouse",  # with many workers one takes this queue: a warehouse has one owner
-}
-
-
-def connection(name):
-    """Login and password of an Airflow connection; nothing where there is none."""
-    try:
-        found = Connection.get(name)
-    except (AirflowNotFoundException, AirflowRuntimeError):
-        return None, None
-    return found.login, found.password
 
 
 def nightly(community, schedule):
@@ -83,26 +59,22 @@ def nightly(community, schedule):
     def night_of():
         @task
         def plan(params=None, ti=None):
-            planned = with_secrets(steps.plan, community, params["as_of"])
+            planned = in_a_night(community, steps.plan, community, params["as_of"])
             ti.xcom_push("night", planned["night"])
             return planned["units"]
 
         @task(queue="default")
         def extract(night, unit):
-            return with_secrets(steps.extract, night, unit)
+            return in_a_night(community, steps.extract, night, unit)
 
         def verb(step, **options):
-            return task(task_id=step.__name__, **options)(lambda night: with_secrets(step, night))
+            return task(task_id=step.__name__, **options)(
+                lambda night: in_a_night(community, step, night)
+            )
 
         @task(trigger_rule="all_done")
         def report():
-            with_secrets(steps.report, community)
-
-        def with_secrets(step, *args):
-            for secret in steps.lend_secrets(connection):
-                mask_secret(secret)
-            with steps.at_work(community, shared=True):
-                return step(*args)
+            in_a_night(community, steps.report, community)
 
         units = plan()
         night = units["night"]

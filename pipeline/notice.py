@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pipeline.digest.mail import send_mail
 from pipeline.digest.safe import for_header
 from pipeline.errors import FixSettings, SourceDown
+from pipeline.redact import clean
 from pipeline.settings import Community, MailSettings
 
 _ENDED = {
@@ -46,10 +47,14 @@ def tell_operators(community: Community, run: Mapping[str, Any], now: datetime) 
     """Mail `operators` about a run (see `pipeline.status`) that was not whole; whether one went.
 
     Raises what `send_mail` raises."""
-    if run["state"] == "whole" or not community.operators or community.mail is None:
+    if run["state"] == "whole":
         return False
-    _send(community, community.mail, f"the night {run['state']}", words(community, run), now)
-    return True
+    return _tell(community, f"the night {run['state']}", words(community, run), now)
+
+
+def tell_failure(community: Community, what: str, why: str, now: datetime) -> bool:
+    """The same about something else that failed: `why` says what to do next."""
+    return _tell(community, f"{what} failed", f"{what} failed:\n\n- {clean(why)}\n", now)
 
 
 def send_test(community: Community, now: datetime) -> tuple[str, ...]:
@@ -66,6 +71,13 @@ def send_test(community: Community, now: datetime) -> tuple[str, ...]:
     )
     _send(community, community.mail, "a test of the notices", text, now)
     return community.operators
+
+
+def _tell(community: Community, subject: str, text: str, now: datetime) -> bool:
+    if not community.operators or community.mail is None:
+        return False
+    _send(community, community.mail, subject, text, now)
+    return True
 
 
 def _send(community: Community, mail: MailSettings, subject: str, text: str, now: datetime) -> None:

@@ -1,11 +1,15 @@
 """What many tests share: a community in a temporary folder, and where real recordings lie."""
 
+import shutil
 import socket
 import subprocess
 from pathlib import Path
 
 import pytest
+import redis
 from aiosmtpd.controller import Controller
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
 from pipeline import settings
 
@@ -108,3 +112,21 @@ def certificate(tmp_path_factory):
         check=True, capture_output=True,
     )  # fmt: skip
     return cert, key
+
+
+@pytest.fixture(scope="session")
+def redis_address(tmp_path_factory):
+    """A Redis of our own that keeps nothing; its user `hearth` has the password `right`."""
+    if not shutil.which("redis-server"):
+        pytest.skip("no redis-server here (Debian: apt-get install redis-server)")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    folder = tmp_path_factory.mktemp("redis")
+    with subprocess.Popen(
+        ["redis-server", *options], cwd=folder, stdout=subprocess.DEVNULL
+    ) as process:
+        client = redis.Redis(port=port, retry=Retry(ConstantBackoff(0.1), 100))
+        client.execute_command("ACL", "SETUSER", "hearth", "on", ">right", "~*", "+@all")
+        yield f"redis://127.0.0.1:{port}/1"
+        process.terminate()

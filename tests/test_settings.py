@@ -1,8 +1,10 @@
 """hearth.toml: every problem at once, the nearest known key, and secrets that stay secret."""
 
+import os
+
 import pytest
 
-from pipeline import settings
+from pipeline import settings, steps
 from pipeline.errors import FixSettings
 from tests.conftest import SECRETS, make_community
 
@@ -97,3 +99,44 @@ def test_connections_stand_for_variables(tmp_path, monkeypatch):
         ("HEARTH_EMBER_CHAT_USER_ID", "hearth_ember_chat", "login"),
         ("HEARTH_EMBER_CHAT_TOKEN", "hearth_ember_chat", "password"),
     ]
+
+
+CLUSTER = """
+[communities.ember.cluster]
+landing = "s3://bucket/ember"
+budget = "redis://hearth@redis.example.org:6379/1"
+"""
+
+
+def test_machines_share_a_storage_and_a_budget_or_nothing():
+    password = {"HEARTH_EMBER_CLUSTER_PASSWORD": "very-secret-password"}
+    ember = settings.parse(MINIMAL + CLUSTER, {**SECRETS, **password}).community()
+    assert ember.cluster.landing == "s3://bucket/ember"
+    assert ember.cluster.password.get_secret_value() == "very-secret-password"
+    assert "very-secret-password" not in f"{ember!r}{ember.model_dump_json()}"
+    said = refusal(MINIMAL + CLUSTER)
+    assert "environment variable HEARTH_EMBER_CLUSTER_PASSWORD is not set" in said
+    without_user = CLUSTER.replace("hearth@", "")
+    assert settings.parse(MINIMAL + without_user, SECRETS).community().cluster.password is None
+    said = refusal(MINIMAL + '[communities.ember.cluster]\nlanding = "s3://bucket/ember"\n')
+    assert "communities.ember.cluster.budget: Field required" in said
+    said = refusal(MINIMAL + CLUSTER.replace("hearth@", "hearth:secret@"))
+    assert "communities.ember.cluster.budget: String should match pattern" in said
+    assert "hearth:secret" not in said
+
+
+def test_a_task_is_lent_the_secrets_of_every_community(tmp_path, monkeypatch):
+    file = tmp_path / "hearth.toml"
+    file.write_text(MINIMAL + MINIMAL.replace("ember", "birch"))
+    monkeypatch.setenv("HEARTH_SETTINGS", str(file))
+    lent = {
+        "HEARTH_EMBER_PSEUDONYM_KEY", "HEARTH_EMBER_FORUM_KEY",
+        "HEARTH_BIRCH_PSEUDONYM_KEY", "HEARTH_BIRCH_FORUM_KEY",
+    }  # fmt: skip
+    for name in lent:
+        monkeypatch.delenv(name, raising=False)
+    given = steps.lend_secrets(lambda name: (None, f"the password of {name}"))
+    assert "the password of hearth_birch_forum" in given
+    assert set(settings.load().communities) == {"ember", "birch"}
+    assert lent <= os.environ.keys()
+    assert steps.communities() == {"ember": "0 2 * * *", "birch": "0 2 * * *"}

@@ -1,14 +1,18 @@
 """What machines leave for each other through object storage, held against one machine's disk."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from pipeline import steps
 from pipeline.errors import FixAccess, FixSettings, TryLater
 from pipeline.journal import Journal
 from pipeline.landing import Landing, Report, parts, report
 from pipeline.records import Part, Record
 from pipeline.storage import ObjectStorage
+from tests.test_night import World
 
 RUN = "20260302T020000000000Z"
 RECORD = Record("posts", "1", {"raw": "hello"}, seen_at=5, at=4)
@@ -125,3 +129,34 @@ def test_what_a_storage_refuses_is_said_in_our_words(tmp_path, monkeypatch, refu
 def test_a_storage_without_its_library_says_which(tmp_path):
     with pytest.raises(FixSettings, match=r"requirements/cluster\.in"):
         ObjectStorage(tmp_path, "gs://bucket/ember")
+
+
+def test_a_night_through_storage_and_redis_is_a_night_of_one_machine(
+    tmp_path, monkeypatch, redis_address
+):
+    monkeypatch.setattr("pipeline.steps.running.validate", lambda night: {})
+    (tmp_path / "home").mkdir()
+    world = World(tmp_path / "home", monkeypatch)
+    bucket = tmp_path / "bucket"
+    cluster = (
+        f'\n[communities.ember.cluster]\nlanding = "file://{bucket}"\nbudget = "{redis_address}"\n'
+    )
+    with world.serve() as addresses:
+        world.settings(addresses)
+        alone = world.night()
+        before = world.content()
+        shutil.rmtree(tmp_path / "home")
+        (tmp_path / "home").mkdir()
+        world.settings(addresses)
+        file = tmp_path / "home" / "hearth.toml"
+        file.write_text(file.read_text() + cluster)
+        night = world.night()
+    assert alone["run"] != night["run"]
+    assert world.content() == before
+    assert {f.name for f in (bucket / "landing").glob("*")} == {"chat", "forum"}
+    run = json.loads((tmp_path / "home" / "ops" / "status.json").read_text())["runs"][0]
+    assert (run["run"], run["state"]) == (night["run"], "whole")
+    shutil.rmtree(tmp_path / "home" / "landing")  # the disk was lost; the storage was not
+    steps.rebuild(night, from_landing=True)
+    steps.publish(night)
+    assert world.content() == before

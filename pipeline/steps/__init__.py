@@ -8,8 +8,8 @@ to import, for the scheduler reads it again and again.
 from pipeline.steps.meaning import build, publish, rebuild, score, validate
 from pipeline.steps.morning import digest, give_verdict, preview, send_due
 from pipeline.steps.reading import estimate, extract, load, plan
-from pipeline.steps.running import at_work, communities, erase, lend_secrets, run_night
-from pipeline.steps.telling import conclude, evaluate, report
+from pipeline.steps.running import at_work, communities, erase, last_night, lend_secrets, run_night
+from pipeline.steps.telling import conclude, evaluate, report, tell_failure, watch
 
 __all__ = [
     "at_work",
@@ -22,6 +22,7 @@ __all__ = [
     "evaluate",
     "extract",
     "give_verdict",
+    "last_night",
     "lend_secrets",
     "load",
     "plan",
@@ -32,5 +33,7 @@ __all__ = [
     "run_night",
     "score",
     "send_due",
+    "tell_failure",
     "validate",
+    "watch",
 ]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from pipeline import housekeeping, redact, settings
+from pipeline import housekeeping, redact, settings, tonight
 from pipeline.errors import HearthError
 from pipeline.steps.meaning import build, publish, score, validate
 from pipeline.steps.morning import digest
@@ -65,6 +65,12 @@ def _run_night(community: str, as_of: str | None) -> Night:
     for verb in (load, build, score, validate, publish, digest, evaluate, conclude):
         verb(night)
     return night
+
+
+def last_night(community: str, as_of: str | None = None) -> Night:
+    """The newest planned night of a community, as of its own moment or another."""
+    night = tonight.latest(community)["night"]
+    return {**night, "as_of": as_of or night["as_of"]}
 
 
 def erase(source: str, account: str, community: str | None = None) -> dict[str, Any]:

@@ -73,3 +73,17 @@ def report(community: str) -> str:
         except HearthError as error:
             journal.trouble(what, str(error))
     return str(runs[0]["state"])
+
+
+def watch(community: str, hours: float = 26) -> str:
+    """One sentence on the last published night. Raises Degraded where it is older than that."""
+    from pipeline import status
+
+    return status.check(settings.load().community(community), datetime.now(UTC), hours)
+
+
+def tell_failure(community: str, what: str, why: str) -> bool:
+    """Mail the operators that something between the nights failed; whether a mail went."""
+    from pipeline import notice
+
+    return notice.tell_failure(settings.load().community(community), what, why, datetime.now(UTC))

@@ -10,6 +10,7 @@ redis-server postgresql), util-linux and an environment of `requirements/cluster
 import argparse
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -37,6 +38,13 @@ HOST = "127.0.0.1"
 EXTRACTORS = ("extractor-1", "extractor-2")
 WAREHOUSE = "warehouse-1"
 LIMIT = 60  # calls a minute that a forum allows; we use half of it
+PARTS = ("api-server", "scheduler", "dag-processor")
+WORKER = "celery worker --queues {queue} --concurrency {slots}"
+CHECKS = (  # what containers are asked whether they are well
+    "airflow jobs check --job-type SchedulerJob --local",
+    "airflow jobs check --job-type DagProcessorJob --local",
+    "celery --app airflow.providers.celery.executors.celery_executor.app inspect ping -d {host}",
+)
 SPAN_S = 50  # a minute but for what a call may be delayed on its way
 SCRATCH = ("night.lock", *(f"{name}.plan.json" for name in ("forum", "chat")))
 COMMUNITIES = {"ember": "data_explorer", "birch": "rest", "cedar": "rest"}
@@ -193,6 +201,31 @@ def s3(folder, python):
         }
 
 
+def environment(folder, broker, database, url, settings):
+    """What every process of such an Airflow finds in its environment."""
+    return {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(ROOT),
+        "HEARTH_SETTINGS": str(settings),
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "AIRFLOW__CORE__FERNET_KEY": "ZmVybmV0IGtleSBvZiBhIHRlc3QgY2x1c3RlciwgMzI=",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__API__PORT": url.rpartition(":")[2],
+        "AIRFLOW__API__HOST": HOST,
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__SECRET_KEY": "a secret of a test cluster",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "another secret of a test cluster",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://airflow@{database}",
+        "AIRFLOW__CELERY__BROKER_URL": f"{broker}/0",
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql://airflow@{database}",
+    }
+
+
 class Cluster:
     """Airflow with the CeleryExecutor. `python` has the cluster's requirements."""
 
@@ -201,40 +234,12 @@ class Cluster:
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         self.homes = settings.parent / "homes"
-        self.env = {
-            **storage,
-            "PATH": os.environ["PATH"],
-            "LANG": "C.UTF-8",
-            "PYTHONPATH": str(ROOT),
-            "HEARTH_SETTINGS": str(settings),
-            "AIRFLOW_HOME": str(folder / "airflow"),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
-            "AIRFLOW__CORE__FERNET_KEY": "ZmVybmV0IGtleSBvZiBhIHRlc3QgY2x1c3RlciwgMzI=",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__API__PORT": str(self.port),
-            "AIRFLOW__API__HOST": HOST,
-            "AIRFLOW__API__BASE_URL": self.url,
-            "AIRFLOW__API__SECRET_KEY": "a secret of a test cluster",
-            "AIRFLOW__API_AUTH__JWT_SECRET": "another secret of a test cluster",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://airflow@{database}",
-            "AIRFLOW__CELERY__BROKER_URL": f"{broker}/0",
-            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql://airflow@{database}",
-        }  # fmt: skip
-
-    def airflow(self, *arguments):
-        told = subprocess.run(
-            [self.python, "-m", "airflow", *arguments],
-            env=self.env, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert told.returncode == 0, told.stdout[-2000:] + told.stderr[-2000:]
+        self.env = environment(folder, broker, database, self.url, settings) | storage
 
     @contextmanager
     def running(self):
         """Everything an Airflow of many machines has, until the block ends."""
-        self.airflow("db", "migrate")
+        self.tell("airflow db migrate")
         connections = {
             f"hearth_{name}{holder}": {"conn_type": "generic", "login": login, "password": password}
             for name in COMMUNITIES
@@ -246,15 +251,30 @@ class Cluster:
         }
         file = self.folder / "connections.json"
         file.write_text(json.dumps(connections))
-        self.airflow("connections", "import", str(file))
+        self.tell(f"airflow connections import {file}")
         with ExitStack() as stack:
-            for part in ("api-server", "scheduler", "dag-processor"):
+            for part in PARTS:
                 stack.enter_context(self.part(part, [self.python, "-m", "airflow", part]))
             stack.enter_context(self.worker(WAREHOUSE, "warehouse", 1))
             for name in EXTRACTORS:
                 stack.enter_context(self.worker(name, "default", 2))
             wait_until("DAGs", lambda: len(self.dags()) == len(COMMUNITIES))
             yield
+
+    def check(self):
+        """Ask every part whether it is well, as a container is asked."""
+        for host in (f"celery@{name}" for name in (WAREHOUSE, *EXTRACTORS)):
+            self.tell(CHECKS[2].format(host=host))
+        for check in CHECKS[:2]:
+            self.tell(check)
+
+    def tell(self, command):
+        tool, *arguments = command.split()
+        told = subprocess.run(
+            [self.python, "-m", tool, *arguments],
+            env=self.env, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert told.returncode == 0, told.stdout[-2000:] + told.stderr[-2000:]
 
     def part(self, name, command):
         return process(command, self.folder / f"{name}.log", env=self.env)
@@ -264,8 +284,9 @@ class Cluster:
         disk = self.disk(name)
         disk.mkdir(parents=True)
         self.homes.mkdir(exist_ok=True)
+        work = WORKER.format(queue=queue, slots=slots)
         command = f"hostname {name} && mount --bind {disk} {self.homes} && exec {self.python} " \
-                  f"-m airflow celery worker --skip-serve-logs -H {name}@%h -q {queue} -c {slots}"  # fmt: skip
+                  f"-m airflow {work} --skip-serve-logs"  # fmt: skip
         return self.part(name, [*unshared(), "sh", "-c", command])
 
     def disk(self, name):
@@ -360,6 +381,7 @@ def run(folder, python):
             wait_until("nights", lambda: all(cluster.ended(r) for r in runs.values()), 2400)
             print(f"{len(runs)} nights in {time.monotonic() - began:.0f} s", flush=True)
             tasks = {name: cluster.tasks(run) for name, run in runs.items()}
+            cluster.check()
         peaks = {town.name: town.most_asked(SPAN_S) for town in towns}
         one = write_settings(folder / "one", towns, addresses, limit=60000)
         alone(towns, folder, one)
@@ -371,6 +393,8 @@ def run(folder, python):
         for extractor in EXTRACTORS:
             kept = {f.name for f in (cluster.disk(extractor) / name).rglob("*") if f.is_file()}
             assert all(f.startswith("journal.") or f in SCRATCH for f in kept), (extractor, kept)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"most memory of a process: {peak:,.0f} MB")
     print("the same rows as on one machine; nothing stays on those that extract")
 
 

@@ -5,10 +5,12 @@ import os
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from pipeline import settings, status
 from pipeline.sandbox.discourse import ADMIN_KEY
 from pipeline.sandbox.rocketchat.app import READER_TOKEN
 from tests.ops.searching import holders
@@ -41,9 +43,11 @@ class Airflow:
             env=env, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
+    def run(self, dag, **conf):
+        return self("dags", "test", f"hearth_{dag}_ember", "--conf", json.dumps(conf))
+
     def night(self):
-        conf = json.dumps({"as_of": NOW.isoformat()})
-        return self("dags", "test", "hearth_nightly_ember", "--conf", conf)
+        return self.run("nightly", as_of=NOW.isoformat())
 
     def ask(self, sql):
         with sqlite3.connect(self.database) as db:
@@ -99,16 +103,56 @@ def test_a_refused_source_fails_at_once_and_the_rest_is_published(airflow, world
     assert "revoked-t0ken-" not in told.stdout + told.stderr
 
 
+@pytest.mark.slow
+def test_what_is_done_between_nights(airflow, world):
+    assert airflow.night().returncode == 0
+    before = world.content()
+    told = airflow.run("rebuild", from_landing=True)
+    assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]
+    assert world.content() == before
+    (ben,) = world.published(
+        "SELECT account_id FROM marts.accounts WHERE username = 'ben'", "restricted"
+    )
+    told = airflow.run("erase", source="forum", account=ben[0])
+    assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]
+    certificate = json.loads(next((world.folder / "erasures").iterdir()).read_text())
+    assert (certificate["source"], certificate["was_held"]) == ("forum", True)
+    assert airflow.ask("SELECT count(*) FROM asset_event") == [(3,)]
+
+
+MAIL = """
+[communities.ember.mail]
+host = "127.0.0.1"
+port = {port}
+security = "none"
+sender = "hearth@example.org"
+"""
+
+
+@pytest.mark.slow
+def test_silence_is_an_alarm_and_is_mailed(airflow, world, inbox, plain_server):
+    file = world.folder / "hearth.toml"
+    text = file.read_text().replace("\nbots =", '\noperators = ["ops@example.org"]\nbots =')
+    file.write_text(text + MAIL.format(port=plain_server))
+    assert airflow.run("watch").returncode != 0
+    ((_, readers, mail),) = inbox.messages
+    assert readers == ["ops@example.org"]
+    assert b"Subject: Hearth, Ember: hearth_watch_ember failed" in mail
+    assert b"no night was ever published" in mail
+    status.mark_published(settings.load().community(), datetime.now(UTC))
+    assert airflow.run("watch").returncode == 0
+
+
 RULES = """
 import json, sys
 from airflow.sdk.definitions.retry_policy import RetryAction
 sys.path.insert(0, sys.argv[1])
-import nightly
+import hearth_dags
 from pipeline import errors
 found = {}
 for name in ("SourceDown", "BudgetSpent", "WarehouseBusy", "NightRuns", "FixAccess", "FixSettings",
              "BadAnswer", "ContractBroken", "Degraded"):
-    decision = nightly.BY_ERROR.evaluate(getattr(errors, name)("x"), 1, 4)
+    decision = hearth_dags.BY_ERROR.evaluate(getattr(errors, name)("x"), 1, 4)
     found[name] = decision.action.name
 print(json.dumps(found))
 """

@@ -1,0 +1,55 @@
+"""Clear a person from everything Hearth keeps of a community, one DAG a community, started by hand.
+
+One task: `hearth erase`. It publishes the last night anew without the person, removes older nights and
+copies, and leaves a certificate that names nobody in `erasures/` below the community's home. It cannot be
+undone.
+
+## Run book
+
+| when | how |
+|---|---|
+| a person asked to be forgotten | delete or anonymise the account at the source first, then trigger this with `source` and `account` |
+| it failed or was killed half-way | clear the task: it goes on, also where the account is not held any more |
+| "another night runs already" | it waits until that night has ended |
+| afterwards | delete this run: Airflow keeps its parameters, and `account` is one of them. Give the account's number, not its name |
+| exports and backups made elsewhere | are yours to clear |
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from airflow.sdk import Asset, Param, dag, task
+from hearth_dags import alone, between_nights
+
+from pipeline import steps
+
+
+def erase(community):
+    """The DAG of one community."""
+
+    @dag(
+        dag_id=f"hearth_erase_{community}",
+        schedule=None,
+        start_date=datetime(2026, 1, 1),
+        max_active_runs=1,
+        default_args=between_nights(community),
+        params={
+            "source": Param(type="string", description="where the account is"),
+            "account": Param(type="string", description="its number or id, or its user name"),
+        },
+        doc_md=__doc__,
+        tags=["hearth"],
+    )
+    def forget():
+        @task(task_id="erase", outlets=[Asset(f"hearth_{community}_published")])
+        def clear(params=None):
+            alone(community, steps.erase, params["source"], params["account"], community)
+
+        clear()
+
+    return forget()
+
+
+for name in steps.communities():
+    globals()[f"hearth_erase_{name}"] = erase(name)

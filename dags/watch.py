@@ -1,0 +1,49 @@
+"""Say so when a community's night is overdue, one DAG a community, every day at nine (UTC).
+
+One task, which fails where no night was published for 26 hours and mails the `operators` of hearth.toml.
+Airflow's own deadline alerts are not used: with one, `airflow dags test` cannot run a night.
+
+## Run book
+
+| what you see | what it means | what to do |
+|---|---|---|
+| `watch` failed | the last night that readers have is old | the run book of the nightly DAG; `hearth status` shows how far nights came |
+| it did not run at all | Airflow is down, and so is this | have somebody else watch too: `ping` in hearth.toml, or `hearth status --check 26` from cron |
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from airflow.sdk import dag, task
+from hearth_dags import between_nights, lend_secrets
+
+from pipeline import steps
+
+
+def watch(community):
+    """The DAG of one community."""
+
+    @dag(
+        dag_id=f"hearth_watch_{community}",
+        schedule="0 9 * * *",
+        start_date=datetime(2026, 1, 1),
+        catchup=False,
+        max_active_runs=1,
+        default_args=between_nights(community),
+        doc_md=__doc__,
+        tags=["hearth"],
+    )
+    def overdue():
+        @task(task_id="watch")
+        def look():
+            lend_secrets()
+            return steps.watch(community)
+
+        look()
+
+    return overdue()
+
+
+for name in steps.communities():
+    globals()[f"hearth_watch_{name}"] = watch(name)
