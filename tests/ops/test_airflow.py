@@ -18,7 +18,7 @@ from tests.test_night import NOW
 
 ROOT = Path(__file__).parents[2]
 VERBS = (
-    "plan", "extract", "load", "build", "score", "validate", "publish", "digest", "conclude", "report",
+    "plan", "extract", "load", "build", "score", "evaluate", "validate", "publish", "digest", "conclude", "report",
 )  # fmt: skip
 
 
@@ -113,6 +113,8 @@ def test_what_is_done_between_nights(airflow, world):
     (ben,) = world.published(
         "SELECT account_id FROM marts.accounts WHERE username = 'ben'", "restricted"
     )
+    told = airflow.run("morning")
+    assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]
     told = airflow.run("erase", source="forum", account=ben[0])
     assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]
     certificate = json.loads(next((world.folder / "erasures").iterdir()).read_text())
