@@ -21,7 +21,8 @@ from pipeline.digest.mail import check_login
 from pipeline.errors import FixSettings, HearthError, SourceDown
 from pipeline.landing import make_folder, write_whole
 from pipeline.settings import Community, DiscourseSettings
-from pipeline.sources import Finding, Source, open_source
+from pipeline.sources import Finding, Source, budgets, open_source
+from pipeline.storage import disk_of
 
 PATIENCE_S = 10.0  # nobody waits half an hour at a prompt, as a night does for a sick server
 _SHORTEST_KEY = 16  # characters of a pseudonym key that nobody guesses
@@ -40,6 +41,8 @@ def examine(name: str | None) -> Iterator[Section]:
     home, found = _settings(name)
     yield "hearth.toml", found
     yield "this machine", list(_machine(home))
+    if home.cluster is not None:
+        yield "what machines share", list(shared(home))
     hasty = {
         source: chosen.model_copy(update={"patience_s": min(chosen.patience_s, PATIENCE_S)})
         for source, chosen in home.sources.items()
@@ -91,6 +94,20 @@ def _machine(home: Community) -> Iterator[Finding]:
                     "lower it in hearth.toml, to half of that at most")  # fmt: skip
     else:
         yield Finding("ok", f"{home.memory} of {most / 1e9:.1f} GB of memory")
+
+
+def shared(home: Community) -> Iterator[Finding]:
+    """What was found out about the storage and the Redis of a cluster."""
+    yield from _asked(lambda: _leave(home), "the storage of `landing` takes and gives files")
+    budget = budgets(home, "doctor")
+    yield from _asked(lambda: budget(1, 60).pause(0), "the Redis of `budget` answers")
+
+
+def _leave(home: Community) -> None:
+    disk, file = disk_of(home), home.home / "runs" / "doctor"
+    disk.put(file, b"")
+    disk.fetch(file)
+    disk.remove(file)
 
 
 def _write(home: Path) -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import steps
+from pipeline import doctor, steps
 from pipeline.errors import FixAccess, FixSettings, TryLater
 from pipeline.journal import Journal
 from pipeline.landing import Landing, Report, parts, report
 from pipeline.records import Part, Record
+from pipeline.settings import ClusterSettings
 from pipeline.storage import ObjectStorage
+from tests.conftest import make_community
 from tests.test_night import World
 
 RUN = "20260302T020000000000Z"
@@ -160,3 +162,18 @@ def test_a_night_through_storage_and_redis_is_a_night_of_one_machine(
     steps.rebuild(night, from_landing=True)
     steps.publish(night)
     assert world.content() == before
+
+
+def test_the_doctor_asks_what_machines_share(tmp_path, redis_address):
+    def found(landing, budget):
+        cluster = ClusterSettings(landing=landing, budget=budget)
+        home = make_community(tmp_path / "home").model_copy(update={"cluster": cluster})
+        return [(finding.level, finding.text) for finding in doctor.shared(home)]
+
+    bucket = f"file://{tmp_path}/bucket"
+    assert [level for level, _ in found(bucket, redis_address)] == ["ok", "ok"]
+    assert list((tmp_path / "bucket" / "runs").iterdir()) == []
+    (missing, silent) = found("gs://bucket/ember", "redis://127.0.0.1:1/1")
+    assert missing[0] == silent[0] == "fail"
+    assert "the library for this storage is missing" in missing[1]
+    assert "does not answer" in silent[1]
