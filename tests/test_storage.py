@@ -14,6 +14,7 @@ from pipeline.records import Part, Record
 from pipeline.settings import ClusterSettings
 from pipeline.storage import ObjectStorage
 from tests.conftest import make_community
+from tests.ops.chaos import published
 from tests.test_night import World
 
 RUN = "20260302T020000000000Z"
@@ -146,7 +147,7 @@ def test_a_night_through_storage_and_redis_is_a_night_of_one_machine(
     with world.serve() as addresses:
         world.settings(addresses)
         alone = world.night()
-        before = world.content()
+        before = published(tmp_path / "home")
         shutil.rmtree(tmp_path / "home")
         (tmp_path / "home").mkdir()
         world.settings(addresses)
@@ -154,14 +155,14 @@ def test_a_night_through_storage_and_redis_is_a_night_of_one_machine(
         file.write_text(file.read_text() + cluster)
         night = world.night()
     assert alone["run"] != night["run"]
-    assert world.content() == before
+    assert published(tmp_path / "home") == before
     assert {f.name for f in (bucket / "landing").glob("*")} == {"chat", "forum"}
     run = json.loads((tmp_path / "home" / "ops" / "status.json").read_text())["runs"][0]
     assert (run["run"], run["state"]) == (night["run"], "whole")
     shutil.rmtree(tmp_path / "home" / "landing")  # the disk was lost; the storage was not
     steps.rebuild(night, from_landing=True)
     steps.publish(night)
-    assert world.content() == before
+    assert published(tmp_path / "home") == before
 
 
 def test_the_doctor_asks_what_machines_share(tmp_path, redis_address):

@@ -110,14 +110,14 @@ class Home:
 
 
 def published(home):
-    """The rows of every mart that a community published last, but when a deletion was noticed."""
+    """The rows of every mart that a community published last, but what depends on when it read:
+    `marts.freshness`, and when a deletion was noticed."""
     found = {}
     for audience, link in (("community", "current"), ("restricted", "restricted")):
         file = (home / "published" / f"{link}.duckdb").resolve()
         with duckdb.connect(file, read_only=True) as db:
             for name, contract in contracts().items():
-                if contract.publish == audience and contract.schema_name == "marts":
-                    # when a night noticed a deletion depends on when it read
+                if contract.publish == audience and name.startswith("marts.") and name != WHEN:
                     seen = "EXCLUDE (deleted_at)" if "deleted_at" in contract.columns else ""
                     rows = db.execute(f"SELECT * {seen} FROM {name} ORDER BY ALL")
                     found[name] = rows.fetchall()
