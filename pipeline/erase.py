@@ -207,6 +207,7 @@ def _remove_copies(community: Community, person: Person, threads: set[str]) -> I
     gone += (home / "work").glob("warehouse.before-*")
     gone += (home / "digests").glob("preview")
     gone += [f for f in (home / "digests").glob("*-*") if _digest_tells(f, person, threads)]
+    gone += [f for f in (home / "cases").glob("*") if _case_tells(f, person, threads)]
     for name in ("docs", "runs"):
         gone += [f for f in (home / name).glob("*") if any(_names(x, person) for x in _files(f))]
     disk = disk_of(community)
@@ -237,6 +238,16 @@ def _digest_tells(folder: Path, person: Person, threads: set[str]) -> bool:
     }
     if told & {(person.source, thread) for thread in threads}:
         return True
+    return any(_names(file, person) for file in _files(folder))
+
+
+def _case_tells(folder: Path, person: Person, threads: set[str]) -> bool:
+    """Whether a case file is of a thread they wrote in, or names them."""
+    case = folder / "case.json"
+    if case.exists():
+        found = json.loads(case.read_text(encoding="utf-8"))
+        if found["source"] == person.source and found["thread_id"] in threads:
+            return True
     return any(_names(file, person) for file in _files(folder))
 
 

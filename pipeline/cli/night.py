@@ -139,6 +139,19 @@ def verdict(
     out.print(f"Noted: {choice} for {ref}.")
 
 
+@app.command()
+def case(
+    about: Annotated[
+        str, typer.Argument(help="The reference of an item, or a thread as source/id.")
+    ],
+    community: Community = None,
+) -> None:
+    """Write the case file of a dispute: a neutral timeline of its thread, with places for what was
+    decided and learned."""
+    for file in steps.case_file(about, community):
+        out.print(str(file))
+
+
 def _spell(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"

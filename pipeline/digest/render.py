@@ -94,11 +94,12 @@ def render_rss(edition: Edition, language: str) -> str:
 def _laid_out(template: str, words: Page, edition: Edition, **more: Any) -> str:
     built = format_datetime(edition.as_of.astimezone(UTC))
     values = {"page": words, "say": words.say, "edition": edition, "built": built, **more}
-    return str(_environment().get_template(template).render(values))
+    return str(environment().get_template(template).render(values))
 
 
 @cache
-def _environment() -> Any:
+def environment() -> Any:
+    """Where the templates are: strict, and escaping in HTML and XML."""
     import jinja2
 
     environment = jinja2.Environment(

@@ -6,7 +6,7 @@ to import, for the scheduler reads it again and again.
 """
 
 from pipeline.steps.meaning import build, publish, rebuild, score, validate
-from pipeline.steps.morning import digest, give_verdict, preview, send_due
+from pipeline.steps.morning import case_file, digest, give_verdict, preview, send_due
 from pipeline.steps.reading import estimate, extract, load, plan
 from pipeline.steps.running import at_work, communities, erase, last_night, lend_secrets, run_night
 from pipeline.steps.telling import conclude, evaluate, report, tell_failure, watch
@@ -14,6 +14,7 @@ from pipeline.steps.telling import conclude, evaluate, report, tell_failure, wat
 __all__ = [
     "at_work",
     "build",
+    "case_file",
     "communities",
     "conclude",
     "digest",

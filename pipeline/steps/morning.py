@@ -184,3 +184,23 @@ def give_verdict(
         verdict = snoozed(verdict, now.date(), days or SNOOZE_DAYS)
     Verdicts(home.home / "digests" / "verdicts.jsonl").add(verdict)
     return len(keys)
+
+
+def case_file(about: str, community: str | None = None) -> list[Path]:
+    """Write the case file of a thread, named by the reference of an item of a digest or as
+    "source/thread"; returns its files. Raises FixSettings for what nobody knows, WarehouseBusy
+    while a night is at work."""
+    from pipeline import warehouse
+    from pipeline.digest import case
+    from pipeline.digest.ledger import Ledger
+
+    home = settings.load(secrets=False).community(community)
+    source, _, thread = about.partition("/")
+    if not thread:
+        keys = Ledger(home.home / "digests" / "ledger.jsonl").keys_of(about.lower())
+        if not keys:
+            raise FixSettings(f"no digest of {home.name} had an item {about!r}")
+        source, thread = keys[0].source, keys[0].thread_id
+    with warehouse.read_only(home) as db:
+        found = case.collect(db, home, source, thread, _now())
+    return case.write(found, home, home.digest.languages[0])

@@ -1,5 +1,6 @@
 """Mornings of a small community: a night is made, and readers are told at their hour."""
 
+import json
 import socket
 from datetime import UTC, datetime
 
@@ -7,6 +8,9 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from pipeline import steps
+from pipeline.erase import _case_tells
+from pipeline.errors import FixSettings
+from pipeline.person import Person
 from tests.test_night import World
 
 MAIL = """
@@ -61,6 +65,30 @@ def morning(tmp_path, monkeypatch, inbox):
         at(2, 30)
         world.night()
         yield world
+
+
+def test_a_case_file_tells_what_happened_and_no_word_of_it(morning):
+    topic, post = morning.topics[0]
+    page, html, data = steps.case_file(f"forum/{topic}")
+    told = page.read_text()
+    assert told.startswith("# Ember: case file\n\nHow do I mend thing 0\\?")
+    assert "- P1: Anna (" in told
+    assert "- P2: Ben (" in told
+    assert f"P1 wrote {post}, text " in told
+    assert "## What was decided, by whom\n\n…" in told
+    events = json.loads(data.read_text())["events"]
+    assert [event["kind"] for event in events] == ["message", "found", "message"]
+    assert not any("It broke" in file.read_text() for file in (page, html, data))
+    assert {f.stat().st_mode & 0o077 for f in (page.parent, page, html, data)} == {0}
+    page.write_text("What people decided.")
+    steps.case_file(f"forum/{topic}")
+    assert "What people decided." in [f.read_text() for f in page.parent.glob("case-*.md")]
+    ben = Person("forum", str(morning.ben), frozenset({"ben"}), frozenset({"Ben"}))
+    other = Person("forum", "999", frozenset({"zed"}), frozenset())
+    assert _case_tells(page.parent, ben, {str(topic)})
+    assert not _case_tells(page.parent, other, set())
+    with pytest.raises(FixSettings, match="no thread forum/0 is held"):
+        steps.case_file("forum/0")
 
 
 def test_the_night_writes_and_the_hour_sends_once(morning, inbox):
