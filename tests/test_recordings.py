@@ -90,6 +90,31 @@ def unanswered(recorded):
     return waiting
 
 
+def totals(recorded):
+    """Regular posts, their authors, topics, those nobody else answered, and solved ones."""
+    spoken = [p for t in recorded for p in t["post_stream"]["posts"] if p["post_type"] == 1]
+    return {
+        "messages": len(spoken),
+        "newcomers": len({post["user_id"] for post in spoken if post["user_id"]}),
+        "topics": len(recorded),
+        "waiting": len(unanswered(recorded)),
+        "solved": sum(bool(topic.get("accepted_answer")) for topic in recorded),
+    }
+
+
+def metrics(db):
+    """The same as the marts have it, each by another way."""
+    asked = {
+        "messages": "sum(messages + bot_messages) FROM marts.daily_activity",
+        "newcomers": "sum(newcomers) FROM marts.newcomers",
+        "topics": "sum(asked) FROM marts.outcomes WHERE population = 'topics'",
+        "waiting": "sum(waiting) FROM marts.wait_times WHERE population = 'topics' AND event = 'response'"
+        " AND period = 'week' AND source = 'all' AND channel_id = 'all' AND asker = 'all'",
+        "solved": "sum(value) FROM marts.platform_reports WHERE report = 'accepted_solutions'",
+    }
+    return {name: int(db.execute(f"SELECT {sql}").fetchone()[0]) for name, sql in asked.items()}
+
+
 @pytest.mark.parametrize("way_in", ["data_explorer", "rest"])
 def test_a_recorded_forum_arrives_whole(way_in, recorded, shared_data, tmp_path, monkeypatch):
     forum = forum_from_topics(shared_data / "urho3d" / "topics.jsonl.zst")
@@ -119,6 +144,8 @@ def test_a_recorded_forum_arrives_whole(way_in, recorded, shared_data, tmp_path,
         assert db.execute("SELECT count(*) FROM staging.threads").fetchone() == (1_995,)
         waiting = db.execute("SELECT thread_id FROM marts.threads WHERE NOT has_response")
         assert {thread for (thread,) in waiting.fetchall()} == unanswered(recorded)
+        if way_in == "data_explorer":  # plain REST does not tell when an answer was accepted
+            assert metrics(db) == totals(recorded)
 
 
 def test_a_recorded_chat_arrives_whole(shared_data, tmp_path, monkeypatch):
