@@ -271,7 +271,8 @@ def _clear_work(community: Community, person: Person, standing: Standing) -> dic
     the old one's free blocks."""
     with warehouse.opened(community) as db:
         store_verdicts(db, community)
-        db.execute("DELETE FROM raw.identities; DELETE FROM raw.account_links")  # the build's own
+        for derived in ("raw.identities", "raw.account_links", "staging.account_states"):
+            db.execute(f"DELETE FROM {derived}")  # the build makes them anew
         with transaction(db):
             counts = _clear_raw(db, person, standing)
         db.execute("CHECKPOINT")
@@ -330,6 +331,11 @@ def _apply(db: duckdb.DuckDBPyConnection, source: str) -> None:
     for contract in contracts().values():
         if contract.build == "merge":
             db.execute(f"DELETE FROM {contract.table} WHERE {typed}", given)
+    db.execute(
+        "DELETE FROM raw.versions USING cleared AS c WHERE source = $source"
+        " AND versions.stream = c.stream AND versions.key = c.key",
+        given,
+    )
     db.execute(
         "UPDATE raw.records SET payload = c.payload,"
         " load = (SELECT max(load) + 1 FROM raw.records) FROM cleared AS c"

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 EVERYTHING = (-(2**62), 2**62)  # the range of a span that names no keys
 
+# Fields whose earlier values are kept: who was staff when, where a thread stood, what it was called
+VERSIONED = {
+    "users": ("admin", "moderator", "trust_level", "roles", "type"),
+    "topics": ("title", "category_id"),
+}
+
 _LINE = {
     "kind": "VARCHAR",
     "stream": "VARCHAR",
@@ -149,6 +155,7 @@ def _load_files(
             {"files": [str(f) for f in files]},
         )
         _merge_records(db, source, run, number)
+        _keep_versions(db, source, number)
         _bury_the_unlisted(db, source, number)
         _note_spans(db, source)
         db.execute(
@@ -202,6 +209,66 @@ def _merge_records(db: duckdb.DuckDBPyConnection, source: str, run: str, number:
         " AND records.stream = m.stream AND records.key = m.key"
     )
     db.execute("INSERT INTO raw.records BY NAME SELECT * FROM merged")
+
+
+def _keep_versions(db: duckdb.DuckDBPyConnection, source: str, number: int) -> None:
+    """States of the fields in `VERSIONED` that differ from the state seen before.
+
+    A file may be older than what is held: then the present state follows it once more, and the
+    record counts as changed, so that its history is typed again."""
+    db.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE versions AS
+        WITH told AS (
+            SELECT stream, key, seen_at, payload FROM incoming
+            WHERE kind = 'record' AND NOT gone AND stream IN {tuple(VERSIONED)}
+        ),
+
+        seen AS (
+            FROM told
+            UNION ALL
+            SELECT stream, key, seen_at, payload FROM raw.records
+            SEMI JOIN told USING (stream, key) WHERE source = $source AND gone_at IS NULL
+        ),
+
+        states AS (
+            SELECT stream, key, seen_at, {_state()} AS state, FALSE AS is_held FROM seen
+            UNION ALL
+            SELECT stream, key, seen_at, state, TRUE AS is_held FROM raw.versions
+            SEMI JOIN told USING (stream, key) WHERE source = $source
+        ),
+
+        one_each AS (
+            FROM states QUALIFY row_number() OVER (
+                PARTITION BY stream, key, seen_at ORDER BY is_held DESC, state::VARCHAR
+            ) = 1
+        )
+
+        FROM one_each QUALIFY NOT is_held AND state::VARCHAR IS DISTINCT FROM lag(state::VARCHAR)
+            OVER (PARTITION BY stream, key ORDER BY seen_at)
+        """,
+        {"source": source},
+    )
+    db.execute(
+        "INSERT INTO raw.versions SELECT $source, stream, key, seen_at, state FROM versions",
+        {"source": source},
+    )
+    db.execute(
+        "UPDATE raw.records SET load = $number FROM versions AS v WHERE source = $source"
+        " AND records.stream = v.stream AND records.key = v.key AND load < $number",
+        {"source": source, "number": number},
+    )
+
+
+def _state() -> str:
+    """SQL of the versioned fields of a payload, as JSON."""
+    cases = (
+        f"WHEN '{stream}' THEN json_object("
+        + ", ".join(f"'{name}', payload -> '{name}'" for name in names)
+        + ")"
+        for stream, names in VERSIONED.items()
+    )
+    return f"CASE stream {' '.join(cases)} END"
 
 
 def _bury_the_unlisted(db: duckdb.DuckDBPyConnection, source: str, number: int) -> None:

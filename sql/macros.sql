@@ -17,6 +17,20 @@ FROM raw.records AS r
 INNER JOIN raw.sources AS s ON r.source = s.source
 WHERE r.load > getvariable('since_load');
 
+-- All that was ever seen of the records to type, where their past is kept; what an older version of this
+-- warehouse brought has none, and is what it is now.
+CREATE OR REPLACE VIEW raw.changed_versions AS
+SELECT c.source, c.platform, c.stream, c.key, c.record, make_timestamp(v.seen_at) AS seen_at, v.state
+FROM raw.changed AS c
+INNER JOIN raw.versions AS v ON c.source = v.source AND c.stream = v.stream AND c.key = v.key
+
+UNION ALL
+
+SELECT c.source, c.platform, c.stream, c.key, c.record, c.first_seen_at AS seen_at, c.payload AS state
+FROM raw.changed AS c
+ANTI JOIN raw.versions AS v ON c.source = v.source AND c.stream = v.stream AND c.key = v.key
+WHERE c.payload IS NOT NULL;
+
 -- The moment the build speaks of (UTC). No query asks the clock.
 CREATE OR REPLACE MACRO as_of() AS getvariable('as_of')::TIMESTAMP;
 

@@ -6,6 +6,16 @@ WITH reacted AS (
     GROUP BY ALL
 ),
 
+-- Staff of that moment: whoever left keeps what they wrote as staff.
+staff AS (
+    SELECT
+        source, account_id,
+        coalesce(valid_from, '-infinity'::TIMESTAMP) AS since,
+        coalesce(valid_to, 'infinity'::TIMESTAMP) AS until
+    FROM staging.account_states
+    WHERE is_staff
+),
+
 placed AS (
     SELECT
         m.*,
@@ -26,10 +36,14 @@ judged AS (
         has_ended(p.ended_at) AS is_deleted,
         p.is_in_private_thread OR coalesce(c.is_private, TRUE) AS is_private,
         p.account_id IS NULL OR coalesce(is_human(a.is_bot, a.is_staged, a.username), TRUE) AS is_human,
-        coalesce(a.is_staff, FALSE) AS is_staff
+        s.account_id IS NOT NULL AS is_staff
     FROM placed AS p
     LEFT JOIN marts.channels AS c ON p.source = c.source AND p.place_id = c.channel_id
     LEFT JOIN staging.accounts AS a ON p.source = a.source AND p.account_id = a.account_id
+    LEFT JOIN staff AS s
+        ON
+            p.source = s.source AND p.account_id = s.account_id AND p.created_at >= s.since
+            AND p.created_at < s.until
 )
 
 SELECT

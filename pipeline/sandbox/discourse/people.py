@@ -19,6 +19,8 @@ HISTORY = {  # user_histories.action
     "change_username": 21,
     "anonymize": 24,
     "silence": 30,
+    "grant_moderation": 34,
+    "revoke_moderation": 35,
     "post_edit": 53,
     "recover_topic": 55,
     "merge_user": 65,
