@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 CLUSTER := .venv-cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly test test-all lint types dictionary bench chaos cluster-test lock clean
+.PHONY: help nightly test test-all lint types dictionary bench chaos cluster-test sbom audit lock clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -64,8 +64,22 @@ cluster-test: $(CLUSTER)/.ready ## a night on Airflow with Celery, Redis, Postgr
 		{ echo "$$tool is missing; install Redis and PostgreSQL, on Debian as root: apt-get install redis-server postgresql"; exit 1; }; done
 	@$(BIN)/python -m tests.ops.cluster --python $(CLUSTER)/bin/python
 
+AUDIT := var/audit
+$(AUDIT)/.ready: requirements/audit.lock.txt $(READY)
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(AUDIT)
+	@$(BIN)/uv pip install -q --python $(AUDIT)/bin/python --require-hashes -r $<
+	@touch $@
+
+sbom: $(AUDIT)/.ready ## var/sbom.json: all that the product installs, with versions and hashes (CycloneDX)
+	@$(AUDIT)/bin/cyclonedx-py requirements --output-reproducible --no-validate --pyproject pyproject.toml \
+		requirements/runtime.lock.txt -o var/sbom.json
+	@echo "wrote var/sbom.json"
+
+audit: $(AUDIT)/.ready ## known vulnerabilities of what the product installs, where PyPI can be asked
+	@$(BIN)/python -m tests.audit $(AUDIT)/bin/pip-audit
+
 lock: $(READY) ## resolve requirements/*.in anew
-	@for name in tools runtime dev cluster cluster-test; do $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 \
+	@for name in tools runtime dev cluster cluster-test audit; do $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --no-emit-index-url \
 		requirements/$$name.in -o requirements/$$name.lock.txt; done
 	@mv requirements/tools.lock.txt requirements/tools.txt
