@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 10_000
+# Folders that are cleared by their own rules; of any other, what names the person goes
+_OTHERWISE = ("landing", "work", "published", "digests", "cases", "backup", "damaged", "erasures")
 
 
 def erase(community: Community, source: str, account: str, now: datetime) -> dict[str, Any]:
@@ -208,8 +210,8 @@ def _remove_copies(community: Community, person: Person, threads: set[str]) -> I
     gone += (home / "digests").glob("preview")
     gone += [f for f in (home / "digests").glob("*-*") if _digest_tells(f, person, threads)]
     gone += [f for f in (home / "cases").glob("*") if _case_tells(f, person, threads)]
-    for name in ("docs", "runs"):
-        gone += [f for f in (home / name).glob("*") if any(_names(x, person) for x in _files(f))]
+    for folder in sorted(f for f in home.iterdir() if f.is_dir() and f.name not in _OTHERWISE):
+        gone += [f for f in folder.glob("*") if any(_names(x, person) for x in _files(f))]
     disk = disk_of(community)
     for path in gone:
         disk.remove(path)

@@ -139,6 +139,9 @@ def night(world, unchecked):
             json.dumps({"keys": [["forum", "1", "sour", "h", ["e"]]], "who": "zelda.chat", "choice": "agree",
                         "at": ago(200).isoformat(), "until": None, "model": "", "via": "chat"}) + "\n"
         )  # fmt: skip
+        for place in ("reports/2026-W09/report.html", "made_by_a_later_version/2026-03.csv"):
+            (world.folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (world.folder / place).write_text("thanks to zelda_quux")
         (world.folder / "backup").mkdir()
         (world.folder / "backup" / "work-1.duckdb").write_bytes(
             (world.folder / "work" / "warehouse.duckdb").read_bytes()
