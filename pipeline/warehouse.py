@@ -123,6 +123,8 @@ def prepare(db: duckdb.DuckDBPyConnection) -> None:
     """Schemas and the tables of every contract, as they are where they exist already."""
     db.execute("SET TimeZone = 'UTC'")
     db.execute("SET autoinstall_known_extensions = false")
+    # Where DuckDB expects few rows it compares all with all; of a CTE's 50,000 it expects one.
+    db.execute("SET asof_loop_join_threshold = 0")
     for schema in SCHEMAS:
         db.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     for contract in contracts().values():

@@ -200,6 +200,16 @@ def test_a_column_comes_from_records():
         list(lineage("marts.threads.nothing"))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("table", [t for t, c in contracts().items() if c.schema_name == "marts"])
+def test_every_column_of_a_mart_has_a_way_to_its_records(table):
+    """A count or a constant is made of no column; what is made of one leads on to known ones."""
+    for name in contracts()[table].columns:
+        for step in list(lineage(f"{table}.{name}"))[1:]:
+            of, _, column = step.column.rpartition(".")
+            assert of == "raw.changed" or column in contracts()[of].columns, step
+
+
 def test_a_night_writes_the_report_of_a_week_and_a_month_that_have_ended(emberfield):
     names = {file.name for file in (emberfield.home / "reports").iterdir()}
     assert names == {"2026-W09.en.html", "2026-02.en.html"}
