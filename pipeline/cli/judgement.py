@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline import settings
+from pipeline import settings, steps
 from pipeline.cli.console import Community, out, plain
 from pipeline.errors import FixSettings
 
@@ -39,25 +39,13 @@ def train(
     from pipeline.classify.card import write_models
 
     if community:
-        _learn(sets, community, language)
+        for told in steps.learn(community, sets, language):
+            out.print(told)
         return
     if into is None:
         raise FixSettings("hearth train: name a folder for the models, or a --community")
     for file in write_models(sets, into, language):
         out.print(str(file))
-
-
-def _learn(sets: Path, name: str, languages: list[str]) -> None:
-    from pipeline import warehouse
-    from pipeline.classify.community import learn
-    from pipeline.classify.train import AIMS, read
-
-    home = settings.load(secrets=False).community(name)
-    for language in (each for each in languages if each in home.languages and each in AIMS):
-        rows = read(sets, language)
-        with warehouse.read_only(home) as db:
-            step = learn(db, home.home, language, rows, AIMS[language], now=datetime.now(UTC))
-        out.print(f"{step.language} {step.version}: {step.action}; {step.why}")
 
 
 @app.command()

@@ -5,6 +5,7 @@ below the community's home. Heavy libraries are imported where they are used: th
 to import, for the scheduler reads it again and again.
 """
 
+from pipeline.steps.learning import learn
 from pipeline.steps.meaning import build, publish, rebuild, score, validate
 from pipeline.steps.morning import case_file, digest, give_verdict, preview, send_due
 from pipeline.steps.reading import estimate, extract, load, plan
@@ -24,6 +25,7 @@ __all__ = [
     "extract",
     "give_verdict",
     "last_night",
+    "learn",
     "lend_secrets",
     "load",
     "plan",

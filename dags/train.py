@@ -1,0 +1,56 @@
+"""Let a community's moderators teach its models, one DAG a community, every Sunday at four (UTC).
+
+One task: `hearth train --community`. A model that learned from their verdicts is measured beside the one
+in use, and used from the next night on only where it is better; `hearth models` tells why it is used or
+not, and takes one back.
+
+It is paused when Airflow first sees it, for it needs labelled sets beside what moderators said: set the
+Airflow Variable `hearth_labelled_sets` to their folder on the machine of the warehouse, then unpause it.
+
+## Run book
+
+| what you see | what it means | what to do |
+|---|---|---|
+| "not better" in its result | too little was said yet, or it taught nothing new | nothing: the model in use stays |
+| `train` failed, "hearth_labelled_sets" | the Variable is not set | set it, clear the task |
+| "another night runs already" | it waits until that night has ended | nothing |
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from airflow.sdk import Variable, dag, task
+from hearth_dags import alone, between_nights
+
+from pipeline import steps
+
+
+def train(community):
+    """The DAG of one community."""
+
+    @dag(
+        dag_id=f"hearth_train_{community}",
+        schedule="0 4 * * 0",
+        start_date=datetime(2026, 1, 1),
+        catchup=False,
+        is_paused_upon_creation=True,
+        max_active_runs=1,
+        default_args=between_nights(community),
+        doc_md=__doc__,
+        tags=["hearth"],
+    )
+    def learning():
+        @task(task_id="train")
+        def learn():
+            sets = Path(Variable.get("hearth_labelled_sets"))
+            return alone(community, lambda: list(steps.learn(community, sets)))
+
+        learn()
+
+    return learning()
+
+
+for name in steps.communities():
+    globals()[f"hearth_train_{name}"] = train(name)
