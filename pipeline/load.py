@@ -187,7 +187,7 @@ def _merge_records(db: duckdb.DuckDBPyConnection, source: str, run: str, number:
             CASE WHEN n.gone THEN greatest(n."at", o."at") ELSE n."at" END AS "at",
             n.mark, n.seen_at,
             coalesce(o.first_seen_at, n.seen_at) AS first_seen_at,
-            CASE WHEN n.gone THEN coalesce(o.gone_at, n.seen_at) END AS gone_at,
+            CASE WHEN n.gone THEN coalesce(o.gone_at, n."at", n.seen_at) END AS gone_at,
             CASE WHEN n.gone THEN coalesce(p.payload, o.payload) ELSE n.payload END AS payload,
             CASE
                 WHEN o.key IS NOT NULL AND n.gone = (o.gone_at IS NOT NULL)

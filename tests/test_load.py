@@ -55,6 +55,14 @@ def test_loading_twice_changes_nothing(db, landed):
     assert [db.execute(f"FROM raw.{t}").fetchall() for t in tables] == before
 
 
+def test_a_tombstone_that_tells_its_time_is_believed(db, landed):
+    gone = Record("posts", "1", {}, seen_at=30, at=25, gone=True)
+    landed.write("forum", "run1", "posts", Part((post(1, 10, raw="a"),)))
+    landed.write("forum", "run2", "posts", Part((gone,)))
+    load(db, landed)
+    assert held(db) == [("1", "a", 25, 30)]
+
+
 def test_a_tombstone_keeps_the_last_payload_and_its_first_time(db, landed):
     gone = Record("posts", "1", {}, seen_at=30, gone=True)
     later = Record("posts", "1", {}, seen_at=40, gone=True)

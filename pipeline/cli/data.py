@@ -60,7 +60,9 @@ def rebuild(
     """Derive staging, marts and judgements from the records again, without the network.
 
     The published night stays as it is until `hearth validate` and `hearth publish`."""
-    told = steps.rebuild(tonight.latest(community, run)["night"], from_landing=from_landing)
+    night = tonight.latest(community, run)["night"]
+    with steps.at_work(night["community"]):
+        told = steps.rebuild(night, from_landing=from_landing)
     for source, messages in sorted(told.items()):
         out.print(f"{source}: {messages:,} messages")
 

@@ -115,15 +115,15 @@ def test_what_has_no_contract_any_more_does_not_stay_with_its_texts(home):
         "CREATE VIEW marts.old_view AS SELECT 1 AS one",
         "DROP VIEW IF EXISTS marts.statements",
         "CREATE TABLE marts.statements AS SELECT 1 AS one",
-        "DROP TABLE marts.texts",
-        "CREATE VIEW marts.texts AS SELECT 1 AS one",
+        "DROP TABLE marts.tiers",
+        "CREATE VIEW marts.tiers AS SELECT 1 AS one",
     )
     with warehouse.opened(home) as db:
         names = {
             name for (name,) in db.execute("SELECT table_name FROM duckdb_tables()").fetchall()
         }
         assert not {"old_texts", "old_view", "statements"} & names
-        assert shape(db, "marts.texts") == wanted("marts.texts")
+        assert shape(db, "marts.tiers") == wanted("marts.tiers")
 
 
 def test_only_the_newest_copies_are_kept(home, tmp_path):
