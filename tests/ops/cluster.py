@@ -209,7 +209,9 @@ def s3(folder, python):
 
 def environment(folder, broker, database, url, settings):
     """What every process of such an Airflow finds in its environment."""
+    blas = {k: v for k, v in os.environ.items() if k.startswith("OPENBLAS")}  # scores depend on it
     return {
+        **blas,
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(ROOT),
