@@ -1,3 +1,3 @@
 """Hearth: a nightly community analytics pipeline over Discourse and Rocket.Chat."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
