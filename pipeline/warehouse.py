@@ -21,7 +21,12 @@ from pipeline.settings import Community
 if TYPE_CHECKING:
     import duckdb
 
-_CORRUPT = ("Corrupt database", "stored checksum", "has been invalidated")  # DuckDB's words
+_CORRUPT = (  # DuckDB's words
+    "Corrupt database",
+    "stored checksum",
+    "has been invalidated",
+    "Could not read enough bytes",
+)
 _HEADERS = 3 * 4096  # bytes a DuckDB file has before it can hold anything
 SCHEMAS = ("raw", "staging", "judgement", "marts")
 

@@ -1,7 +1,7 @@
 """The source as the pipeline sees it: plan, probe, estimate, errors, and sick servers."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -164,6 +164,7 @@ def test_a_server_too_old_to_have_change_feeds(world, monkeypatch):
 
 
 def test_the_doctor_praises_a_good_account(world):
+    world.clock.set(datetime.now(UTC))
     findings = world.source().probe()
     assert [f for f in findings if f.level != "ok"] == []
     texts = " / ".join(f.text for f in findings)
@@ -172,6 +173,7 @@ def test_the_doctor_praises_a_good_account(world):
 
 
 def test_the_doctor_names_what_is_missing_and_what_is_too_much(world):
+    world.clock.set(datetime.now(UTC))
     world.private = ("staff", "nowhere")
     role = world.workspace.roles["extractor"]
     role -= {"view-moderation-console", "api-bypass-rate-limit", "view-p-room"}
