@@ -85,7 +85,8 @@ def set_scene(db: duckdb.DuckDBPyConnection, community: Community, as_of: dateti
     forums = (s for s in community.sources.values() if s.platform == "discourse")
     ours = [forum.username for forum in forums if forum.review_queue]
     db.execute("SET VARIABLE bots = ?::VARCHAR[]", [[*community.bots, *ours]])
-    db.execute("SET VARIABLE unnamed = ?::VARCHAR[]", [list(community.unnamed)])
+    unnamed = [name.lower() for name in community.unnamed]
+    db.execute("SET VARIABLE unnamed = ?::VARCHAR[]", [unnamed])
     digest = community.digest
     db.execute("SET VARIABLE overdue_h = ?::DOUBLE", [digest.overdue_h])
     db.execute("SET VARIABLE newcomer_overdue_h = ?::DOUBLE", [digest.newcomer_overdue_h])

@@ -86,6 +86,11 @@ CREATE OR REPLACE MACRO is_human(is_bot, is_staged, username) AS NOT (
     is_bot OR is_staged OR coalesce(list_contains(getvariable('bots')::VARCHAR[], username), FALSE)
 );
 
+-- Somebody whom no digest names, by their wish: how the settings write a user name is no matter.
+CREATE OR REPLACE MACRO is_unnamed(username) AS coalesce(
+    list_contains(getvariable('unnamed')::VARCHAR[], lower(username)), FALSE
+);
+
 -- The community's calendar day in which the build speaks; it is not over yet.
 CREATE OR REPLACE MACRO as_of_day() AS local_day(as_of());
 

@@ -38,7 +38,7 @@ def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
     scored = _score(db, judging, as_of)
     db.execute("CREATE OR REPLACE TEMP TABLE lively AS FROM marts.conversations")
     in_channel = dict(_in_channel(db))
-    asked = Asked((*community.unnamed, *community.judgement.never_suggest))
+    asked = Asked(community.unnamed)
     found = []
     for thread in _threads(db):
         likely = in_channel.get((thread.source, thread.thread_id))

@@ -252,10 +252,6 @@ class JudgementSettings(_Section):
                 raise ValueError(f"no rule {name!r}; there are {', '.join(get_args(Rule))}")
         return value
 
-    never_suggest: tuple[str, ...] = Field(
-        (), description="user names that are never named as somebody who might know"
-    )
-
 
 class ReportSettings(_Section):
     """The evaluation report of a community, written when a week or a month has ended."""

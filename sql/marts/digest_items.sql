@@ -42,19 +42,25 @@ items AS (
     WHERE f.kind <> 'question' AND m.created_at >= as_of() - INTERVAL 14 DAYS AND NOT m.is_deleted
 ),
 
+-- Who has several accounts is one person here, and unnamed if one of them is.
+named AS (
+    SELECT source, person_id, min(coalesce(name, username)) AS person
+    FROM marts.people
+    GROUP BY ALL
+    HAVING NOT bool_or(is_unnamed(username))
+),
+
 knowing AS (
     SELECT
         h.source, h.thread_id,
         to_json(list({
-            'person': coalesce(a.name, a.username),
+            'person': n.person,
             'answers': h.answers,
             'words': h.words,
             'last_active_at': h.last_active_at
         } ORDER BY h.rank)) AS who_might_know
     FROM judgement.helpers AS h
-    INNER JOIN staging.accounts AS a
-        ON h.source = a.source AND h.person_id = person_id(a.source, a.account_id) AND a.gone_at IS NULL
-    WHERE NOT coalesce(list_contains(getvariable('unnamed')::VARCHAR[], a.username), FALSE)
+    INNER JOIN named AS n ON h.source = n.source AND h.person_id = n.person_id
     GROUP BY ALL
 ),
 

@@ -45,7 +45,7 @@ deeds AS (
 SELECT
     d.source,
     d.person_id,
-    any_value(coalesce(a.name, a.username)) AS person,
+    min(coalesce(a.name, a.username)) AS person,
     count(DISTINCT d.thread_id) AS answers,
     count(DISTINCT d.thread_id) FILTER (d.deed = 'accepted') AS accepted,
     count(DISTINCT d.thread_id) FILTER (d.deed = 'liked') AS liked,
@@ -54,5 +54,6 @@ SELECT
 FROM deeds AS d
 INNER JOIN marts.people AS a ON d.source = a.source AND d.person_id = a.person_id
 INNER JOIN marts.accounts AS p ON d.source = p.source AND d.person_id = p.person_id
-WHERE p.is_human AND NOT coalesce(list_contains(getvariable('unnamed')::VARCHAR[], a.username), FALSE)
+WHERE p.is_human
 GROUP BY d.source, d.person_id
+HAVING NOT bool_or(is_unnamed(a.username))
