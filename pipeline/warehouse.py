@@ -77,13 +77,24 @@ def set_aside(community: Community) -> None:
         file.with_name("warehouse.duckdb.wal").unlink(missing_ok=True)
 
 
-def read_only(community: Community) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def read_only(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
     """The work file as it lies there, to look at; an empty database where there is none yet.
-    Raises WarehouseBusy, FixSettings."""
+
+    Raises WarehouseBusy, and FixSettings where it cannot be opened or has not yet what is looked
+    for: no night was made, or none since an upgrade."""
     import duckdb
 
     file = community.home / "work" / "warehouse.duckdb"
-    return _connected(file, community, read_only=True) if file.exists() else duckdb.connect()
+    opened = _connected(file, community, read_only=True) if file.exists() else duckdb.connect()
+    try:
+        with _in_words(community), opened as db:
+            yield db
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise FixSettings(
+            f"{community.name}: the work file has not what this version of Hearth looks for "
+            f"({str(error).splitlines()[0]}); run a night first, or `hearth rebuild`"
+        ) from None
 
 
 def _connected(file: Path, community: Community, *, read_only: bool) -> duckdb.DuckDBPyConnection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -29,7 +28,7 @@ def suggestions(community: Community = None, as_json: AsJson = False) -> None:
     """Accounts of two sources that may be one person, with the evidence. Nothing joins them but
     you."""
     home = settings.load(secrets=False).community(community)
-    with closing(warehouse.read_only(home)) as db:
+    with warehouse.read_only(home) as db:
         found = db.execute(
             "SELECT first_source, coalesce(first_username, first_account_id), first_name,"
             " second_source, coalesce(second_username, second_account_id), second_name, evidence"
@@ -85,7 +84,7 @@ def links(community: Community = None, as_json: AsJson = False) -> None:
 
 def _both(one: str, other: str, community: str | None) -> tuple[tuple[Account, Account], Decisions]:
     home = settings.load(secrets=False).community(community)
-    with closing(warehouse.read_only(home)) as db:
+    with warehouse.read_only(home) as db:
         accounts = identities.find(db, home, one), identities.find(db, home, other)
     return accounts, Decisions(home)
 

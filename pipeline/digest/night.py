@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
+from pipeline.contracts import contracts
 from pipeline.digest.edition import Health
 from pipeline.digest.forum import answers
 from pipeline.digest.ledger import Ledger
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 def items(db: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Rows of marts.digest_items as `select` takes them: aware times, reasons as a list."""
-    rows = _rows(db, "FROM marts.digest_items ORDER BY source, thread_id, kind")
+    columns = ", ".join(contracts()["marts.digest_items"].columns)
+    rows = _rows(db, f"SELECT {columns} FROM marts.digest_items ORDER BY source, thread_id, kind")
     for row in rows:
         row["created_at"] = row["created_at"].replace(tzinfo=UTC)
         row["reasons"] = json.loads(row["reasons"])

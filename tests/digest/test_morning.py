@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from aiosmtpd.controller import Controller
 
-from pipeline import steps
+from pipeline import steps, warehouse
 from pipeline.erase import _case_tells
 from pipeline.errors import FixSettings
 from pipeline.person import Person
+from pipeline.settings import load
 from tests.test_night import World
 
 MAIL = """
@@ -105,3 +106,16 @@ def test_the_night_writes_and_the_hour_sends_once(morning, inbox):
     assert steps.send_due() == []
     [message] = inbox.messages
     assert "Subject: [Ember] 6 open questions" in message
+
+
+def test_after_an_upgrade_the_next_night_comes_before_all_else(morning, inbox):
+    with warehouse.opened(load().community()) as db:
+        db.execute("ALTER TABLE marts.digest_items DROP COLUMN who_might_know")
+        db.execute("DROP TABLE marts.health")
+        db.execute("DROP TABLE marts.reports")
+    morning.at(8)
+    topic, _ = morning.topics[0]
+    for ask in (steps.send_due, steps.preview, lambda: steps.case_file(f"forum/{topic}")):
+        with pytest.raises(FixSettings, match="ember: the work file has not what .* run a night"):
+            ask()
+    assert inbox.messages == []
