@@ -5,6 +5,6 @@ out, `write.py` keeps and sends it.
 """
 
 from pipeline.report.period import Kind, Period
-from pipeline.report.write import due, send, write
+from pipeline.report.write import ended, is_written, send, write
 
-__all__ = ["Kind", "Period", "due", "send", "write"]
+__all__ = ["Kind", "Period", "ended", "is_written", "send", "write"]

@@ -17,12 +17,16 @@ from pipeline.report.select import as_of_day, findings
 from pipeline.settings import Community
 
 
-def due(community: Community) -> list[Period]:
+def ended(community: Community) -> list[Period]:
     """The newest week and month that are over as of the published night, of those the settings
-    name, and have no report yet."""
+    name."""
     today = as_of_day(community)
-    ended = [Period.ended(kind, today) for kind in community.report.periods]
-    return [p for p in ended if not all(f.exists() for f in _files(community, p))]
+    return [Period.ended(kind, today) for kind in community.report.periods]
+
+
+def is_written(community: Community, period: Period) -> bool:
+    """Whether a period has its report, in each language."""
+    return all(file.exists() for file in _files(community, period))
 
 
 def write(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pipeline import settings
-from pipeline.errors import FixSettings
+from pipeline.errors import Degraded, FixSettings
 from pipeline.housekeeping import alone
 from pipeline.settings import Community, MailSettings
 from pipeline.tonight import (
@@ -51,7 +51,7 @@ def digest(night: Night) -> dict[str, Any]:
 def send_due(community: str | None = None) -> list[str]:
     """Send what of the last published night has become due, once; to be called every hour.
     Returns a sentence for each channel. Raises NightRuns, and WarehouseBusy, while a night is at
-    work: the next call finds what is left."""
+    work, and Degraded where a channel was in trouble: the next call finds what is left."""
     from pipeline import warehouse
 
     home = settings.load().community(community)
@@ -65,7 +65,10 @@ def send_due(community: str | None = None) -> list[str]:
         return []
     with alone(home):
         sent = _tell(home, night, teller, due, warehouse.read_only(home))
-    return [f"{t.audience}/{t.channel}: {t.trouble or f'{t.items} items; {t.where}'}" for t in sent]
+    troubles = [f"{t.audience}/{t.channel}: {t.trouble}" for t in sent if t.trouble]
+    if troubles:
+        raise Degraded(f"{home.name}: not all was told; {'; '.join(troubles)}")
+    return [f"{t.audience}/{t.channel}: {t.items} items; {t.where}" for t in sent]
 
 
 def preview(community: str | None = None) -> list[Path]:

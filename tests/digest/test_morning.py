@@ -9,7 +9,7 @@ from aiosmtpd.controller import Controller
 
 from pipeline import steps, warehouse
 from pipeline.erase import _case_tells
-from pipeline.errors import FixSettings
+from pipeline.errors import Degraded, FixSettings
 from pipeline.person import Person
 from pipeline.settings import load
 from tests.test_night import World
@@ -101,6 +101,12 @@ def test_the_night_writes_and_the_hour_sends_once(morning, inbox):
     morning.at(7, 59)
     assert steps.send_due() == []
     morning.at(8)
+    file = morning.folder / "hearth.toml"
+    text = file.read_text()
+    file.write_text(text.replace(f"port = {inbox.port}", "port = 1"))
+    with pytest.raises(Degraded, match="ember: not all was told; moderators/mail: mail server"):
+        steps.send_due()
+    file.write_text(text)
     assert steps.send_due() == ["moderators/mail: 6 items; 1 of 1 readers"]
     morning.at(9)
     assert steps.send_due() == []
@@ -119,3 +125,18 @@ def test_after_an_upgrade_the_next_night_comes_before_all_else(morning, inbox):
         with pytest.raises(FixSettings, match="ember: the work file has not what .* run a night"):
             ask()
     assert inbox.messages == []
+
+
+def test_a_report_that_no_mail_server_took_goes_out_the_next_night(morning, inbox):
+    file = morning.folder / "hearth.toml"
+    text = file.read_text() + '\n[communities.ember.report]\nmail_to = ["team@example.org"]\n'
+    text += 'periods = ["week"]\n'
+    night = steps.last_night("ember")
+    file.write_text(text.replace(f"port = {inbox.port}", "port = 1"))
+    steps.evaluate(night)
+    assert inbox.messages == []
+    file.write_text(text)
+    steps.evaluate(night)
+    steps.evaluate(night)
+    [message] = inbox.messages
+    assert "Subject: Ember: the week" in message

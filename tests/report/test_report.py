@@ -16,7 +16,7 @@ from pipeline import settings, warehouse
 from pipeline.contracts import contracts
 from pipeline.digest.words import LANGUAGES, fields, read_words
 from pipeline.publish import FILES
-from pipeline.report import Period, draw, due, page, render, select, send, write
+from pipeline.report import Period, draw, ended, is_written, page, render, select, send, write
 from tests.conftest import SECRETS, TOML
 
 AS_OF = datetime(2026, 3, 2, 2)  # a Monday: a week and a month have just ended
@@ -213,14 +213,14 @@ def test_every_question_has_its_words():
     assert {spec.name for spec in page.SECTIONS} == set(english["section"])
 
 
-def test_reports_are_due_once_and_only_we_can_read_them(tmp_path):
+def test_reports_are_written_once_and_only_we_can_read_them(tmp_path):
     community = publish(tmp_path, extra='\n[communities.ember.report]\nlanguages = ["en", "zh"]\n')
-    week, month = due(community)
+    week, month = ended(community)
     assert (week, month.name) == (WEEK, "2026-02")
     written = write(community, week, ["en", "zh"], pdf=False)
     assert [file.name for file in written] == ["2026-W09.en.html", "2026-W09.zh.html"]
     assert {file.stat().st_mode & 0o777 for file in written} == {0o600}
-    assert due(community) == [month]
+    assert [is_written(community, period) for period in (week, month)] == [True, False]
 
 
 def test_it_is_mailed_once_with_the_page_attached(tmp_path, inbox, plain_server):
