@@ -147,6 +147,7 @@ class Health:
     warnings       sentences of contracts that were broken without stopping the night
     thanks         rows of marts.thanks, first accepted answers first
     precision      {rule, agreed, judged, low, high, is_shadow}: what moderators said of each rule
+    flagged        threads that are sour or toxic by what is not in the shadow; of an edition
     waiting_before how many waited on each of the nights before, oldest first
     """
 

@@ -49,7 +49,7 @@ def health(
     db: duckdb.DuckDBPyConnection, stale: Iterable[Mapping[str, Any]], warnings: Iterable[str]
 ) -> Health:
     """The numbers on the foot, with what is stale and which contracts only warned."""
-    (row,) = _rows(db, "SELECT * EXCLUDE (as_of, questions) FROM marts.health")
+    (row,) = _rows(db, "SELECT * EXCLUDE (as_of, questions, flagged) FROM marts.health")
     thanks = _rows(
         db,
         "SELECT * EXCLUDE (person_id) FROM marts.thanks"

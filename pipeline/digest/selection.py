@@ -65,8 +65,8 @@ def select(
     """
     reader = community.digest.audiences[audience]
     sites = tuple(source.url for source in community.sources.values())
-    lit = (_without(row, shadow) for row in rows)
-    allowed = [row for row in lit if row is not None and _allowed(row, reader)]
+    lit = [row for row in (_without(row, shadow) for row in rows) if row is not None]
+    allowed = [row for row in lit if _allowed(row, reader)]
     decided, known = _Known(judged), _Known(told)
     still = [row for row in allowed if not decided.covers(_key(row))]
     new = [row for row in still if not known.covers(_key(row))]
@@ -83,7 +83,7 @@ def select(
         time_zone=reader.time_zone or community.time_zone,
         is_weekly=reader.weekly,
         sections=tuple(_sections(items, community.digest)),
-        health=_harmless(health, reader),
+        health=replace(_harmless(health, reader), flagged=_flagged(lit)),
         still_open=len(open_still),
         in_hand=tuple(_in_hand(open_still, claims)),
     )
@@ -115,6 +115,11 @@ def _without(row: Mapping[str, Any], shadow: Collection[str]) -> Mapping[str, An
     if not lost:
         return row
     return {**row, "evidence": kept, "severity": row["severity"] - lost} if kept else None
+
+
+def _flagged(rows: Iterable[Mapping[str, Any]]) -> int:
+    """How many threads of the community are sour or toxic, whoever may see them."""
+    return len({(row["source"], row["thread_id"]) for row in rows if row["kind"] in _FLAGS})
 
 
 def _allowed(row: Mapping[str, Any], reader: Audience) -> bool:

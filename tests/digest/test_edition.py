@@ -156,6 +156,7 @@ def test_evidence_in_the_shadow_counts_for_nothing():
         row("3", "sour", evidence=["noisy"], severity=1),
     ]
     made = edition(rows, shadow={"toxic/noisy"})
+    assert (made.health.flagged, edition(rows).health.flagged) == (2, 3)
     assert shown(made) == {"warming": ["3"], "judgement": ["2"]}
     item = made.sections[1].items[0]
     assert (item.severity, item.keys[0].evidence) == (1, ("sound",))
