@@ -85,12 +85,13 @@ def validate(file: Path, docs: Path) -> Validation:
     context.variables.progress_bars = {"globally": False}
     source = _data_source(context, file)
     wanted = {c.table: list(promises(c)) for c in contracts().values()}
-    definitions = [
-        _definition(context, source, contracts()[table], promised)
-        for table, promised in wanted.items()
-    ]
-    checkpoint = gx.Checkpoint(name="night", validation_definitions=definitions)
-    with ours_alone():
+    # Held open, or DuckDB would read the file's catalogue for each of a thousand connections.
+    with ours_alone(), source.get_engine().connect():
+        definitions = [
+            _definition(context, source, contracts()[table], promised)
+            for table, promised in wanted.items()
+        ]
+        checkpoint = gx.Checkpoint(name="night", validation_definitions=definitions)
         outcome = context.checkpoints.add(checkpoint).run()
         context.build_data_docs()
     broken = [b for result in outcome.run_results.values() for b in _broken(result)]
