@@ -59,12 +59,15 @@ def send_due(community: str | None = None) -> list[str]:
     if night is None:
         return []
     teller = _teller(home)
-    places = teller.due(moment_of(night["as_of"]), _day(home, night))
-    due = [(audience, channel) for audience, channel in places if channel != "files"]
-    if not due:
+    moment, day = moment_of(night["as_of"]), _day(home, night)
+
+    def due() -> list[Place]:
+        return [place for place in teller.due(moment, day) if place[1] != "files"]
+
+    if not due():
         return []
-    with alone(home):
-        sent = _tell(home, night, teller, due, warehouse.read_only(home))
+    with alone(home):  # another process may have been faster: what is due now is asked again
+        sent = _tell(home, night, teller, due(), warehouse.read_only(home))
     troubles = [f"{t.audience}/{t.channel}: {t.trouble}" for t in sent if t.trouble]
     if troubles:
         raise Degraded(f"{home.name}: not all was told; {'; '.join(troubles)}")

@@ -10,6 +10,7 @@ from aiosmtpd.controller import Controller
 from pipeline import steps, warehouse
 from pipeline.erase import _case_tells
 from pipeline.errors import Degraded, FixSettings
+from pipeline.housekeeping import alone
 from pipeline.person import Person
 from pipeline.settings import load
 from tests.test_night import World
@@ -92,7 +93,7 @@ def test_a_case_file_tells_what_happened_and_no_word_of_it(morning):
         steps.case_file("forum/0")
 
 
-def test_the_night_writes_and_the_hour_sends_once(morning, inbox):
+def test_the_night_writes_and_the_hour_sends_once(morning, inbox, monkeypatch):
     assert (morning.folder / "digests" / "2026-03-02-moderators" / "digest.html").exists()
     [preview, mail] = steps.preview()
     assert mail.read_bytes().startswith(b"From: Ember <hearth@example.org>")
@@ -107,7 +108,14 @@ def test_the_night_writes_and_the_hour_sends_once(morning, inbox):
     with pytest.raises(Degraded, match="ember: not all was told; moderators/mail: mail server"):
         steps.send_due()
     file.write_text(text)
-    assert steps.send_due() == ["moderators/mail: 6 items; 1 of 1 readers"]
+
+    def alone_too_late(home):
+        monkeypatch.setattr("pipeline.steps.morning.alone", alone)
+        assert steps.send_due() == ["moderators/mail: 6 items; 1 of 1 readers"]
+        return alone(home)
+
+    monkeypatch.setattr("pipeline.steps.morning.alone", alone_too_late)
+    assert steps.send_due() == []
     morning.at(9)
     assert steps.send_due() == []
     [message] = inbox.messages
