@@ -292,3 +292,9 @@ def test_importing_the_steps_is_quick():
         [sys.executable, "-c", ask, *heavy], capture_output=True, text=True, check=True
     )
     assert told.stdout == "[]\n"
+
+
+def test_the_command_line_starts_for_a_user_without_a_name():
+    """As in a container that runs under any number."""
+    ask = "import getpass; del getpass.getuser; import pipeline.cli"
+    subprocess.run([sys.executable, "-c", ask], check=True)

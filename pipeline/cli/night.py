@@ -130,12 +130,14 @@ def verdict(
     choice: Annotated[
         str, typer.Argument(help="agree, disagree, unsure, handled, snooze or claim.")
     ],
-    who: Annotated[str, typer.Option(help="Who says so.")] = getpass.getuser(),
+    who: Annotated[
+        str | None, typer.Option(help="Who says so; the user of this machine if not given.")
+    ] = None,
     days: Annotated[int | None, typer.Option(help="How long to snooze.")] = None,
     community: Community = None,
 ) -> None:
     """Say what you think of an item: it does not come back unless something new is found."""
-    steps.give_verdict(ref, choice, who, community, days)
+    steps.give_verdict(ref, choice, who or getpass.getuser(), community, days)
     out.print(f"Noted: {choice} for {ref}.")
 
 
