@@ -84,9 +84,8 @@ def set_scene(db: duckdb.DuckDBPyConnection, community: Community, as_of: dateti
     db.execute("SET VARIABLE time_zone = ?", [community.time_zone])
     forums = (s for s in community.sources.values() if s.platform == "discourse")
     ours = [forum.username for forum in forums if forum.review_queue]
-    db.execute("SET VARIABLE bots = ?::VARCHAR[]", [[*community.bots, *ours]])
-    unnamed = [name.lower() for name in community.unnamed]
-    db.execute("SET VARIABLE unnamed = ?::VARCHAR[]", [unnamed])
+    for variable, names in (("bots", (*community.bots, *ours)), ("unnamed", community.unnamed)):
+        db.execute(f"SET VARIABLE {variable} = ?::VARCHAR[]", [[name.lower() for name in names]])
     digest = community.digest
     db.execute("SET VARIABLE overdue_h = ?::DOUBLE", [digest.overdue_h])
     db.execute("SET VARIABLE newcomer_overdue_h = ?::DOUBLE", [digest.newcomer_overdue_h])

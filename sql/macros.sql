@@ -81,12 +81,13 @@ CREATE OR REPLACE MACRO local_day(at_utc) AS ((at_utc AT TIME ZONE 'UTC') AT TIM
 -- Hours between two times, fractions kept.
 CREATE OR REPLACE MACRO hours_between(earlier, later) AS epoch_us(later - earlier) / 3600000000.0;
 
--- A human by the platform's word and by the settings' list of bots; staged accounts never logged in.
+-- A human by the platform's word and by the settings' list of bots, however it writes their names; staged
+-- accounts never logged in.
 CREATE OR REPLACE MACRO is_human(is_bot, is_staged, username) AS NOT (
-    is_bot OR is_staged OR coalesce(list_contains(getvariable('bots')::VARCHAR[], username), FALSE)
+    is_bot OR is_staged OR coalesce(list_contains(getvariable('bots')::VARCHAR[], lower(username)), FALSE)
 );
 
--- Somebody whom no digest names, by their wish: how the settings write a user name is no matter.
+-- Somebody whom no digest names, by their wish.
 CREATE OR REPLACE MACRO is_unnamed(username) AS coalesce(
     list_contains(getvariable('unnamed')::VARCHAR[], lower(username)), FALSE
 );
