@@ -21,18 +21,18 @@ from pipeline.tonight import (
 @in_journal
 def evaluate(night: Night) -> dict[str, Any]:
     """Write the evaluation report of a week or month that has ended, and mail it to those who asked
-    for it, once. A mail server in trouble is told of and keeps nothing else waiting: the next night
-    sends what it did not take."""
+    for it, once. What cannot be printed or sent is told of and keeps nothing else waiting: the next
+    night sends what a mail server did not take."""
     from pipeline import report as evaluation
 
     home, journal = home_of(night), journal_of(night)
     written: list[str] = []
     for period in evaluation.ended(home):
-        if not evaluation.is_written(home, period):
-            files = evaluation.write(home, period, home.report.languages, pdf=home.report.pdf)
-            written += [file.name for file in files]
-            journal.done("report", f"{period.name}: {home.home / 'reports' / files[0].name}")
         try:
+            if not evaluation.is_written(home, period):
+                files = evaluation.write(home, period, home.report.languages, pdf=home.report.pdf)
+                written += [file.name for file in files]
+                journal.done("report", f"{period.name}: {home.home / 'reports' / files[0].name}")
             evaluation.send(home, period, datetime.now(UTC))
         except HearthError as error:
             journal.trouble("report", str(error))
