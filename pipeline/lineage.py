@@ -12,6 +12,13 @@ from pipeline.build import SQL, files_of
 from pipeline.contracts import contracts
 from pipeline.errors import FixSettings
 
+# The views of `raw` that staging reads (`sql/macros.sql`); they have no contract.
+VIEWS = {
+    "changed": ("source", "platform", "url", "stream", "key", "container", "record", "payload",
+                "first_seen_at", "gone_at"),
+    "changed_versions": ("source", "platform", "stream", "key", "record", "seen_at", "state"),
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -27,7 +34,7 @@ def lineage(column: str) -> Iterator[Step]:
     """The columns `<schema>.<table>.<column>` is made of, depth first, each named once.
 
     Only what its value is computed from: a column that a row is chosen or joined by is not told.
-    `raw.changed` is the view of raw.records that staging reads. Raises FixSettings for a column no
+    It ends at the views of `raw` that staging reads (`VIEWS`). Raises FixSettings for a column no
     contract has.
     """
     table, _, name = column.rpartition(".")
@@ -72,7 +79,6 @@ def _schema() -> dict[str, Any]:
     for contract in contracts().values():
         columns = {name: column.type for name, column in contract.columns.items()}
         found.setdefault(contract.schema_name, {})[contract.name] = columns
-    view = ("source", "platform", "url", "stream", "key", "container", "record", "payload",
-            "first_seen_at", "gone_at")  # fmt: skip
-    found["raw"]["changed"] = dict.fromkeys(view, "VARCHAR")
+    for view, names in VIEWS.items():
+        found["raw"][view] = dict.fromkeys(names, "VARCHAR")
     return found
