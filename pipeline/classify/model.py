@@ -42,11 +42,14 @@ class Model:
 
     @property
     def version(self) -> str:
-        """12 hex digits of everything the model computes with."""
+        """12 hex digits of everything the model computes with, to nine digits: the tenth may differ
+        between machines that fit it."""
         digest = hashlib.sha256(np.asarray(self.idf, np.float16).tobytes())
         for label, head in sorted(self.heads.items()):
             digest.update(np.asarray(head.weights, np.float16).tobytes())
-            digest.update(repr((label, head.slope, head.offset, head.threshold)).encode())
+            given = (head.slope, head.offset, head.threshold)
+            told = [None if number is None else f"{number:.9g}" for number in given]
+            digest.update(repr((label, *told)).encode())
         return digest.hexdigest()[:12]
 
     def probabilities(self, described: Sequence[Described]) -> dict[str, Any]:
