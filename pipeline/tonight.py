@@ -114,6 +114,17 @@ def warnings(home: Community, night: Night) -> list[str]:
     return [f"{b['table']}: {b['says']}" for b in json.loads(file.read_text())["broken"]]
 
 
+def rows_last_published(home: Community) -> dict[str, dict[str, int]]:
+    """How many rows each table with a band had in the night that was last published, by the column
+    of its band; empty before the first, and where no more is known of it."""
+    night = last_published(home)
+    file = run_folder(home, night) / "validation.json" if night else None
+    if file is None or not file.exists():
+        return {}
+    rows: dict[str, dict[str, int]] = json.loads(file.read_text()).get("rows", {})
+    return rows
+
+
 def planned_streams(home: Community, night: Night, source: str) -> list[dict[str, Any]]:
     try:
         text = plan_file(home, night, source).read_text()

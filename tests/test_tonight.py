@@ -1,8 +1,12 @@
-"""How far a read has come, in words."""
+"""How far a read has come, in words; what the night before had."""
+
+import json
 
 import pytest
 
-from pipeline.tonight import how_far
+from pipeline.journal import Journal
+from pipeline.tonight import how_far, rows_last_published
+from tests.conftest import make_community
 
 
 @pytest.mark.parametrize(
@@ -16,3 +20,20 @@ from pipeline.tonight import how_far
 )
 def test_how_far(asked, expected, seconds, told):
     assert how_far(5, asked, expected, seconds) == told
+
+
+def test_the_rows_before_are_those_of_the_last_published_night(tmp_path):
+    community = make_community(tmp_path)
+    assert rows_last_published(community) == {}
+    for run, is_published, rows in (("1Z", True, 10), ("2Z", True, 12), ("3Z", False, 0)):
+        folder = community.home / "runs" / run
+        folder.mkdir(parents=True)
+        night = {"community": community.name, "run": run, "as_of": "2026-03-02T02:00:00+00:00"}
+        (folder / "night.json").write_text(json.dumps({"night": night, "units": []}))
+        said = {"checked": 1, "broken": [], "rows": {"marts.messages": {"forum": rows}}}
+        (folder / "validation.json").write_text(json.dumps(said))
+        if is_published:
+            Journal(folder / "journal.jsonl").done("publish", "published")
+    assert rows_last_published(community) == {"marts.messages": {"forum": 12}}
+    (community.home / "runs/2Z/validation.json").write_text('{"checked": 1, "broken": []}')
+    assert rows_last_published(community) == {}  # written before there were bands

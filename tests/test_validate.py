@@ -30,32 +30,86 @@ def contract(**parts):
 
 
 def test_every_part_of_a_contract_is_a_promise():
-    assert [(p.rule, p.severity) for p in validate.promises(contract(rows_from=1))] == [
-        ("columns", "critical"), ("key", "critical"), ("rows", "warning"),
-        ("required", "critical"), ("range", "critical"), ("kind_values", "critical"),
-        ("small", "warning"),
+    told = contract(rows_from=1, band={"keeps": 0.98, "per": "kind"})
+    assert [(p.rule, p.severity) for p in validate.promises(told, {"b": 1, "a": 2})] == [
+        ("columns", "critical"), ("key", "critical"), ("rows", "warning"), ("band/a", "warning"),
+        ("band/b", "warning"), ("id_required", "critical"), ("kind_values", "critical"),
+        ("size_range", "critical"), ("small", "warning"),
     ]  # fmt: skip
 
 
-def test_what_is_broken_is_named_with_its_rows(tmp_path, monkeypatch):
-    broken = contract(rows_from=9)
+def validated(tmp_path, monkeypatch, broken, rows, last_night=None):
+    """What is found in a table of these rows."""
     monkeypatch.setattr(validate, "contracts", lambda: {broken.table: broken})
     file = tmp_path / "work.duckdb"
     with duckdb.connect(file) as db:
         db.execute("CREATE SCHEMA marts")
-        db.execute(broken.ddl())
-        db.execute(
-            "INSERT INTO marts.things VALUES (1, 'a', 1), (1, 'b', 2), (NULL, 'c', 11), (4, NULL, -1)"
-        )
-    found = validate.validate(file, tmp_path / "docs")
-    assert {(b.rule, b.severity, b.rows) for b in found.broken} == {
-        ("key", "critical", 1), ("rows", "warning", 4), ("required", "critical", 1),
-        ("kind_values", "critical", 1), ("range", "critical", 1), ("small", "warning", 1),
-    }  # fmt: skip
-    assert {b.rule for b in found.critical} == {"key", "required", "kind_values", "range"}
-    assert found.docs.is_file()
+        db.execute("CREATE TABLE marts.things (id INTEGER, kind VARCHAR, size INTEGER)")
+        db.execute(f"INSERT INTO marts.things VALUES {rows}")
+    found = validate.validate(file, tmp_path / "docs", last_night)
     with duckdb.connect(file) as db:
-        assert db.execute("SELECT count(*) FROM marts.things").fetchone() == (4,)
+        assert len(db.execute("FROM marts.things").fetchall()) == rows.count("(")
+    return found
+
+
+def test_what_is_broken_is_named_with_its_rows(tmp_path, monkeypatch):
+    rows = "(1, 'a', 1), (1, 'b', 2), (NULL, 'c', 11), (4, NULL, -1)"
+    found = validated(tmp_path, monkeypatch, contract(rows_from=9), rows)
+    assert [(b.rule, b.severity, b.rows) for b in found.broken] == [
+        ("key", "critical", 1), ("rows", "warning", 5), ("id_required", "critical", 1),
+        ("kind_values", "critical", 1), ("size_range", "critical", 1), ("small", "warning", 1),
+    ]  # fmt: skip
+    assert found.broken[0] == validate.Broken(
+        "marts.things", "key", "critical", "No two rows share id.", 1
+    )
+    assert {b.severity for b in found.critical} == {"critical"}
+    assert found.checked == 7
+    told = "".join(page.read_text() for page in found.docs.parent.rglob("validations/**/*.html"))
+    for sentence in ("Things are small.", "size is at least 0.", "kind_values: 1"):
+        assert sentence in told
+
+
+def test_a_band_names_the_rows_that_are_missing(tmp_path, monkeypatch):
+    """49 rows of 50 are 98 %, 97 of 100 are not; what nobody counted before breaks nothing."""
+    banded = contract(band={"keeps": 0.98, "per": "kind"}, columns=dict.fromkeys(
+        ("id", "kind", "size"), {"type": "INTEGER", "description": ""}), rules={})  # fmt: skip
+    rows = [f"({n}, 'it''s', 1)" for n in range(97)] + [f"({n}, 'b', 1)" for n in range(100, 149)]
+    rows.append("(200, 'new', 1)")
+    last = {"it's": 100, "b": 50, "gone": 3}
+    found = validated(tmp_path, monkeypatch, banded, ", ".join(rows), {"marts.things": last})
+    assert [(b.rule, b.severity, b.rows) for b in found.broken] == [
+        ("band/gone", "warning", 3), ("band/it's", "warning", 1)
+    ]  # fmt: skip
+    assert found.broken[1].says == "At least 98 % of last night's 100 rows of it's are there."
+    assert found.rows == {"marts.things": {"it's": 97, "b": 49, "new": 1}}
+
+
+@pytest.mark.parametrize("columns", ["id INTEGER, kind VARCHAR", "id INTEGER, kind VARCHAR,"
+                         " size INTEGER, more INTEGER", "id INTEGER, kind VARCHAR, width INTEGER"])  # fmt: skip
+def test_a_column_too_few_or_too_many_is_critical(tmp_path, monkeypatch, columns):
+    broken = contract()
+    monkeypatch.setattr(validate, "contracts", lambda: {broken.table: broken})
+    with duckdb.connect(tmp_path / "work.duckdb") as db:
+        db.execute(f"CREATE SCHEMA marts; CREATE TABLE marts.things ({columns})")
+    found = validate.validate(tmp_path / "work.duckdb", tmp_path / "docs")
+    assert [(b.rule, b.severity, b.rows) for b in found.broken] == [
+        ("columns", "critical", 2 if "width" in columns else 1)
+    ]
+
+
+def test_a_table_whose_rows_cannot_be_counted_is_critical(tmp_path, monkeypatch):
+    broken = contract(rules={"odd": {"says": "It is odd.", "sql": "error('no matter')"}})
+    found = validated(tmp_path, monkeypatch, broken, "(1, 'a', 1)")
+    assert [(b.table, b.rule, b.severity) for b in found.broken] == [
+        ("marts.things", "counted", "critical")
+    ]
+
+
+def test_what_stood_in_while_importing_is_gone_afterwards(tmp_path, monkeypatch):
+    validated(tmp_path, monkeypatch, contract(rules={}), "(1, 'a', 1)")
+    from scipy import stats
+
+    assert stats.norm.cdf(0) == 0.5
 
 
 def test_an_empty_warehouse_keeps_every_promise(tmp_path, community):

@@ -10,7 +10,15 @@ from typing import Any
 from pipeline import landing
 from pipeline.errors import ContractBroken, HearthError
 from pipeline.storage import landing_of
-from pipeline.tonight import Night, home_of, in_journal, journal_of, moment_of, run_folder
+from pipeline.tonight import (
+    Night,
+    home_of,
+    in_journal,
+    journal_of,
+    moment_of,
+    rows_last_published,
+    run_folder,
+)
 
 
 @in_journal
@@ -83,8 +91,13 @@ def validate(night: Night) -> dict[str, Any]:
 
     home = home_of(night)
     docs = home.home / "docs" / night["run"]
-    found = validating.validate(home.home / "work" / "warehouse.duckdb", docs)
-    said = {"checked": found.checked, "broken": [asdict(broken) for broken in found.broken]}
+    work = home.home / "work" / "warehouse.duckdb"
+    found = validating.validate(work, docs, rows_last_published(home))
+    said = {
+        "checked": found.checked,
+        "broken": [asdict(broken) for broken in found.broken],
+        "rows": found.rows,
+    }
     landing.write_whole(run_folder(home, night) / "validation.json", json.dumps(said).encode())
     journal = journal_of(night)
     for broken in found.broken:
@@ -96,7 +109,7 @@ def validate(night: Night) -> dict[str, Any]:
             f"{len(found.critical)} critical rule(s) broken, first {first.table}/{first.rule}: "
             f"{first.says} Nothing was published; see {found.docs}"
         )
-    journal.done("validate", f"{found.checked} expectations, {len(found.broken)} warnings; "
+    journal.done("validate", f"{found.checked:,} promises, {len(found.broken)} warnings; "
                              f"see {found.docs}")  # fmt: skip
     return {"checked": found.checked, "warnings": len(found.broken), "docs": str(found.docs)}
 

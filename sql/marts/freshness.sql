@@ -28,6 +28,25 @@ held AS (
     SELECT r.source, r.stream, count(*) AS records, make_timestamp(max(r.at)) AS newest_at
     FROM raw.records AS r
     GROUP BY r.source, r.stream
+),
+
+active_days AS (
+    SELECT r.source, r.stream, make_timestamp(r.at)::DATE AS day
+    FROM raw.records AS r
+    WHERE make_timestamp(r.at) BETWEEN as_of() - INTERVAL 90 DAYS AND as_of()
+    GROUP BY ALL
+),
+
+gaps AS (
+    SELECT *, day - lag(day) OVER (PARTITION BY source, stream ORDER BY day) AS gap
+    FROM active_days
+),
+
+rhythms AS (
+    SELECT source, stream, max(gap) * 24.0 AS longest_gap_h
+    FROM gaps
+    GROUP BY source, stream
+    HAVING count(*) >= 10
 )
 
 SELECT
@@ -35,6 +54,8 @@ SELECT
     l.stream,
     coalesce(h.records, 0) AS records,
     h.newest_at,
+    hours_between(h.newest_at, greatest(h.newest_at, as_of()))::DOUBLE AS silent_h,
+    w.longest_gap_h::DOUBLE AS longest_gap_h,
     l.read_at,
     f.loaded_at,
     l.read_at + INTERVAL 26 HOURS AS expected_by,
@@ -47,3 +68,4 @@ SELECT
 FROM latest AS l
 LEFT JOIN loads AS f ON l.run = f.run
 LEFT JOIN held AS h ON l.source = h.source AND l.stream = h.stream
+LEFT JOIN rhythms AS w ON l.source = w.source AND l.stream = w.stream

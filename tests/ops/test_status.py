@@ -59,7 +59,10 @@ def test_a_whole_night_on_the_page_and_in_the_data(world, quickly_validated):
     assert 0 <= read["forum", "forum"]["share_used"] <= 1
     assert all(s["lag_h"] < 1 for s in state["streams"] if not s["unavailable"])
     broken = {"table": "marts.threads", "rule": "r", "severity": "warning", "says": "S.", "rows": 2}
-    assert state["validation"] == {"run": night["run"], "checked": 3, "broken": [broken]}
+    assert state["validation"] == {
+        "run": night["run"], "checked": 3, "broken": [broken],
+        "rows": {"marts.threads": {"forum": 12}},
+    }  # fmt: skip
     assert [(d["audience"], d["channel"], d["night"]) for d in state["digests"]] == [
         ("moderators", "files", "2026-03-02")
     ]
@@ -73,8 +76,9 @@ def test_a_whole_night_on_the_page_and_in_the_data(world, quickly_validated):
 @pytest.fixture
 def quickly_validated(monkeypatch):
     """What Great Expectations finds after seconds; it has its own tests."""
-    found = Validation(3, (Broken("marts.threads", "r", "warning", "S.", 2),), Path("index.html"))
-    monkeypatch.setattr(validate, "validate", lambda file, docs: found)
+    broken = (Broken("marts.threads", "r", "warning", "S.", 2),)
+    found = Validation(3, broken, Path("index.html"), {"marts.threads": {"forum": 12}})
+    monkeypatch.setattr(validate, "validate", lambda file, docs, last_night: found)
 
 
 def test_a_community_without_nights_has_a_page(community):
