@@ -88,14 +88,15 @@ def test_whom_a_mention_means_is_not_sought_by_comparing_all_with_all(home):
     assert "asof join" in plan.lower().replace("_", " ")
 
 
-def test_a_failed_build_changes_nothing(home, monkeypatch):
+def test_a_build_that_was_cut_short_is_done_again(home, monkeypatch):
     with duckdb.connect() as db:
         warehouse.prepare(db)
         warehouse._set_pseudonym_key(db, home)
         build.build(db, home, AS_OF)
         before = db.execute("FROM raw.builds").fetchall()
-        db.execute("INSERT INTO staging.channels (source, record, channel_id, kind, is_private)"
-                   " VALUES ('chat', 'rooms/x', 'x', 'room', false)")  # fmt: skip
+        db.execute("INSERT INTO raw.records (source, stream, key, container, payload, load, run,"
+                   " seen_at, first_seen_at) VALUES ('chat', 'rooms', 'x', '',"
+                   """ '{"_id": "x", "t": "c", "name": "general"}', 1, 'r', 0, 0)""")  # fmt: skip
         real = build._replace
 
         def breaks_late(connection, contract):
@@ -107,7 +108,11 @@ def test_a_failed_build_changes_nothing(home, monkeypatch):
         with pytest.raises(duckdb.Error, match="power loss"):
             build.build(db, home, AS_OF)
         assert db.execute("FROM raw.builds").fetchall() == before
-        assert db.execute("SELECT count(*) FROM marts.channels").fetchone() == (0,)
+        monkeypatch.setattr(build, "_replace", real)
+        build.build(db, home, AS_OF)
+        assert db.execute("SELECT channel_id FROM marts.channels").fetchall() == [("x",)]
+        loads = db.execute("SELECT load FROM raw.builds ORDER BY built_at").fetchall()
+        assert loads == [(0,), (1,)]
 
 
 def test_changed_definitions_type_everything_anew(home, monkeypatch):

@@ -1,10 +1,8 @@
-WITH firsts AS (
-    SELECT
-        *,
-        row_number() OVER (PARTITION BY source, person_id ORDER BY created_at, message_id) = 1
-        AND person_id IS NOT NULL AND is_human AS is_newcomers_first
-    FROM marts.messages
-    WHERE is_countable
+WITH written AS (
+    SELECT m.*, a.message_id IS NOT NULL AS is_newcomers_first
+    FROM marts.messages AS m
+    LEFT JOIN marts.arrivals AS a ON m.source = a.source AND m.message_id = a.message_id
+    WHERE m.is_countable
 ),
 
 begun AS (
@@ -15,17 +13,17 @@ begun AS (
 )
 
 SELECT
-    f.created_day AS day,
-    f.source,
-    f.channel_id,
+    w.created_day AS day,
+    w.source,
+    w.channel_id,
     coalesce(any_value(b.threads), 0) AS threads,
-    count(*) FILTER (f.is_human) AS messages,
-    count(*) FILTER (NOT f.is_human) AS bot_messages,
-    sum(f.likes)::BIGINT AS likes,
-    count(DISTINCT coalesce(f.person_id, 'deleted account')) FILTER (f.is_human) AS people,
-    count(*) FILTER (f.is_newcomers_first) AS newcomers,
+    count(*) FILTER (w.is_human) AS messages,
+    count(*) FILTER (NOT w.is_human) AS bot_messages,
+    sum(w.likes)::BIGINT AS likes,
+    count(DISTINCT coalesce(w.person_id, 'deleted account')) FILTER (w.is_human) AS people,
+    count(*) FILTER (w.is_newcomers_first) AS newcomers,
     coalesce(any_value(c.is_covered), FALSE) AS is_covered
-FROM firsts AS f
-LEFT JOIN begun AS b ON f.created_day = b.day AND f.source = b.source AND f.channel_id = b.channel_id
-LEFT JOIN marts.coverage AS c ON f.created_day = c.day AND f.source = c.source
-GROUP BY f.created_day, f.source, f.channel_id
+FROM written AS w
+LEFT JOIN begun AS b ON w.created_day = b.day AND w.source = b.source AND w.channel_id = b.channel_id
+LEFT JOIN marts.coverage AS c ON w.created_day = c.day AND w.source = c.source
+GROUP BY w.created_day, w.source, w.channel_id

@@ -1,49 +1,36 @@
 -- A newcomer's first message asks for company whether or not it asks a question: a reply is a message
 -- that answers the thread they began, or one after theirs in the thread they joined.
-WITH firsts AS (
-    SELECT
-        source, person_id,
-        min_by(message_id, (created_at, message_id)) AS message_id,
-        min_by(thread_id, (created_at, message_id)) AS thread_id,
-        min_by(is_first, (created_at, message_id)) AS is_first,
-        min(created_at) AS created_at,
-        min(created_day) AS created_day
-    FROM marts.messages
-    WHERE is_countable AND is_human AND person_id IS NOT NULL
-    GROUP BY source, person_id
-),
-
-answered AS (
-    SELECT f.source, f.person_id, min(l.created_at) AS replied_at
-    FROM firsts AS f
+WITH answered AS (
+    SELECT a.source, a.person_id, min(l.created_at) AS replied_at
+    FROM marts.arrivals AS a
     INNER JOIN marts.links AS l
-        ON f.source = l.source AND f.thread_id = l.thread_id AND l.created_at > f.created_at
+        ON a.source = l.source AND a.thread_id = l.thread_id AND l.created_at > a.created_at
     INNER JOIN marts.messages AS m
-        ON l.source = m.source AND l.message_id = m.message_id AND m.person_id IS DISTINCT FROM f.person_id
+        ON l.source = m.source AND l.message_id = m.message_id AND m.person_id IS DISTINCT FROM a.person_id
     GROUP BY ALL
 ),
 
 seconds AS (
-    SELECT f.source, f.person_id, min(m.created_at) AS second_at
-    FROM firsts AS f
+    SELECT a.source, a.person_id, min(m.created_at) AS second_at
+    FROM marts.arrivals AS a
     INNER JOIN marts.messages AS m
-        ON f.source = m.source AND f.person_id = m.person_id AND m.is_countable AND m.message_id <> f.message_id
+        ON a.source = m.source AND a.person_id = m.person_id AND m.is_countable AND m.message_id <> a.message_id
     GROUP BY ALL
 ),
 
 lives AS (
     SELECT
-        f.source,
-        week_of(f.created_day) AS week,
-        f.is_first,
-        hours_between(f.created_at, as_of()) AS age_h,
-        coalesce(hours_between(f.created_at, a.replied_at) <= 24, FALSE) AS is_replied_24h,
-        coalesce(hours_between(f.created_at, s.second_at) <= 720, FALSE) AS has_second_30d,
+        a.source,
+        week_of(a.created_day) AS week,
+        a.is_first,
+        hours_between(a.created_at, as_of()) AS age_h,
+        coalesce(hours_between(a.created_at, w.replied_at) <= 24, FALSE) AS is_replied_24h,
+        coalesce(hours_between(a.created_at, s.second_at) <= 720, FALSE) AS has_second_30d,
         coalesce(n.is_in_largest_component, FALSE) AS is_attached
-    FROM firsts AS f
-    LEFT JOIN answered AS a ON f.source = a.source AND f.person_id = a.person_id
-    LEFT JOIN seconds AS s ON f.source = s.source AND f.person_id = s.person_id
-    LEFT JOIN marts.reply_network AS n ON f.source = n.source AND f.person_id = n.person_id
+    FROM marts.arrivals AS a
+    LEFT JOIN answered AS w ON a.source = w.source AND a.person_id = w.person_id
+    LEFT JOIN seconds AS s ON a.source = s.source AND a.person_id = s.person_id
+    LEFT JOIN marts.reply_network AS n ON a.source = n.source AND a.person_id = n.person_id
 )
 
 SELECT

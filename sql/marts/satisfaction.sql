@@ -15,7 +15,7 @@ WITH asked AS (
 
 thanked AS (
     SELECT DISTINCT t.source, t.thread_id
-    FROM marts.threads AS t
+    FROM asked AS t
     INNER JOIN marts.links AS l ON t.source = l.source AND t.thread_id = l.thread_id
     INNER JOIN marts.reactions AS r
         ON l.source = r.source AND l.message_id = r.message_id AND t.person_id = r.person_id
@@ -24,7 +24,7 @@ thanked AS (
 
 returned AS (
     SELECT DISTINCT t.source, t.thread_id
-    FROM marts.threads AS t
+    FROM asked AS t
     INNER JOIN marts.person_days AS d
         ON
             t.source = d.source AND t.person_id = d.person_id
@@ -35,7 +35,7 @@ returned AS (
 -- What the asker wrote in the thread once it was answered, as far as it could be judged.
 followed AS (
     SELECT t.source, t.thread_id, bool_or(s.score >= s.threshold) AS is_unkind
-    FROM marts.threads AS t
+    FROM asked AS t
     INNER JOIN marts.messages AS m
         ON
             t.source = m.source AND t.thread_id = m.thread_id AND t.person_id = m.person_id

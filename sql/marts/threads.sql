@@ -5,13 +5,10 @@ WITH begun AS (
 ),
 
 beginnings AS (
-    SELECT
-        source, thread_id, is_human, is_private, is_countable,
-        row_number() OVER (PARTITION BY source, person_id ORDER BY created_at, message_id) = 1
-        AND person_id IS NOT NULL AS is_by_newcomer,
-        is_first
-    FROM marts.messages
-    WHERE is_countable OR is_first
+    SELECT m.source, m.thread_id, m.is_human, m.is_private, m.is_countable, a.message_id IS NOT NULL AS is_by_newcomer
+    FROM marts.messages AS m
+    LEFT JOIN marts.arrivals AS a ON m.source = a.source AND m.message_id = a.message_id
+    WHERE m.is_first
 ),
 
 answers AS (
@@ -80,7 +77,7 @@ SELECT
     coalesce(s.is_solved_by_author, FALSE) AS is_solved_by_author,
     s.solved_at
 FROM begun AS t
-INNER JOIN beginnings AS b ON t.source = b.source AND t.thread_id = b.thread_id AND b.is_first
+INNER JOIN beginnings AS b ON t.source = b.source AND t.thread_id = b.thread_id
 INNER JOIN inside AS i ON t.source = i.source AND t.thread_id = i.thread_id
 LEFT JOIN answers AS a ON t.source = a.source AND t.thread_id = a.thread_id
 LEFT JOIN solved AS s ON t.source = s.source AND t.thread_id = s.thread_id
