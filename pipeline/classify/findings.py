@@ -72,7 +72,7 @@ def _question(thread: ThreadView, asked: Score, verdict: Verdict) -> Row:
         "score": asked.score,
         "severity": 1,
         "evidence": ["asks"],
-        "reasons": [*map(_told, (*verdict.reasons, *asked.reasons))],
+        "reasons": _told("asks", *verdict.reasons, *asked.reasons),
         "sentence": asked.sentence,
         "text_hash": asked.text_hash,
         "model": asked.model,
@@ -82,16 +82,17 @@ def _question(thread: ThreadView, asked: Score, verdict: Verdict) -> Row:
 def _toxic(thread: ThreadView, worst: Score) -> Row:
     """A message that breaks a plain rule is evidence by rule, any other by model."""
     by_rule = any(reason.code in cues.rule_names() for reason in worst.reasons)
+    by = "rule" if by_rule else "alert"
     reports = thread.reports.get(worst.message_id, 0)
-    reported = (Reason("reported", {"n": reports}),) if reports else ()
+    reported = _told("reports", Reason("reported", {"n": reports})) if reports else []
     return {
         "kind": "toxic",
         "rule": worst.reasons[0].code if worst.reasons else "model",
         "message_id": worst.message_id,
         "score": worst.score,
         "severity": 2 if reports else 1,
-        "evidence": ["rule" if by_rule else "alert", *(["reports"] if reports else [])],
-        "reasons": [*map(_told, (*reported, *worst.reasons))],
+        "evidence": [by, *(["reports"] if reports else [])],
+        "reasons": [*reported, *_told(by, *worst.reasons)],
         "sentence": worst.sentence,
         "text_hash": worst.text_hash,
         "model": worst.model,
@@ -110,7 +111,11 @@ def _sour(thread: ThreadView, heated: Heat) -> Row:
         "score": heated.score,
         "severity": heated.severity,
         "evidence": sorted(heated.kinds),
-        "reasons": [*map(_told, heated.reasons)],
+        "reasons": [
+            told
+            for kind, reason in zip(heated.kinds, heated.reasons, strict=True)
+            for told in _told(kind, reason)
+        ],
         "sentence": there.sentence if there else None,
         "text_hash": text_hash(turn.body),
         "model": "heat",
@@ -129,8 +134,9 @@ def _before(thread: ThreadView, message_id: str) -> Row:
     return {"context": text[:_CONTEXT] or None, "context_id": before.message_id}
 
 
-def _told(reason: Reason) -> Row:
-    return {"code": reason.code, **reason.values}
+def _told(evidence: str, *reasons: Reason) -> list[Row]:
+    """Reasons as they are stored, each with the kind of evidence that it speaks for."""
+    return [{"code": each.code, "evidence": evidence, **each.values} for each in reasons]
 
 
 def _worst(thread: ThreadView) -> Score | None:

@@ -107,14 +107,17 @@ def open_items(
 
 
 def _without(row: Mapping[str, Any], shadow: Collection[str]) -> Mapping[str, Any] | None:
-    """The row without evidence that is in the shadow; null if it was flagged for nothing else."""
+    """The row without evidence that is in the shadow and what speaks for it; null if it was flagged
+    for nothing else."""
     if row["model"] in shadow:
         return None
     kept = [kind for kind in row["evidence"] or () if rule_name(row["kind"], kind) not in shadow]
     lost = len(row["evidence"] or ()) - len(kept)
     if not lost:
         return row
-    return {**row, "evidence": kept, "severity": row["severity"] - lost} if kept else None
+    reasons = [r for r in row["reasons"] or () if r.get("evidence") in (None, *kept)]
+    left = {"evidence": kept, "severity": row["severity"] - lost, "reasons": reasons}
+    return {**row, **left} if kept else None
 
 
 def _flagged(rows: Iterable[Mapping[str, Any]]) -> int:
@@ -244,7 +247,7 @@ def _also_not(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _reason(reason: Mapping[str, Any], is_flag: bool) -> tuple[str, Mapping[str, Any]]:
-    values = {name: value for name, value in reason.items() if name != "code"}
+    values = {name: value for name, value in reason.items() if name not in ("code", "evidence")}
     for name, value in values.items():
         if not isinstance(value, int | float):
             line = safe.plain(value, 40)

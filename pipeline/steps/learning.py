@@ -7,19 +7,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline import settings
+from pipeline.errors import FixSettings
 
 
 def learn(community: str, sets: Path, languages: Sequence[str] = ("en", "zh")) -> Iterator[str]:
     """Make a model of each language the community writes, from labelled sets and what its
     moderators said, and use it from the next night on where it is better. Yields a sentence a
-    language: what was done and why."""
+    language: what was done and why, or what is missing. Raises FixSettings, with what each lacks,
+    where nothing could be learned of any."""
     from pipeline import warehouse
     from pipeline.classify.community import learn as learned
     from pipeline.classify.train import AIMS, read
 
     home = settings.load(secrets=False).community(community)
-    for language in (each for each in languages if each in home.languages and each in AIMS):
-        rows = read(sets, language)
-        with warehouse.read_only(home) as db:
-            step = learned(db, home.home, language, rows, AIMS[language], now=datetime.now(UTC))
+    asked = [each for each in languages if each in home.languages and each in AIMS]
+    lacking: list[str] = []
+    for language in asked:
+        try:
+            rows = read(sets, language)
+            with warehouse.read_only(home) as db:
+                step = learned(db, home.home, language, rows, AIMS[language], now=datetime.now(UTC))
+        except FixSettings as error:
+            lacking.append(str(error))
+            continue
         yield f"{step.language} {step.version}: {step.action}; {step.why}"
+    if lacking and len(lacking) == len(asked):
+        raise FixSettings("; ".join(dict.fromkeys(lacking)))
+    yield from lacking

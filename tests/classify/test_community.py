@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import warehouse
+from pipeline import steps, warehouse
 from pipeline.classify.community import LEAST, history, in_use, learn, roll_back
 from pipeline.classify.features import describe
 from pipeline.classify.judge import MODELS, Judge
@@ -115,3 +115,16 @@ def test_too_few_verdicts_teach_nothing(world):
     home = load().community()
     with warehouse.read_only(home) as db, pytest.raises(FixSettings, match="20 of each are needed"):
         learn(db, home.home, "zh", shippable(), AIMS, now=NOW)
+
+
+def test_a_language_with_too_few_verdicts_does_not_keep_another_from_learning(world, monkeypatch):
+    monkeypatch.setattr("pipeline.classify.train.read", lambda folder, language: shippable())
+    monkeypatch.setattr("pipeline.classify.train.AIMS", {"zh": AIMS, "en": AIMS})
+    settings = world.folder / "hearth.toml"
+    said = settings.read_text()
+    settings.write_text(said.replace("time_zone", 'languages = ["zh", "en"]\ntime_zone', 1))
+    told = list(steps.learn("ember", world.folder, ["zh", "en"]))
+    assert [line.split()[0] for line in told] == ["en", "zh:"]
+    with pytest.raises(FixSettings, match="zh: moderators agreed about 0"):
+        list(steps.learn("ember", world.folder, ["zh"]))
+    settings.write_text(said)

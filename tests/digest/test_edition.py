@@ -152,7 +152,16 @@ def test_what_was_judged_is_neither_shown_nor_called_open():
 def test_evidence_in_the_shadow_counts_for_nothing():
     rows = [
         row("1", "toxic", evidence=["noisy"], severity=1),
-        row("2", "toxic", evidence=["noisy", "sound"], severity=2),
+        row(
+            "2",
+            "toxic",
+            evidence=["noisy", "sound"],
+            severity=2,
+            reasons=[
+                {"code": "insult", "evidence": "noisy", "words": "x"},
+                {"code": "reported", "evidence": "sound", "n": 2},
+            ],
+        ),
         row("3", "sour", evidence=["noisy"], severity=1),
     ]
     made = edition(rows, shadow={"toxic/noisy"})
@@ -160,6 +169,7 @@ def test_evidence_in_the_shadow_counts_for_nothing():
     assert shown(made) == {"warming": ["3"], "judgement": ["2"]}
     item = made.sections[1].items[0]
     assert (item.severity, item.keys[0].evidence) == (1, ("sound",))
+    assert item.reasons == (("reported", {"n": 2}),)
 
 
 def test_what_the_cap_left_out_was_not_told_and_comes_next():
