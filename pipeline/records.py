@@ -126,10 +126,6 @@ class Bookmark:
         rows = self.ask("SELECT max(try_cast(key AS BIGINT))")
         return rows[0][0] if rows else None
 
-    def containers(self) -> set[str]:
-        """Containers of which anything is held."""
-        return {row[0] for row in self.ask("SELECT DISTINCT container")}
-
     def marks(self, low: int | None = None, high: int | None = None) -> dict[str, str | None]:
         """Key -> mark of what is held and not gone, numeric keys between low and high if given."""
         return dict(

@@ -29,6 +29,7 @@ _CORRUPT = (  # DuckDB's words
 )
 _HEADERS = 3 * 4096  # bytes a DuckDB file has before it can hold anything
 SCHEMAS = ("raw", "staging", "judgement", "marts")
+TABLES_ONLY = "SET python_enable_replacements = false"  # no variable of ours stands for a table
 
 
 @contextmanager
@@ -89,6 +90,7 @@ def read_only(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
     opened = _connected(file, community, read_only=True) if file.exists() else duckdb.connect()
     try:
         with _in_words(community), opened as db:
+            db.execute(TABLES_ONLY)
             yield db
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise FixSettings(
@@ -138,6 +140,7 @@ def _in_words(community: Community) -> Iterator[None]:
 def prepare(db: duckdb.DuckDBPyConnection) -> None:
     """Schemas and the tables of every contract, as they are where they exist already."""
     db.execute("SET TimeZone = 'UTC'")
+    db.execute(TABLES_ONLY)
     db.execute("SET autoinstall_known_extensions = false")
     # Where DuckDB expects few rows it compares all with all; of a CTE's 50,000 it expects one.
     db.execute("SET asof_loop_join_threshold = 0")

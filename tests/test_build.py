@@ -147,3 +147,12 @@ def test_what_is_found_gone_after_the_moment_was_set_does_not_stand_one_more_nig
             build.build(db, home, moment)
             told += db.execute("SELECT is_deleted FROM marts.messages").fetchone()
     assert told == [True, True, False]
+
+
+def test_no_python_variable_stands_for_a_missing_table(home):
+    rows = duckdb.sql("SELECT 1 AS n")
+    with warehouse.read_only(home) as db, pytest.raises(duckdb.CatalogException, match="rows"):
+        db.execute("FROM rows")
+    with warehouse.opened(home) as db, pytest.raises(duckdb.CatalogException, match="rows"):
+        db.execute("FROM rows")
+    assert rows.fetchall() == [(1,)]

@@ -15,6 +15,7 @@ from rich.table import Table
 from pipeline import settings, steps, tonight
 from pipeline.cli.console import Community, Run, out, plain
 from pipeline.errors import FixSettings
+from pipeline.warehouse import TABLES_ONLY
 
 app = typer.Typer()
 Output = Literal["table", "csv", "json"]
@@ -35,6 +36,7 @@ def query(
     if not file.exists():
         raise FixSettings(f"{file} does not exist yet; `hearth nightly` publishes it")
     with duckdb.connect(file.resolve(), read_only=True) as db:
+        db.execute(TABLES_ONLY)
         if sql is not None:
             try:
                 _show(db, sql, output)
