@@ -198,6 +198,21 @@ def test_a_wrong_key_is_named_and_the_rest_is_published(world, unchecked, monkey
     assert "f" * 64 not in said
 
 
+@pytest.mark.parametrize("broken", ["plan", "read"])
+def test_a_source_nobody_foresaw_costs_the_others_nothing(world, unchecked, monkeypatch, broken):
+    def surprised(*_):
+        raise KeyError("topic_list")
+
+    monkeypatch.setattr(f"pipeline.sources.discourse.Discourse.{broken}", surprised)
+    with world.serve() as addresses:
+        world.settings(addresses)
+        with pytest.raises(Degraded, match="forum"):
+            world.night()
+    assert world.published("SELECT DISTINCT source FROM marts.messages") == [("chat",)]
+    said = "".join(file.read_text() for file in (world.folder / "runs").rglob("journal.jsonl"))
+    assert "an answer of a form that Hearth does not know (KeyError)" in said
+
+
 def test_a_stream_that_is_lost_is_stale_and_not_merely_unavailable(world, unchecked):
     with world.serve() as addresses:
         world.settings(addresses)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline import housekeeping, landing, settings
-from pipeline.errors import HearthError
+from pipeline.errors import BadAnswer, HearthError
 from pipeline.landing import Report
 from pipeline.records import Bookmarks
 from pipeline.settings import Community
@@ -35,6 +36,8 @@ from pipeline.tonight import (
 
 if TYPE_CHECKING:
     from pipeline.sources import Source
+
+log = logging.getLogger("hearth")
 
 
 def plan(community: str | None = None, as_of: str | None = None) -> Plan:
@@ -65,7 +68,8 @@ def _plan(home: Community, night: Night) -> Plan:
     silent: dict[str, HearthError] = {}
     for name in home.sources:
         try:
-            units += plan_source(home, night, name, read_before.get(name, set()))
+            with _understood(name):
+                units += plan_source(home, night, name, read_before.get(name, set()))
         except HearthError as error:
             silent[name] = error
             journal.trouble(name, str(error))
@@ -101,8 +105,25 @@ def estimate(community: str | None = None) -> Iterator[dict[str, Any]]:
 
 def extract(night: Night, unit: Unit) -> dict[str, Any]:
     """Land everything of one stream that is new, changed or gone. Returns its report."""
-    with journal_of(night).telling(f"{unit['source']}/{unit['stream']}"):
+    place = f"{unit['source']}/{unit['stream']}"
+    with journal_of(night).telling(place), _understood(place):
         return _extract(night, unit)
+
+
+@contextmanager
+def _understood(place: str) -> Iterator[None]:
+    """A server that another version or a plugin lets answer as nobody foresaw costs this stream
+    its night, and no other its."""
+    try:
+        yield
+    except (HearthError, OSError):
+        raise
+    except Exception as error:
+        log.exception("%s could not be understood", place)
+        raise BadAnswer(
+            f"{place}: an answer of a form that Hearth does not know ({type(error).__name__}); "
+            "nothing was lost, the next night asks again. If it stays so, report it with the log"
+        ) from error
 
 
 def _extract(night: Night, unit: Unit) -> dict[str, Any]:
