@@ -1,4 +1,5 @@
--- A truthy t is a system message, but for e2e (encrypted) and rm (the stub of a deleted message).
+-- A truthy t is a system message, but for e2e (encrypted) and rm (the stub of a deleted message). The words
+-- that go with an uploaded file stand in its attachment, or in msg, by the server's version.
 SELECT
     source,
     record,
@@ -19,9 +20,12 @@ SELECT
     CASE WHEN (payload ->> 't') = 'rm' THEN coalesce(utc(payload ->> 'editedAt'), first_seen_at) END AS deleted_at,
     gone_at,
     FALSE AS is_hidden,
-    (payload -> 'bot') IS NOT NULL AS is_automatic,
+    (payload ->> 'bot') IS NOT NULL AS is_automatic,
     0 AS likes,
-    CASE WHEN (payload ->> 't') = 'e2e' THEN NULL ELSE payload ->> 'msg' END AS body,
+    CASE
+        WHEN (payload ->> 't') = 'e2e' THEN NULL
+        ELSE coalesce(nullif(payload ->> 'msg', ''), payload ->> '$.attachments[0].description', payload ->> 'msg')
+    END AS body,
     'markdown' AS form,
     payload ->> '$.mentions[*]._id' AS mentioned_accounts,
     list_filter(

@@ -21,5 +21,5 @@ FROM raw.changed
 WHERE
     platform = 'rocketchat' AND stream = 'messages' AND payload IS NOT NULL
     AND (payload ->> 'tmid') IS NULL
-    AND coalesce(payload ->> 't', 'e2e') IN ('e2e', 'rm')
+    AND coalesce(nullif(payload ->> 't', ''), 'e2e') IN ('e2e', 'rm')
     AND NOT coalesce(flag(payload ->> '_hidden'), FALSE)
