@@ -22,6 +22,11 @@ MOST_A_PAGE = 100  # API_Upper_Count_Limit; a larger count is lowered without a 
 MOST_CALLS_A_MINUTE = 300  # our own manners; where the server limits, its headers set the pace
 _WHOLE_LIST_PATIENCE_S = 20.0
 _CODE = re.compile(r"\[([\w-]+)\]\s*$")
+_DENIALS = (
+    "error-not-allowed", "error-not-authorized", "error-unauthorized", "Not Allowed",
+    "error-room-not-found", "error-invalid-room",
+)  # fmt: skip
+_TWO_FACTOR = ("totp-required", "totp-invalid", "totp-max-attempts")
 
 
 class Refused(BadAnswer):
@@ -31,8 +36,9 @@ class Refused(BadAnswer):
     """
 
     def __init__(self, source: str, endpoint: str, status: int, code: str) -> None:
+        hint = "; check `url`, and whether the server is 7.1 or newer" if status == 404 else ""
         super().__init__(
-            f"{source}: {endpoint} was refused ({status} {code or 'without a reason'})"
+            f"{source}: {endpoint} was refused ({status} {code or 'without a reason'}){hint}"
         )
         self.status = status
         self.code = code
@@ -40,7 +46,7 @@ class Refused(BadAnswer):
     @property
     def denied(self) -> bool:
         """Whether the account lacks a right, or the thing is not there for it."""
-        return self.status == 403 or self.code in {"error-not-allowed", "error-not-authorized"}
+        return self.status == 403 or self.code in _DENIALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +103,16 @@ class Client:
             except SourceDown:  # tens of thousands of users do not fit into one answer of MongoDB
                 first = self.get(endpoint, count=MOST_A_PAGE, **params)
             rows, total = rows_of(first, name, "_id"), first.value.get("total")
-            while total is not None and len(rows) < total:
+            ended = False  # a total is a hint: it may count what the list withholds
+            while total is not None and len(rows) < total and not ended:
                 page = self.get(endpoint, count=MOST_A_PAGE, offset=len(rows), **params)
-                more = rows_of(page, name, "_id")
-                if page.value.get("total") != total or not more:
+                if page.value.get("total") != total:
                     break
+                more = rows_of(page, name, "_id")
+                ended = not more
                 rows += more
             unique = {row["_id"]: row for row in rows}
-            if total is None or len(unique) == total:
+            if total is None or len(unique) >= total or (ended and len(unique) == len(rows)):
                 return list(unique.values()), first
         raise TryLater(f"{self.transport.source}: {endpoint} kept changing while it was listed")
 
@@ -115,13 +123,21 @@ class Client:
                 f"{source}: the user id or the token was refused (401); make a personal access "
                 "token in the account's settings, without two-factor, and set both variables"
             )
+        if answer.status == 404 and not isinstance(answer.value, dict):  # a route it does not know
+            raise Refused(source, endpoint, 404, "")
         if not isinstance(answer.value, dict):
             raise BadAnswer(
                 f"{source}: {endpoint} answered {answer.status}, but not in Rocket.Chat's words; "
                 "see what stands in front of the server, and whether it is 7.1 or newer"
             )
         if not answer.ok:
-            raise Refused(source, endpoint, answer.status, _code(answer.value))
+            code = _code(answer.value)
+            if code in _TWO_FACTOR:
+                raise FixAccess(
+                    f"{source}: {endpoint} asks for a second factor ({code}); make a token that "
+                    "ignores two-factor authentication and set it"
+                )
+            raise Refused(source, endpoint, answer.status, code)
         self._pace(endpoint, answer)
         limited = "X-RateLimit-Limit" in answer.headers
         return Reply(answer.value, asked_at, _server_ms(answer), limited)
@@ -151,14 +167,15 @@ def rows_of(reply: Reply, name: str, *fields: str) -> list[Doc]:
 
 
 def to_ms(value: Any) -> int:
-    """A date of the API as ms since 1970 UTC. It comes as text, number or `{"$date": ...}`.
+    """A date of the API as ms since 1970 UTC. It comes as text, number, `{"$date": ...}` or
+    `{"$date": {"$numberLong": ...}}`.
 
     Raises BadAnswer for anything else.
     """
     if isinstance(value, dict):
-        value = value.get("$date")
-    if isinstance(value, int):
-        return value
+        return to_ms(value.get("$date", value.get("$numberLong")))
+    if isinstance(value, int | float):
+        return int(value)
     try:
         if isinstance(value, str) and value.isdigit():
             return int(value)

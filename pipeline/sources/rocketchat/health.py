@@ -55,16 +55,19 @@ def _settings(client: Client) -> Iterator[Finding]:
 
 
 def _rights(rights: Rights, settings: RocketChatSettings) -> Iterator[Finding]:
+    if not rights.told:
+        yield Finding("warn", "the server does not say what the account's roles grant",
+                      f"see that they grant {', '.join(NEEDED)}")  # fmt: skip
     needed = NEEDED | (
         {FOR_GROUPS: "read the private groups you named"} if settings.private else {}
     )
     for permission, purpose in needed.items():
         if permission in rights.held:
             yield Finding("ok", f"may {purpose}")
-        else:
+        elif rights.told or permission in VITAL:
             level: Literal["warn", "fail"] = "fail" if permission in VITAL else "warn"
             yield Finding(level, f"may not {purpose}", f"grant {permission} to the account's role")
-    if PACE not in rights.held:
+    if rights.told and PACE not in rights.held:
         yield Finding("warn", "the rate limit counts our calls: some rooms a minute",
                       f"grant {PACE} to the account's role, to read all in seconds")  # fmt: skip
     for permission, why in HARMFUL.items():

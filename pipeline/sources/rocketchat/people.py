@@ -23,8 +23,8 @@ def read_people(client: Client, emails: bool) -> Iterator[Part]:
     roles = client.get("roles.list")
     yield Part(
         tuple(
-            Record("roles", role["_id"], role, roles.asked_at, to_ms(role["_updatedAt"]) * 1000)
-            for role in rows_of(roles, "roles", "_id", "_updatedAt")
+            Record("roles", role["_id"], role, roles.asked_at, _at(role))
+            for role in rows_of(roles, "roles", "_id")
         )
     )
 
@@ -36,3 +36,8 @@ def _impersonal(user: Doc, emails: bool) -> Doc:
             address = email["address"].lower().encode()
             return kept | {"email_md5": hashlib.md5(address, usedforsecurity=False).hexdigest()}
     return kept
+
+
+def _at(role: Doc) -> int | None:
+    changed = role.get("_updatedAt")
+    return None if changed is None else to_ms(changed) * 1000

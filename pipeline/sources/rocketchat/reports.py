@@ -108,7 +108,7 @@ class ReportReader:
             rows = rows_of(reply, name, *_FIELDS[endpoint])
             yield from ((reply, row) for row in rows)
             offset += len(rows)
-            if not rows or offset >= int(reply.value.get("total", 0)):
+            if not rows or offset >= int(reply.value.get("total", 2**62)):
                 return
 
 

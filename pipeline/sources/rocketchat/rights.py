@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.sources.rocketchat.client import Client, Doc, rows_of
+from pipeline.sources.rocketchat.client import Client, Doc, Refused, rows_of
 
 NEEDED = {
     "view-c-room": "read public channels",
@@ -25,21 +25,36 @@ HARMFUL = {
     "view-privileged-setting": "reading needs no view of the server's secrets",
 }
 _STREAMS = {"messages": "view-c-room", "users": "view-d-room", "reports": "view-moderation-console"}
+_SHOWS = {
+    "view-c-room": "channels.list",
+    "view-d-room": "users.list",
+    "view-moderation-console": "moderation.reportsByUsers",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Permissions of our account, from its roles; `me` is its own user document."""
+    """Permissions of our account, from its roles; `me` is its own user document.
+
+    `told`: whether the server says what a role grants. If not, only what a try shows is known.
+    """
 
     me: Doc
     held: frozenset[str]
+    told: bool = True
 
     @staticmethod
     def ask(client: Client) -> Rights:
-        """Two requests: who we are, and which roles grant what."""
+        """Two requests: who we are, and which roles grant what. Where the server does not say,
+        one try for each permission we cannot do without."""
         me = client.get("me").value
-        roles = set(me.get("roles", ()))
-        granted = rows_of(client.get("permissions.listAll"), "update", "_id")
+        roles = set(me.get("roles") or ())
+        try:
+            granted = rows_of(client.get("permissions.listAll"), "update", "_id") if roles else []
+        except Refused:
+            granted = []
+        if not granted:
+            return Rights(me, frozenset(p for p in _SHOWS if _shown(client, p)), told=False)
         return Rights(me, frozenset(p["_id"] for p in granted if roles & set(p.get("roles", ()))))
 
     def lack(self, stream: str) -> str | None:
@@ -51,3 +66,12 @@ class Rights:
             f"{stream}, because the account's roles do not grant {permission}; "
             "add it to the account's role"
         )
+
+
+def _shown(client: Client, permission: str) -> bool:
+    """Whether what needs this permission answers us."""
+    try:
+        client.get(_SHOWS[permission], count=1)
+    except Refused:
+        return False
+    return True

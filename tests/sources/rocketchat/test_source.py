@@ -13,6 +13,7 @@ from pipeline.sandbox.rocketchat.app import ROUTES
 from pipeline.sandbox.rocketchat.protocol import Refusal
 from pipeline.sources.http import Budget
 from pipeline.sources.rocketchat import connect
+from pipeline.sources.rocketchat.client import to_ms
 from tests.sources.rocketchat.conftest import START
 
 DAY = timedelta(days=1)
@@ -82,6 +83,86 @@ def test_the_pipeline_opens_a_source_that_reads_and_posts(world):
     (mid,) = source.writer.post("general", "good morning", key="k")
     assert world.truth().keys() == {mid}
     assert source.usage.requests == len(world.app.state.log)
+
+
+def test_a_server_that_does_not_say_what_roles_grant(world, monkeypatch):
+    for silent in (ROUTES["GET"]["permissions.listAll"], None):  # no right to ask; no such route
+        if silent is None:
+            monkeypatch.delitem(ROUTES["GET"], "permissions.listAll")
+        else:
+            refuse = replace(silent, permission="access-permissions")
+            monkeypatch.setitem(ROUTES["GET"], "permissions.listAll", refuse)
+        assert [p.unavailable for p in world.source().plan()] == [None] * 3
+        told = {finding.text: finding for finding in world.source().probe()}
+        unknown = told["the server does not say what the account's roles grant"]
+        assert (unknown.level, "view-room-administration" in unknown.fix) == ("warn", True)
+        assert "may read public channels" in told
+        assert not [text for text in told if text.startswith("may not")]
+    world.workspace.roles["extractor"] -= {"view-moderation-console", "view-d-room"}
+    reasons = {p.stream: p.unavailable for p in world.source().plan()}
+    assert reasons["messages"] is None
+    assert "do not grant view-d-room" in reasons["users"]
+    assert "do not grant view-moderation-console" in reasons["reports"]
+
+
+def test_a_room_that_no_list_names_and_that_cannot_be_asked_for_is_lost_not_deleted(
+    world, monkeypatch
+):
+    world.workspace.post("help", "ann", "hello", START, id="m")
+    world.night()
+    world.workspace.rooms.pop("help")
+    monkeypatch.delitem(ROUTES["GET"], "rooms.info")
+    world.night(START + DAY)
+    assert world.store.live("room_reads")["help"]["access"] == "lost"
+    assert set(world.store.live("messages")) == {"m"}
+
+
+def test_a_list_that_counts_more_than_it_shows(world, monkeypatch):
+    shown = ROUTES["GET"]["users.list"]
+
+    def counted(call):
+        page = shown.handler(call)
+        return page | {"total": page["total"] + 2}
+
+    monkeypatch.setitem(ROUTES["GET"], "users.list", replace(shown, handler=counted))
+    world.night()
+    assert {"ann", "ben"} <= world.store.live("users").keys()
+
+
+def test_a_token_without_its_second_factor(world, monkeypatch):
+    def asks(_call):
+        raise Refusal("TOTP Required [totp-required]", "totp-required")
+
+    guarded = replace(ROUTES["GET"]["users.list"], handler=asks)
+    monkeypatch.setitem(ROUTES["GET"], "users.list", guarded)
+    with pytest.raises(FixAccess, match="a token that ignores two-factor"):
+        world.night(units=("users",))
+
+
+def test_an_answer_in_another_shape_is_no_crash(world, monkeypatch):
+    world.workspace.post("general", "ann", "rude", START, id="m")
+    world.workspace.report("m", "ben", "rude", START)
+    bare = replace(ROUTES["GET"]["moderation.user.reportedMessages"], handler=lambda _: {
+        "messages": [{"message": {"_id": "m"}}], "count": 1, "offset": 0, "total": 1
+    })  # fmt: skip
+    monkeypatch.setitem(ROUTES["GET"], "moderation.user.reportedMessages", bare)
+    with pytest.raises(BadAnswer, match=r"chat/reports: .* API promises \(KeyError\)"):
+        world.night(START + DAY)
+
+
+@pytest.mark.parametrize("written", [
+    "2026-03-01T00:00:00.123Z", "2026-03-01T01:00:00.123+01:00", 1772323200123, 1772323200123.0,
+    "1772323200123", {"$date": 1772323200123}, {"$date": "2026-03-01T00:00:00.123Z"},
+    {"$date": {"$numberLong": "1772323200123"}},
+])  # fmt: skip
+def test_a_date_in_any_form(written):
+    assert to_ms(written) == 1772323200123
+
+
+@pytest.mark.parametrize("written", ["soon", None, {}, [], {"$date": None}])
+def test_a_date_that_is_none(written):
+    with pytest.raises(BadAnswer, match="a date that is none"):
+        to_ms(written)
 
 
 def test_an_unknown_stream(world):
