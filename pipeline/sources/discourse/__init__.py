@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from pipeline.errors import BadAnswer, FixAccess, FixSettings, HearthError
 from pipeline.records import Bookmarks, Part, StreamPlan
 from pipeline.settings import DiscourseSettings
 from pipeline.sources import Estimate, Finding, clocks
-from pipeline.sources.discourse.client import EXPLORER, ForumClient, Refused, headers, signed_in
+from pipeline.sources.discourse.client import (
+    EXPLORER,
+    PACE,
+    ForumClient,
+    Refused,
+    headers,
+    signed_in,
+)
 from pipeline.sources.discourse.differences import Differences
 from pipeline.sources.discourse.explorer import Explorer
 from pipeline.sources.discourse.rest import BLIND_SPOTS, UNAVAILABLE, Site
@@ -32,7 +40,7 @@ def connect(
         settings.url,
         headers(settings),
         source=name,
-        budget=budget(*per_minute(settings), limits=runs(settings)),
+        budget=budget(*per_minute(settings), limits=limits(settings)),
         timeout_s=settings.timeout_s,
         patience_s=settings.patience_s,
         check=signed_in,
@@ -45,9 +53,12 @@ def per_minute(settings: DiscourseSettings) -> tuple[int, float]:
     return max(1, int(settings.requests_per_minute * settings.share)), 60
 
 
-def runs(settings: DiscourseSettings) -> dict[str, tuple[int, float]]:
-    """The same of its limit on Data Explorer runs, which count in both."""
-    return {EXPLORER: (max(1, int(settings.explorer_runs_per_10_s * settings.share)), 10)}
+def limits(settings: DiscourseSettings) -> dict[str, tuple[int, float]]:
+    """The same of its limit on Data Explorer runs, which count in both; and of all calls a second:
+    nginx and the limits of an address (50 in 10 s) refuse what comes in bursts."""
+    calls, _ = per_minute(settings)
+    runs = max(1, int(settings.explorer_runs_per_10_s * settings.share))
+    return {EXPLORER: (runs, 10), PACE: (max(3, calls // 20), 1)}
 
 
 class Discourse:
@@ -71,6 +82,7 @@ class Discourse:
         self._installation = installation
         self._client = ForumClient(transport, settings.username)
         self._opened: Explorer | None = None
+        self._closed = ""
 
     @property
     def usage(self) -> Usage:
@@ -90,7 +102,7 @@ class Discourse:
         """
         explorer = self._explorer()
         if explorer is None:
-            return _rest_plan(self._site())
+            return _rest_plan(self._site(), self._closed)
         missing = [
             StreamPlan(stream, "data_explorer", unavailable=f"the forum's database has no "
                        f"{', '.join(lacking)} (a plugin never installed, or another version)")
@@ -130,7 +142,7 @@ class Discourse:
                 "find, compare": 3,
                 **differences.estimate(differences.find(bookmarks)),
             }
-            calls, per_s = runs(self._settings)[EXPLORER]
+            calls, per_s = limits(self._settings)[EXPLORER]
         requests = sum(by_stream.values())
         return Estimate(requests, requests * per_s / calls, by_stream)
 
@@ -188,8 +200,9 @@ class Discourse:
         else:
             yield Finding(
                 "warn",
-                "plain REST is the way in: slower, and blind to some changes",
-                "switch the Data Explorer plugin on (site setting data_explorer_enabled)",
+                f"plain REST is the way in, slower and blind to some changes: {self._closed}",
+                "switch the Data Explorer plugin on (site setting data_explorer_enabled), and use "
+                "an admin's key",
             )
 
     def _probe_private(self) -> Iterator[Finding]:
@@ -229,9 +242,10 @@ class Discourse:
         return Site(self._client, self.name, self._settings, self._now)
 
     def _explorer(self) -> Explorer | None:
-        """The opened Data Explorer; null where plain REST is the way in.
+        """The opened Data Explorer; null where plain REST is the way in: by the settings, or
+        because the plugin is off or refuses this key.
 
-        Raises FixAccess where the settings insist on a plugin that is off.
+        Raises FixAccess, or what it refused, where the settings insist on Data Explorer.
         """
         if self._settings.way_in == "rest":
             return None
@@ -239,26 +253,32 @@ class Discourse:
             explorer = Explorer(self._client, self.name, self._settings, self._installation)
             try:
                 explorer.open()
-            except Refused as refused:
-                if refused.status != 404:
+            except (Refused, FixAccess) as error:
+                is_off = isinstance(error, Refused) and error.status == 404
+                if self._settings.way_in == "auto":
+                    self._closed = "Data Explorer is off" if is_off else str(error)
+                    return None
+                if not is_off:
                     raise
-                if self._settings.way_in == "data_explorer":
-                    raise FixAccess(
-                        f"{self.name}: the Data Explorer plugin does not answer (404); an admin "
-                        'can switch it on (data_explorer_enabled), or set way_in = "rest"'
-                    ) from None
-                return None
+                raise FixAccess(
+                    f"{self.name}: the Data Explorer plugin does not answer (404); an admin "
+                    'can switch it on (data_explorer_enabled), or set way_in = "rest"'
+                ) from None
             self._opened = explorer
         return self._opened
 
 
-def _rest_plan(site: Site) -> list[StreamPlan]:
+def _rest_plan(site: Site, closed: str) -> list[StreamPlan]:
+    """What plain REST gives; `closed` says why Data Explorer does not. Raises FixAccess where the
+    key is refused."""
+    with suppress(Refused):  # else a key that opens nothing would look like one that lacks scopes
+        site.client.get_site_info()
     plans = [
         StreamPlan(name, "rest", unit.yields, unit.missing(site),
                    BLIND_SPOTS if name == "topics" else ())
         for name, unit in REST_UNITS.items()
     ]  # fmt: skip
-    why = " (Data Explorer, which gives it, is off)" if site.settings.way_in == "auto" else ""
+    why = f" ({closed.partition(chr(10))[0]})" if closed else ""
     return plans + [
         StreamPlan(stream, "rest", unavailable=reason + why)
         for stream, reason in UNAVAILABLE.items()

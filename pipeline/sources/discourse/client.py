@@ -11,6 +11,7 @@ from pipeline.settings import DiscourseSettings
 from pipeline.sources.http import Answer, Retry, Transport
 
 EXPLORER = "data_explorer"  # the bucket of the server's limit on Data Explorer runs
+PACE = "pace"  # the bucket of the limits that stand in front of the server
 EXPLORER_ROOTS = ("/admin/plugins/discourse-data-explorer", "/admin/plugins/explorer")
 
 _SIGNED_IN = "X-Discourse-Username"
@@ -71,8 +72,9 @@ class ForumClient(DiscourseClient):  # type: ignore[misc]
         json: Any = None,
         override_request_kwargs: Any = None,
     ) -> Any:
+        path = path if path.endswith(".json") else f"{path}.json"  # `Accept` may not get through
         explores = "/queries" in path
-        buckets = ("", EXPLORER) if explores and "/run" in path else ("",)
+        buckets = ("", PACE, EXPLORER) if explores and "/run" in path else ("", PACE)
         for _ in range(3):  # a denial to nobody may be a server under load
             answer = self.transport.call(
                 verb, path, params=params or None, data=data, json=json, buckets=buckets,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,7 +28,8 @@ OVERLAP_US = 600_000_000  # clocks differ
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 BLIND_SPOTS = (
-    "Edits of a post that is not its topic's last one, until something else in that topic changes.",
+    "Edits of a post that is not its topic's last one, its hiding, its author's deletion of it, "
+    "and another accepted answer, until something else in that topic changes.",
     "Unlike and like of one topic that cancel out; a like on a topic of a large forum shows within "
     "a week.",
     "Former texts of edited posts, and what was deleted before the first night.",
@@ -64,7 +66,10 @@ class Site:
 
         Raises BadAnswer where the forum names none, public or private, though some are held.
         """
-        listed = self.client.get_site_info().get("categories") or self._lazy_categories()
+        listed: list[dict[str, Any]] = []
+        with suppress(Refused):
+            listed = self.client.get_site_info().get("categories") or []
+        listed = listed or self._lazy_categories()
         if not listed and bookmarks["categories"].marks():
             raise BadAnswer(
                 f"{self.name}: the forum names no category, though some are held; nothing is taken "
@@ -102,7 +107,7 @@ class Site:
         """Whether the acting user sees all there is, so that a 404 proves a deletion; false where
         the key may not even ask."""
         try:
-            user = self.client.user(self.settings.username)
+            user = self.client._get(f"/u/{self.settings.username}.json")["user"]
         except (Refused, FixAccess):
             return False
         return bool(user.get("admin"))
@@ -147,7 +152,8 @@ def micros(written: str | None) -> int | None:
     """A time of the API as µs since 1970 UTC."""
     if not written:
         return None
-    return (datetime.fromisoformat(written) - EPOCH) // timedelta(microseconds=1)
+    at = datetime.fromisoformat(written)
+    return (at.replace(tzinfo=at.tzinfo or UTC) - EPOCH) // timedelta(microseconds=1)
 
 
 def only(payload: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -185,11 +191,9 @@ def unlisted(
     return [*missing[first:], *missing[:first]][:MOST_MISSING]
 
 
-def pages(
-    ask: Callable[[int], list[dict[str, Any]]], first: int = 0, full: int = 1
-) -> Iterator[list[Any]]:
-    """Pages of a list until one is shorter than `full` or brings nothing new; `ask` is given a
-    page's number."""
+def pages(ask: Callable[[int], list[dict[str, Any]]], first: int = 0) -> Iterator[list[Any]]:
+    """Pages of a list until one brings nothing new: how long a page is differs by version. `ask`
+    is given a page's number."""
     seen: set[int] = set()
     number = first
     while True:
@@ -197,7 +201,7 @@ def pages(
         new = [item for item in page if item["id"] not in seen]
         if new:
             yield new
-        if not new or len(page) < full:
+        if not new:
             return
         seen.update(item["id"] for item in new)
         number += 1

@@ -12,7 +12,6 @@ from pipeline.sources.discourse.tables import PAIR
 
 LIKES_GIVEN = 1  # user_actions.action_type
 ACTIONS_PAGE = 30
-DIRECTORY_PAGE = 50
 LIKERS_PAGE = 200
 MOST_AT_FIRST = 2000  # posts to ask for on a first fill
 MOST_NEW = 40  # posts to ask for a night, of those seen in it
@@ -102,7 +101,7 @@ class Likes:
     def _givers(self) -> Iterator[tuple[tuple[int, str], int]]:
         """(id, name) of people -> likes given, from the directory; none where that is off."""
         try:
-            for page in pages(self._directory_page, full=DIRECTORY_PAGE):
+            for page in pages(self._directory_page):
                 for person in page:
                     if person.get("likes_given"):
                         yield (person["id"], person["user"]["username"]), person["likes_given"]
@@ -131,8 +130,10 @@ class Likes:
         asked_at = self._site.now()
         people: list[dict[str, Any]] = []
         try:
-            for page in pages(lambda number: self._likers_page(post, number), full=LIKERS_PAGE):
+            for page in pages(lambda number: self._likers_page(post, number)):
                 people += page
+                if likes <= len(people) < LIKERS_PAGE:
+                    break
         except Refused:  # hidden or private by now; the likes stay as they are held
             return
         keys = [post * PAIR + person["id"] for person in people]

@@ -78,8 +78,13 @@ def _reports(
         )
         for report in answer["reviewables"]
         if report.get("category_id") in open_categories
-        or (report.get("category_id") is None and (messages or not report.get("topic_id")))
+        or (report.get("category_id") is None and (messages or not _of_topic(report)))
     ]
+
+
+def _of_topic(report: dict[str, Any]) -> bool:
+    """Whether a report is about something in a topic, be that deleted or not."""
+    return bool(report.get("topic_id") or report.get("removed_topic_id"))
 
 
 def _with_scores(

@@ -27,7 +27,6 @@ from pipeline.sources.discourse.tables import PAIR
 
 USERS_PAGE = 100
 WHOLE_SWEEP = 5  # pages
-GROUPS_PAGE = 36
 MEMBERS_PAGE = 1000
 STAFF_GROUPS = (1, 2, 3)
 TRUST_LEVEL_GROUPS = range(10, 15)  # repeat users.trust_level
@@ -74,10 +73,7 @@ def users(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
 def _in_order(site: Site, tonight: range, number_of_pages: int) -> Iterator[list[dict[str, Any]]]:
     """Tonight's pages, oldest accounts first, and one over: nothing hides between slices."""
     number = tonight.start
-    listed = pages(
-        lambda n: _users_page(site, n + 1, order="created", asc="true"), number, USERS_PAGE
-    )
-    for page in listed:
+    for page in pages(lambda n: _users_page(site, n + 1, order="created", asc="true"), number):
         yield page
         number += 1
         if number > tonight.stop and tonight.stop < number_of_pages:
@@ -92,7 +88,7 @@ def _page_part(site: Site, page: list[dict[str, Any]], bookmark: Bookmark) -> Pa
 def _lately(site: Site, since: int) -> Iterator[list[dict[str, Any]]]:
     """The newest accounts, and those seen since."""
     yield _users_page(site, 1, order="created")
-    for page in pages(lambda n: _users_page(site, n, order="seen"), 1, USERS_PAGE):
+    for page in pages(lambda n: _users_page(site, n, order="seen"), 1):
         yield page
         if (micros(page[-1].get("last_seen_at")) or 0) < since - OVERLAP_US:
             return
@@ -138,9 +134,7 @@ def groups(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     each group once in a week."""
     asked_at = site.now()
     named = {name.lower() for name in site.settings.private}
-    listed = pages(
-        lambda page: site.client._get("/groups.json", page=page)["groups"], full=GROUPS_PAGE
-    )
+    listed = pages(lambda page: site.client._get("/groups.json", page=page)["groups"])
     records = [
         _record("groups", group, asked_at, "name", "full_name", "user_count", "visibility_level")
         for page in listed
@@ -170,7 +164,7 @@ def _members(site: Site, group: int, name: str, bookmark: Bookmark) -> Iterator[
         new = [member for member in answer["members"] if member["id"] not in members]
         members.update((member["id"], member) for member in new)
         owners.update(owner["id"] for owner in answer.get("owners", ()))
-        if not new or len(answer["members"]) < MEMBERS_PAGE:
+        if not new or len(members) >= answer.get("meta", {}).get("total", 2**62):
             break
     records = [
         Record(

@@ -16,27 +16,22 @@ from pipeline.errors import FixAccess
 from pipeline.records import Bookmarks, Part, Record, Span, merge_ranges, uncovered
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
-    LIKE,
     MOST_MISSING,
     OVERLAP_US,
     Site,
     micros,
     pages,
-    state,
-    text_state,
     unlisted,
 )
+from pipeline.sources.discourse.rest_records import WHISPER, post_record, topic_record
 
 PAGE = 50  # posts in an answer of /posts.json
-PRINT_PAGE = 1000  # posts of a topic in an answer with print=true
 LIST_PAGE = 100
 WHOLE_SWEEP = 20  # pages: a longer list is walked in a week's nights, a slice each
 BULKY = (
     "post_stream", "timeline_lookup", "suggested_topics", "related_topics", "thumbnails",
     "actions_summary", "bookmarks", "draft", "draft_key", "draft_sequence",
 )  # fmt: skip
-
-WHISPER = 4
 
 
 @dataclass(slots=True)
@@ -82,6 +77,8 @@ class Topics:
         self._posts = bookmarks["posts"]
         self._whispers = "whispers" in site.settings.private
         self._open: set[int] = set()
+        self._prints = True  # servers may count print views, or forbid them
+        self._solved: set[str] = set()
         self._sees_all: bool | None = None
         self._list_page = LIST_PAGE  # servers before 2026 know no per_page and give 30
         self.found = Found()
@@ -98,6 +95,7 @@ class Topics:
             " GROUP BY topic"
         ):
             self.found.tallies[topic] = Tally(*(int(number) for number in tally))
+        self._count_solutions()
         yield from self._new_posts()
         for page in self._lists():
             yield from self._listed(page)
@@ -108,6 +106,14 @@ class Topics:
         for topic in self.found.missing:
             yield from self._read(topic, None, was_listed=True)
         yield from self._strays()
+
+    def _count_solutions(self) -> None:
+        """Accepted answers that Data Explorer told of, before it was switched off."""
+        for post, topic in self._bookmarks["solutions"].ask(
+            "SELECT key, CAST(split_part(mark, '|', 1) AS BIGINT) WHERE NOT gone"
+        ):
+            self._solved.add(post)
+            self.found.tallies[topic].accepted += 1
 
     def _new_posts(self) -> Iterator[Part]:
         """`/posts.json` from the newest downwards, over what is not covered yet."""
@@ -136,12 +142,18 @@ class Topics:
 
     def _records(self, posts: Iterable[dict[str, Any]], asked_at: int) -> tuple[Record, ...]:
         """Posts that may be read and differ from what is held; all of them are counted."""
-        records = [_post_record(post, asked_at) for post in posts if self._is_open(post)]
+        records = [post_record(post, asked_at) for post in posts if self._is_open(post)]
         ids = [int(record.key) for record in records]
         held = self._posts.marks(min(ids), max(ids)) if ids else {}
         for record in records:
             self._count(record, held.get(record.key))
-        return tuple(record for record in records if held.get(record.key) != record.mark)
+        new = [record for record in records if held.get(record.key) != record.mark]
+        new += [
+            Record("solutions", record.key, {}, asked_at, gone=True)
+            for record in records
+            if record.key in self._solved and not record.payload.get("accepted_answer")
+        ]
+        return tuple(new)
 
     def _count(self, record: Record, held: str | None) -> None:
         post = int(record.key)
@@ -155,7 +167,7 @@ class Topics:
                 tally.posts += sign
                 tally.likes += sign * int(likes)
                 tally.highest = max(tally.highest, int(number))
-                tally.accepted += sign * int(accepted)
+                tally.accepted += sign * (accepted == "1")  # a time, by Data Explorer
         if any(counts):
             self.found.likes[post] = counts[-1]
         if held is not None and topics[0] != topics[1]:
@@ -208,7 +220,7 @@ class Topics:
         marks = self._topics.marks(min(items), max(items)) if items else {}
         known = []
         for topic, item in items.items():
-            record = _topic_record(item, asked_at)
+            record = topic_record(item, asked_at)
             held = marks.get(record.key)
             if item.get("category_id") not in self._open:
                 if held is not None:
@@ -271,17 +283,24 @@ class Topics:
             number += 1
             if not new or ("stream" in stream and seen.issuperset(stream["stream"])):
                 self.found.strays |= self._of_topic(topic) - seen
-                yield Part((*records, _topic_record(own, asked_at)))
+                yield Part((*records, topic_record(own, asked_at)))
                 return
             yield Part(records)
 
     def _topic_page(self, topic: int, number: int) -> dict[str, Any]:
         """A page of a topic, deleted posts included. Raises Refused where it may not be read."""
-        wish = {"print": "true", "include_raw": "true", "show_deleted": "true"}
+        wish = {"include_raw": "true", "show_deleted": "true"}
+        if self._prints:
+            wish["print"] = "true"  # a thousand posts instead of twenty
         if number > 1:
             wish["page"] = str(number)
         try:
             answer: dict[str, Any] = self._client._get(f"/t/{topic}.json", **wish)
+        except Refused as refused:
+            if not self._prints or refused.status not in {403, 422}:
+                raise
+            self._prints = False
+            return self._topic_page(topic, number)
         except FixAccess as error:
             self._client.get_site_info()  # raises again where it is the key that is not accepted
             raise Refused(f"{self._site.name}/topics {topic}", 403, str(error)) from None
@@ -329,54 +348,3 @@ class Topics:
         if post["post_type"] == WHISPER and not self._whispers:
             return False
         return "category_id" not in post or post["category_id"] in self._open
-
-
-def likes_of(post: dict[str, Any]) -> int:
-    """How many likes a post has."""
-    return sum(a.get("count", 0) for a in post.get("actions_summary", ()) if a["id"] == LIKE)
-
-
-def _post_record(post: dict[str, Any], asked_at: int) -> Record:
-    """Its mark begins with topic, number, likes and accepted; deleted posts count for no topic."""
-    counts = not post.get("deleted_at") and post["post_type"] != WHISPER
-    mark = state(
-        post["topic_id"] if counts else "",
-        post["post_number"],
-        likes_of(post),
-        int(bool(post.get("accepted_answer"))),
-        post["updated_at"],
-        post.get("deleted_at"),
-        post.get("user_id"),
-        post.get("username"),
-        post.get("version"),
-        post.get("hidden"),
-        post.get("user_deleted"),
-        post.get("reply_to_post_number"),
-        post["post_type"],
-        text_state(post.get("raw")),
-    )
-    times = (micros(post.get(name)) for name in ("created_at", "updated_at", "deleted_at"))
-    at = max(time for time in times if time is not None)
-    return Record("posts", str(post["id"]), post, asked_at, at=at, mark=mark)
-
-
-def _topic_record(topic: dict[str, Any], asked_at: int) -> Record:
-    """Its mark begins with deleted, bumped and posts."""
-    mark = state(
-        "deleted" if topic.get("deleted_at") else "",
-        topic.get("bumped_at"),
-        topic["posts_count"],
-        topic["like_count"],
-        topic["highest_post_number"],
-        topic.get("has_accepted_answer"),
-        topic["category_id"],
-        text_state(topic["title"]),
-        topic.get("closed"),
-        topic.get("archived"),
-        topic.get("visible"),
-        topic.get("pinned_globally"),
-        topic["views"],
-        text_state(topic.get("tags")),
-    )
-    at = micros(topic.get("bumped_at") or topic["created_at"])
-    return Record("topics", str(topic["id"]), topic, asked_at, at=at, mark=mark)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from pipeline.errors import FixAccess
 from pipeline.records import Bookmarks, Part
 from pipeline.sources.discourse import rest_moderation, rest_people
 from pipeline.sources.discourse.client import Refused
@@ -28,6 +29,8 @@ class Unit:
                 site.client._get(self.probe)
             except Refused as refused:
                 return f"{self.probe} is refused ({refused.status}): {refused.said}"
+            except FixAccess as error:  # the key is good, but its scopes do not reach so far
+                return str(error)
         return None
 
 
@@ -42,10 +45,12 @@ REST_UNITS = {
     "categories": Unit(("categories",), rest_people.categories),
     "users": Unit(("users",), rest_people.users),
     "topics": Unit(("topics", "posts", "likes", "like_counts"), _topics),
-    "groups": Unit(("groups", "group_members"), rest_people.groups),
+    "groups": Unit(("groups", "group_members"), rest_people.groups, "/groups.json"),
     "badges": Unit(("badges", "user_badges"), rest_people.badges, "/badges.json"),
-    "reports": Unit(("reports", "report_scores"), rest_moderation.reports),
-    "staff_actions": Unit(("staff_actions",), rest_moderation.staff_actions),
+    "reports": Unit(("reports", "report_scores"), rest_moderation.reports, "/review.json"),
+    "staff_actions": Unit(
+        ("staff_actions",), rest_moderation.staff_actions, "/admin/logs/staff_action_logs.json"
+    ),
     "visits": Unit(("visits",), rest_people.visits, "/admin/reports/visits.json"),
 }
 

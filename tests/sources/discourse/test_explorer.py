@@ -271,7 +271,7 @@ def test_an_old_server_knows_only_the_old_route(world_of: Serve) -> None:
 
 def test_a_read_only_key_runs_queries_made_by_hand(world_of: Serve, quiet: Switches) -> None:
     history = lived_in(quiet)
-    with world_of(history.forum, key=READ_KEY) as world:
+    with world_of(history.forum, key=READ_KEY, way_in="data_explorer") as world:
         for _ in range(3):
             with pytest.raises(FixAccess, match="an admin must make") as raised:
                 world.night()

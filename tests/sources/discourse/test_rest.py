@@ -194,9 +194,9 @@ def test_likes_that_never_add_up_are_asked_for_once(world_of: Serve, quiet: Swit
     history.forum.write("UPDATE topics SET like_count = 7 WHERE id = ?", history.topics[1])
     with world_of(history.forum, way_in="rest") as world:
         world.night()
-        assert paths(world).count("/post_action_users") == 1
+        assert paths(world).count("/post_action_users.json") == 1
         world.night()
-        assert paths(world).count("/post_action_users") == 1
+        assert paths(world).count("/post_action_users.json") == 1
 
 
 @pytest.mark.slow
@@ -379,7 +379,8 @@ def test_a_list_whose_top_alone_was_read_is_read_to_its_end(
         world.site.log.clear()
         world.night()
         lists = ("/review.json", "/admin/logs/staff_action_logs.json", "/user_badges.json")
-        assert [path for path in paths(world) if path in lists] == list(lists[:2])
+        planned_and_read = [*lists[:2], *lists[:2]]
+        assert [path for path in paths(world) if path in lists] == planned_and_read
 
 
 @pytest.mark.slow

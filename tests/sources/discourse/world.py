@@ -19,7 +19,7 @@ from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.discourse import ADMIN_KEY, Forum, Site
 from pipeline.sandbox.faults import Faults
 from pipeline.settings import DiscourseSettings
-from pipeline.sources.discourse import Discourse, per_minute, runs
+from pipeline.sources.discourse import Discourse, limits, per_minute
 from pipeline.sources.discourse.client import headers, signed_in
 from pipeline.sources.http import Budget, Transport
 from pipeline.warehouse import prepare
@@ -54,6 +54,8 @@ class World:
     runs: int = 0
     keeps_limits: bool = False
     refused: dict[str, int] = field(default_factory=dict)
+    signs: bool = True  # whether refusals name the acting user, as those of a scope do not
+    moments: list[float] = field(default_factory=list)  # when each request came, as time goes
     said: str = "The requested URL or resource could not be found."
 
     def __post_init__(self) -> None:
@@ -68,9 +70,11 @@ class World:
         """A new client of the forum, as each extraction makes one."""
         given = {"platform": "discourse", "url": self.url, "key": ADMIN_KEY}
         chosen = DiscourseSettings(**{**given, **self.settings, **settings})
-        limits = runs(chosen) if self.keeps_limits else {}
+        counted = limits(chosen) if self.keeps_limits else {}
         calls, per_s = per_minute(chosen) if self.keeps_limits else (10**9, 1)
-        budget = Budget(None, calls, per_s, limits=limits, now=self.time.now, sleep=self.time.sleep)
+        budget = Budget(
+            None, calls, per_s, limits=counted, now=self.time.now, sleep=self.time.sleep
+        )
         transport = Transport(
             self.url, headers(chosen), source=NAME, budget=budget, timeout_s=5, patience_s=600,
             check=signed_in, now=self.time.now, sleep=self.time.sleep,
@@ -79,12 +83,14 @@ class World:
 
     async def _refusing(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The site, but for paths in `refused`, which get that status."""
+        self.moments.append(self.time.now())
         status = self.refused.get(scope["path"])
         if status is None:
             await self.site(scope, receive, send)
             return
         body = json.dumps({"errors": [self.said]}).encode()
-        kind = [(b"content-type", b"application/json"), (b"x-discourse-username", b"system")]
+        kind = [(b"content-type", b"application/json")]
+        kind += [(b"x-discourse-username", b"system")] if self.signs else []
         await send({"type": "http.response.start", "status": status, "headers": kind})
         await send({"type": "http.response.body", "body": body})
 

@@ -1,0 +1,61 @@
+"""Records of topics and posts as plain REST shows them, with the marks that tell their states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.records import Record
+from pipeline.sources.discourse.rest import LIKE, micros, state, text_state
+
+WHISPER = 4  # post_type
+
+
+def _likes_of(post: dict[str, Any]) -> int:
+    """How many likes a post has."""
+    return sum(a.get("count", 0) for a in post.get("actions_summary", ()) if a["id"] == LIKE)
+
+
+def post_record(post: dict[str, Any], asked_at: int) -> Record:
+    """Its mark begins with topic, number, likes and accepted; deleted posts count for no topic."""
+    counts = not post.get("deleted_at") and post["post_type"] != WHISPER
+    mark = state(
+        post["topic_id"] if counts else "",
+        post["post_number"],
+        _likes_of(post),
+        int(bool(post.get("accepted_answer"))),
+        post["updated_at"],
+        post.get("deleted_at"),
+        post.get("user_id"),
+        post.get("username"),
+        post.get("version"),
+        post.get("hidden"),
+        post.get("user_deleted"),
+        post.get("reply_to_post_number"),
+        post["post_type"],
+        text_state(post.get("raw")),
+    )
+    times = (micros(post.get(name)) for name in ("created_at", "updated_at", "deleted_at"))
+    at = max(time for time in times if time is not None)
+    return Record("posts", str(post["id"]), post, asked_at, at=at, mark=mark)
+
+
+def topic_record(topic: dict[str, Any], asked_at: int) -> Record:
+    """Its mark begins with deleted, bumped and posts."""
+    mark = state(
+        "deleted" if topic.get("deleted_at") else "",
+        topic.get("bumped_at"),
+        topic["posts_count"],
+        topic["like_count"],
+        topic["highest_post_number"],
+        topic.get("has_accepted_answer"),
+        topic["category_id"],
+        text_state(topic["title"]),
+        topic.get("closed"),
+        topic.get("archived"),
+        topic.get("visible"),
+        topic.get("pinned_globally"),
+        topic["views"],
+        text_state(topic.get("tags")),
+    )
+    at = micros(topic.get("bumped_at") or topic["created_at"])
+    return Record("topics", str(topic["id"]), topic, asked_at, at=at, mark=mark)
