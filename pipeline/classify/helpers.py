@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from pipeline.classify.answers import ThreadView, words
+from pipeline.classify.answers import words
+from pipeline.classify.message import Message
 from pipeline.text import authored
 
 MOST = 3  # people named for one question
@@ -56,44 +56,13 @@ class Suggestion:
     last_active_at: datetime
 
 
-class Asked:
-    """The questions of a night, thread by thread, and who is there to help.
-
-    never  user names that are never suggested
-    """
-
-    def __init__(self, never: Collection[str]) -> None:
-        self._never = {name.lower() for name in never}
-        self._waiting: list[tuple[datetime, Question]] = []
-        self._helped: list[Question] = []
-        self._last_active: dict[tuple[str, str], datetime] = {}
-
-    def add(self, thread: ThreadView, found: Sequence[Mapping[str, Any]]) -> None:
-        """Take in a thread and the findings in it."""
-        writers = {m.message_id: m.account_id for m in thread.messages}
-        for m in thread.messages:
-            if m.is_human and m.account_id and (m.username or "").lower() not in self._never:
-                who = (thread.source, m.account_id)
-                self._last_active[who] = max(m.created_at, self._last_active.get(who, m.created_at))
-        for row in found:
-            if row["kind"] != "question":
-                continue
-            first = thread.messages[0]
-            text = f"{first.title or ''} {authored(first.body, first.form).text}"
-            question = Question(
-                thread.source, thread.thread_id, first.channel, first.account_id,
-                frozenset(words(text)), writers.get(row["answer_id"]),
-            )  # fmt: skip
-            if row["level"] == "L0" or row["rule"] == "asker_last":
-                self._waiting.append((first.created_at, question))
-            elif question.helper not in (None, question.asker):
-                self._helped.append(question)
-
-    def suggestions(self, as_of: datetime) -> Iterator[Suggestion]:
-        """Who might know, the newest questions first: old ones have been told before."""
-        newest = sorted(self._waiting, key=lambda each: (each[0], each[1].thread_id), reverse=True)
-        waiting = [question for _, question in newest]
-        return who_might_know(waiting, self._helped, self._last_active, as_of)
+def question(first: Message, helper: str | None) -> Question:
+    """The question that a thread's first message asks, and the person who helped with it."""
+    text = f"{first.title or ''} {authored(first.body, first.form).text}"
+    return Question(
+        first.source, first.thread_id, first.channel, first.account_id,
+        frozenset(words(text)), helper,
+    )  # fmt: skip
 
 
 def who_might_know(

@@ -1,19 +1,24 @@
-"""Tonight's judgements: messages whose text or judge changed, then the threads they stand in."""
+"""Tonight's judgements: messages whose text or judge changed, then conversations that changed."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import text
+from pipeline.build import fingerprint
 from pipeline.classify import chat
-from pipeline.classify.answers import ThreadView
+from pipeline.classify.answers import STALE_DAYS, ThreadView
 from pipeline.classify.community import in_use
 from pipeline.classify.findings import findings
-from pipeline.classify.helpers import Asked, Suggestion
+from pipeline.classify.helpers import Suggestion, question, who_might_know
 from pipeline.classify.judge import Judge
 from pipeline.classify.message import Message, Reason, Score
 from pipeline.settings import Community
@@ -30,25 +35,32 @@ SETTLED = "INTERVAL 30 MINUTES"  # a text that young is often mended; it is judg
 def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) -> dict[str, int]:
     """Bring the tables of judgement up to date, as of a moment (aware datetime).
 
-    A message is judged again only when its text, its title or the judge's version changed;
-    threads with a message of the last 90 days are judged each night. Returns how many messages
-    were judged and how many threads are sour or toxic.
+    A message is judged again only when its text, its title or the judge's version changed; a
+    thread with a message of the last 90 days when something in its conversation did, or the code
+    that judges. Who might know is asked anew of all of them. Returns how many messages were judged
+    and how many of these threads are sour or toxic.
     """
     judging = Judge(community.languages, own=in_use(community.home))
     scored = _score(db, judging, as_of)
     db.execute("CREATE OR REPLACE TEMP TABLE lively AS FROM marts.conversations")
+    _stir(db, f"{judging.version} {_code()}", as_of)
     in_channel = dict(_in_channel(db))
-    asked = Asked(community.unnamed)
     found = []
     for thread in _threads(db):
         likely = in_channel.get((thread.source, thread.thread_id))
-        new = list(findings(thread, as_of, likely))
-        asked.add(thread, new)
-        found += [{**row, "model_version": judging.version} for row in new]
-    _replace(db, "threads", found)
-    _replace(db, "helpers", map(_helper_row, asked.suggestions(as_of)))
-    flagged = {f["thread_id"] for f in found if f["kind"] != "question"}
-    return {"scored": scored, "flagged": len(flagged)}
+        rows = findings(thread, as_of, likely)
+        found += [{**row, "model_version": judging.version} for row in rows]
+    _keep(db, found)
+    with transaction(db):
+        db.execute("DELETE FROM judgement.helpers AS h USING lively AS l"
+                   " WHERE h.source = l.source AND h.thread_id = l.thread_id")  # fmt: skip
+        insert(db, "judgement.helpers", map(_helper_row, _helpers(db, community.unnamed, as_of)))
+    row = db.execute(
+        "SELECT count(DISTINCT (t.source, t.thread_id)) FROM judgement.threads AS t"
+        " SEMI JOIN lively AS l ON t.source = l.source AND t.thread_id = l.thread_id"
+        " WHERE t.kind <> 'question'"
+    ).fetchone()
+    return {"scored": scored, "flagged": row[0] if row else 0}
 
 
 def _score(db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime) -> int:
@@ -89,30 +101,126 @@ def _score(db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime) -> in
     return scored
 
 
+_STIRRED = f"""
+CREATE OR REPLACE TEMP TABLE stirred AS
+WITH said AS (
+    SELECT
+        l.source, l.thread_id, bit_xor(hash(l, r.members)) AS content,
+        max(l.created_at) FILTER (l.is_human) <= $as_of - INTERVAL {STALE_DAYS} DAYS AS is_stale
+    FROM lively AS l
+    LEFT JOIN reported AS r ON l.source = r.source AND l.message_id = r.message_id
+    GROUP BY ALL
+),
+around AS (
+    SELECT
+        source, thread_id, message_id, bit_xor(hash(l)) OVER (
+            PARTITION BY source, channel_id ORDER BY created_at, message_id
+            ROWS BETWEEN {chat.WINDOW} PRECEDING AND {chat.AHEAD} FOLLOWING
+        ) AS content
+    FROM lively AS l
+    WHERE is_first AND is_chat
+),
+asked AS (
+    SELECT a.source, a.thread_id, a.content
+    FROM around AS a
+    SEMI JOIN judgement.scores AS j
+        ON a.source = j.source AND a.message_id = j.message_id
+        AND j.label = 'question' AND j.score >= j.threshold
+),
+now AS (
+    SELECT s.source, s.thread_id,
+        hash(s.content, s.is_stale, a.content, $judged_by)::VARCHAR AS fingerprint
+    FROM said AS s
+    LEFT JOIN asked AS a ON s.source = a.source AND s.thread_id = a.thread_id
+)
+FROM now
+ANTI JOIN judgement.conversations AS c
+    ON now.source = c.source AND now.thread_id = c.thread_id AND now.fingerprint = c.fingerprint
+"""
+
+
+def _stir(db: duckdb.DuckDBPyConnection, judged_by: str, as_of: datetime) -> None:
+    """Make `stirred`: conversations of which something changed since they were judged last. The
+    clock counts once, when nobody returned for a week. Of a question in a flat channel what was
+    said around it counts too; not that a name became known which was called long before."""
+    db.execute(
+        "CREATE OR REPLACE TEMP TABLE reported AS"
+        " SELECT source, message_id, count(DISTINCT coalesce(reporter_id, report_id)) AS members"
+        " FROM marts.reports WHERE about = 'message' AND is_by_human AND NOT is_private"
+        " AND outcome = 'open' GROUP BY ALL"
+    )
+    moment = as_of.astimezone(UTC).replace(tzinfo=None)
+    db.execute(_STIRRED, {"judged_by": judged_by, "as_of": moment})
+
+
+@cache
+def _code() -> str:
+    """Changes with all that a finding depends on besides the conversation and the models."""
+    folder = Path(__file__).parent
+    files = [text.__file__, *folder.rglob("*.py"), *folder.rglob("*.toml")]
+    digest = hashlib.sha256(fingerprint().encode())
+    for file in sorted(map(str, files)):
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _keep(db: duckdb.DuckDBPyConnection, found: Iterable[Mapping[str, Any]]) -> None:
+    """Put these in the place of all that was found in the stirred conversations. What was found in
+    those that are lively no more stays: it still says which of them asked something."""
+    with transaction(db):
+        for table in ("threads", "conversations"):
+            db.execute(
+                f"DELETE FROM judgement.{table} AS t USING stirred AS s"
+                " WHERE t.source = s.source AND t.thread_id = s.thread_id"
+            )
+        insert(db, "judgement.threads", found)
+        db.execute("INSERT INTO judgement.conversations BY NAME FROM stirred")
+        db.execute(
+            "DELETE FROM judgement.conversations AS c WHERE NOT EXISTS ("
+            " FROM lively AS l WHERE l.source = c.source AND l.thread_id = c.thread_id)"
+        )
+
+
 def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str], float]]:
-    """(source, thread) of each question in a chat room -> how likely it was answered there."""
+    """(source, thread) of each stirred question in a chat room -> how likely it was answered."""
     said = rows(
         db,
-        "FROM lively WHERE is_first AND is_chat"
+        "WITH first AS (SELECT l.*, s.thread_id IS NOT NULL AS is_stirred FROM lively AS l"
+        " LEFT JOIN stirred AS s ON l.source = s.source AND l.thread_id = s.thread_id"
+        " WHERE l.is_first AND l.is_chat)"
+        " FROM first QUALIFY bool_or(is_stirred) OVER (PARTITION BY source, channel_id)"
         " ORDER BY source, channel_id, created_at, message_id",
     )
     for (source, _), told in groupby(said, key=lambda row: (row["source"], row["channel_id"])):
         channel, asked = [], []
         for row in told:
             channel.append(message(row))
-            if any(s.label == "question" and s.is_flagged for s in read_scores(row["scores"])):
+            if row["is_stirred"] and _asks(row["scores"]):
                 asked.append(channel[-1])
-        talk = chat.Talk(channel)
+        talk = chat.Talk(channel) if asked else None
         for opening in asked:
-            yield (source, opening.thread_id), talk.answered(opening.message_id)
+            if talk:
+                yield (source, opening.thread_id), talk.answered(opening.message_id)
+
+
+def _asks(scores: str) -> bool:
+    return any(score.label == "question" and score.is_flagged for score in read_scores(scores))
 
 
 def _threads(db: duckdb.DuckDBPyConnection) -> Iterator[ThreadView]:
-    """Threads with a message of the last 90 days, as they stand: their own messages, and in flat
-    channels those that answer them from outside (marts.links)."""
-    reports = _reports(db)
+    """Stirred threads as they stand: their own messages, and in flat channels those that answer
+    them from outside (marts.links)."""
+    reports = {
+        (source, message_id): members
+        for source, message_id, members in db.execute("FROM reported").fetchall()
+    }
     for (source, thread_id), those in groupby(
-        rows(db, "FROM lively ORDER BY source, thread_id, created_at, message_id"),
+        rows(
+            db,
+            "FROM lively AS l"
+            " SEMI JOIN stirred AS s ON l.source = s.source AND l.thread_id = s.thread_id"
+            " ORDER BY source, thread_id, created_at, message_id",
+        ),
         key=lambda row: (row["source"], row["thread_id"]),
     ):
         told = list(those)
@@ -122,14 +230,34 @@ def _threads(db: duckdb.DuckDBPyConnection) -> Iterator[ThreadView]:
             yield ThreadView(source, thread_id, [message(row) for row in told], scores, here)
 
 
-def _reports(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
-    """(source, message) -> members whose report of it no moderator has decided yet."""
-    found = db.execute(
-        "SELECT source, message_id, count(DISTINCT coalesce(reporter_id, report_id))"
-        " FROM marts.reports WHERE about = 'message' AND is_by_human AND NOT is_private"
-        " AND outcome = 'open' GROUP BY ALL"
+def _helpers(
+    db: duckdb.DuckDBPyConnection, never: Collection[str], as_of: datetime
+) -> Iterator[Suggestion]:
+    """Who might know, by all that lively conversations asked and who helped there; the newest
+    questions choose first, for old ones have been told before."""
+    seen = db.execute(
+        "SELECT source, person_id, max(created_at) FROM lively WHERE is_human"
+        " AND person_id IS NOT NULL AND NOT list_contains(?, lower(coalesce(username, '')))"
+        " GROUP BY ALL",
+        [[name.lower() for name in never]],
     ).fetchall()
-    return {(source, message_id): members for source, message_id, members in found}
+    last_active = {(source, person): at.replace(tzinfo=UTC) for source, person, at in seen}
+    waiting, helped = [], []
+    for row in rows(
+        db,
+        "SELECT f.*, j.level = 'L0' OR j.rule = 'asker_last' AS is_waiting, a.person_id AS helper"
+        " FROM judgement.threads AS j"
+        " JOIN lively AS f ON j.source = f.source AND j.thread_id = f.thread_id AND f.is_first"
+        " LEFT JOIN lively AS a ON j.source = a.source AND j.thread_id = a.thread_id"
+        " AND j.answer_id = a.message_id"
+        " WHERE j.kind = 'question' ORDER BY f.created_at DESC, f.thread_id DESC, f.source",
+    ):
+        asked = question(message(row), row["helper"])
+        if row["is_waiting"]:
+            waiting.append(asked)
+        elif asked.helper not in (None, asked.asker):
+            helped.append(asked)
+    return who_might_know(waiting, helped, last_active, as_of)
 
 
 def read_scores(scores: str) -> list[Score]:
@@ -182,14 +310,3 @@ def batches(found: duckdb.DuckDBPyConnection) -> Iterator[list[dict[str, Any]]]:
 def _helper_row(suggestion: Suggestion) -> dict[str, Any]:
     at = suggestion.last_active_at.astimezone(UTC).replace(tzinfo=None)
     return asdict(suggestion) | {"last_active_at": at.isoformat()}
-
-
-def _replace(db: duckdb.DuckDBPyConnection, table: str, found: Iterable[Mapping[str, Any]]) -> None:
-    """Put these in the place of all that was found in lively threads. What was found in others
-    stays: it still says which of them asked something."""
-    with transaction(db):
-        db.execute(
-            f"DELETE FROM judgement.{table} AS t USING lively AS c"
-            " WHERE t.source = c.source AND t.thread_id = c.thread_id"
-        )
-        insert(db, f"judgement.{table}", found)

@@ -22,9 +22,10 @@ placed AS (
 ),
 
 judged AS (
-    SELECT source, message_id, to_json(list(scores ORDER BY label)) AS scores
-    FROM judgement.scores
-    GROUP BY source, message_id
+    SELECT j.source, j.message_id, to_json(list(j ORDER BY j.label)) AS scores
+    FROM judgement.scores AS j
+    SEMI JOIN placed AS p ON j.source = p.source AND j.message_id = p.message_id
+    GROUP BY j.source, j.message_id
 )
 
 SELECT

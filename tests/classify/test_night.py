@@ -130,3 +130,94 @@ def test_only_a_changed_text_is_judged_again_once_it_has_settled(world):
     assert set(first) - set(unsettled) == {str(world.rude)}
     assert {key for key in first if first[key] != settled[key]} == {str(world.rude)}
     assert world.work("SELECT count(*) FROM judgement.threads WHERE kind = 'toxic'") == [(0,)]
+
+
+def found(world):
+    return world.work("FROM judgement.threads ORDER BY ALL") + world.work(
+        "FROM judgement.helpers ORDER BY ALL"
+    )
+
+
+def next_night(world, day):
+    world.clock.set(NOW + timedelta(days=day))
+    world.night(day=day)
+
+
+def mark_all(world):
+    """Whatever is judged again loses its mark."""
+    world.work("UPDATE judgement.threads SET context = 'judged before'")
+
+
+def renewed(world):
+    return {
+        thread
+        for (thread,) in world.work(
+            "SELECT DISTINCT thread_id FROM judgement.threads WHERE context IS DISTINCT FROM 'judged before'"
+        )
+    }
+
+
+def test_only_conversations_in_which_something_changed_are_judged_again(world):
+    mark_all(world)
+    next_night(world, 1)
+    assert renewed(world) == set()
+    world.forum.like(world.forum.reply(world.waiting, world.ben, "Use longer screws.", NOW + timedelta(days=1)),
+                     world.cleo, NOW + timedelta(days=1))  # fmt: skip
+    world.chat.post(world.channel, world.bob, "@ada in /var/log", NOW + timedelta(days=1))
+    next_night(world, 2)
+    assert renewed(world) == {str(world.waiting), world.answered, world.open}
+    mark_all(world)
+    for case in world.forum.read("SELECT id FROM reviewables"):
+        world.forum.review(case["id"], "rejected", world.ben, NOW + timedelta(days=2))
+    next_night(world, 3)
+    assert renewed(world) == {str(world.topic)}
+
+
+def test_the_clock_alone_renews_a_question_to_which_nobody_returned(world):
+    def rule():
+        return world.work(f"SELECT rule FROM judgement.threads WHERE thread_id = '{world.waiting}'")
+
+    world.forum.reply(
+        world.waiting, world.ben, "Which hinges do you have?", NOW + timedelta(hours=2)
+    )
+    next_night(world, 1)
+    assert rule() == [("no_sign_of_help",)]
+    next_night(world, 7)
+    assert rule() == [("no_sign_of_help",)]
+    next_night(world, 8)
+    assert rule() == [("asked_back",)]
+
+
+def test_what_is_judged_bit_by_bit_is_what_is_judged_at_once(world):
+    world.forum.reply(
+        world.waiting, world.ben, "Which hinges do you have?", NOW + timedelta(hours=2)
+    )
+    world.say(world.eve, "@ada look under /var", -3)
+    next_night(world, 1)
+    world.forum.edit(
+        world.calm, "You never read the manual, do you not?", NOW + timedelta(days=1, hours=2)
+    )
+    world.say(world.ada, "@eve thanks, that helped", -30)
+    next_night(world, 2)
+    bit_by_bit = found(world)
+    world.work("DELETE FROM judgement.conversations")
+    world.work("DELETE FROM judgement.threads")
+    world.night(day=2)
+    assert found(world) == bit_by_bit != []
+
+
+def test_a_night_killed_amid_judging_goes_on(world, monkeypatch):
+    world.say(world.eve, "@ada look under /var", -3)
+    world.clock.set(NOW + timedelta(days=1))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("pipeline.classify.night._helpers", interrupted)
+        world.night(day=1)
+    world.night(day=1)
+    gone_on = found(world)
+    world.work("DELETE FROM judgement.conversations")
+    world.night(day=1)
+    assert found(world) == gone_on
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
