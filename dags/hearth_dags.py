@@ -22,7 +22,7 @@ TASKS = {
     "retries": 4,
     "retry_delay": timedelta(minutes=5),
     "retry_policy": BY_ERROR,
-    "execution_timeout": timedelta(hours=10),
+    "execution_timeout": steps.LONGEST_TASK,
     "queue": "warehouse",  # with many workers one takes this queue: a warehouse has one owner
 }
 

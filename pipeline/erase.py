@@ -36,8 +36,13 @@ if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 10_000
-# Folders that are cleared by their own rules; of any other, what names the person goes
-_OTHERWISE = ("landing", "work", "published", "digests", "cases", "backup", "damaged", "erasures")
+# Folders that are cleared by their own rules; of any other, what names the person goes. Models are
+# numbers of hashed words and cards of counts: nobody's name or words get in, and a name that is an
+# ordinary word would cost what moderators taught.
+_OTHERWISE = (
+    "landing", "work", "published", "digests", "cases", "backup", "damaged", "erasures", "models",
+)  # fmt: skip
+_BY_CHANCE = 6  # bytes of a name that do not occur by chance in what is no text
 
 
 def erase(community: Community, source: str, account: str, now: datetime) -> dict[str, Any]:
@@ -211,7 +216,7 @@ def _remove_copies(community: Community, person: Person, threads: set[str]) -> I
     gone += [f for f in (home / "digests").glob("*-*") if _digest_tells(f, person, threads)]
     gone += [f for f in (home / "cases").glob("*") if _case_tells(f, person, threads)]
     for folder in sorted(f for f in home.iterdir() if f.is_dir() and f.name not in _OTHERWISE):
-        gone += [f for f in folder.glob("*") if any(_names(x, person) for x in _files(f))]
+        gone += _naming(folder, person)
     disk = disk_of(community)
     for path in gone:
         disk.remove(path)
@@ -222,9 +227,27 @@ def _files(place: Path) -> Iterator[Path]:
     return (f for f in ([place] if place.is_file() else place.rglob("*")) if f.is_file())
 
 
+def _naming(folder: Path, person: Person) -> Iterator[Path]:
+    """What lies in a folder and names the person, with what has the same name but for its ending:
+    a PDF cannot be searched, the page it was printed from can."""
+    entries = list(folder.iterdir())
+    named = {_stem(entry) for entry in entries if any(_names(f, person) for f in _files(entry))}
+    yield from (entry for entry in entries if _stem(entry) in named)
+
+
+def _stem(place: Path) -> str:
+    return place.name.partition(".")[0]
+
+
 def _names(file: Path, person: Person) -> bool:
-    content = file.read_bytes().lower()
-    return any(name.lower().encode() in content for name in person.needles)
+    """Whether a file names them: a text by a whole word, anything else (a picture, Parquet) by the
+    bytes of a name that is long enough."""
+    content = file.read_bytes()
+    try:
+        return person.is_told_in(content.decode("utf-8"))
+    except UnicodeDecodeError:
+        names = [name.lower().encode() for name in person.needles]
+        return any(len(name) >= _BY_CHANCE and name in content.lower() for name in names)
 
 
 def _digest_tells(folder: Path, person: Person, threads: set[str]) -> bool:

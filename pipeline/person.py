@@ -6,6 +6,8 @@ of such an object only structure stays: ids, times, numbers, kinds.
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,6 +18,9 @@ _ABOUT = re.compile(r"(^|_)(user|by|author|owner|poster|actor|creator|u)(_|s?$)|
 _WRITTEN_BY = ("user_id", "userId", "username", "author_name")
 _ACCOUNT = ("u", "user", "author", "created_by", "reportedBy")
 _STRUCTURE = ("t", "type", "archetype", "subtype", "rid", "tmid", "_id", "id")
+# Scripts that put no space between words: a name in them begins and ends anywhere
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_AS_A_WORD = rf"(?<![^\W{_UNSPACED}])(?<!-)(?:{{}})(?![^\W{_UNSPACED}]|-)"
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d[T ][\d:.]+(Z| UTC|[+-]\d\d:?\d\d)?$|^-?\d+$")
 
 
@@ -40,7 +45,17 @@ class Person:
 
     @cached_property
     def _word(self) -> re.Pattern[str] | None:
-        return _any(self.usernames | self.shown, r"(?<![\w-])(?:{})(?![\w-])")
+        return _any(self.usernames | self.shown, _AS_A_WORD)
+
+    @cached_property
+    def _written(self) -> re.Pattern[str] | None:
+        """What to look for in files, as JSON and HTML write it too."""
+        forms = {
+            form
+            for name in self.needles
+            for form in (name, html.escape(name), json.dumps(name)[1:-1])
+        }
+        return _any(forms, _AS_A_WORD)
 
     @cached_property
     def _quoted(self) -> re.Pattern[str] | None:
@@ -66,6 +81,11 @@ class Person:
     def is_named_in(self, payload: object) -> bool:
         """Whether prose in a payload still has one of their names as a word."""
         return bool(self._word and self._word.search(str(payload)))
+
+    def is_told_in(self, text: str) -> bool:
+        """Whether the text of a file has one of their names, or their unmistakable id, as a word:
+        "ann" is not told in "planned"."""
+        return bool(self._written and self._written.search(text))
 
     def without(self, text: str) -> str:
         """Another's text without mentions and quotations of them."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypedDict
 
 from pipeline import landing, settings
-from pipeline.errors import FixSettings
+from pipeline.errors import FixSettings, NightRuns
 from pipeline.journal import Journal
 from pipeline.landing import Report
 from pipeline.settings import Community
 from pipeline.storage import disk_of, landing_of
+
+LONGEST_TASK = timedelta(hours=10)  # a first fill of a large forum
+_RUN = "%Y%m%dT%H%M%S%fZ"
 
 
 class Night(TypedDict):
@@ -59,6 +62,23 @@ def last_published(home: Community) -> Night | None:
             planned: Plan = json.loads(file.read_text())
             return planned["night"]
     return None
+
+
+def check_read(home: Community, now: datetime) -> None:
+    """Raise NightRuns while other machines may still read for the newest night: what they land
+    comes after whoever has the warehouse's machine for himself. Which machine is at work is not
+    known here; a night is read until it loads, or until the time of a task is over."""
+    found = sorted((home.home / "runs").glob("*/night.json"))
+    if home.cluster is None or not found:
+        return
+    run = found[-1].parent
+    until = began(run.name) + LONGEST_TASK
+    loads = any(line.step == "load" for line in Journal(run / "journal.jsonl").lines())
+    if now < until and not loads:
+        raise NightRuns(
+            f"{home.name}: other machines may still read for the night {run.name}; wait until it "
+            f"has ended. One that was given up is waited for until {until:%Y-%m-%d %H:%M} UTC"
+        )
 
 
 def in_journal(step: Callable[[Night], dict[str, Any]]) -> Callable[[Night], dict[str, Any]]:
@@ -166,7 +186,12 @@ def moment_of(as_of: str | None) -> datetime:
 
 
 def new_run() -> str:
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    return datetime.now(UTC).strftime(_RUN)
+
+
+def began(run: str) -> datetime:
+    """When a run began, by its name."""
+    return datetime.strptime(run, _RUN).replace(tzinfo=UTC)
 
 
 def how_far(records: int, asked: int, expected: int | None, seconds: float) -> str:

@@ -1,12 +1,18 @@
-"""How far a read has come, in words; what the night before had."""
+"""How far a read has come, in words, and whether it may still go on; what the night before had."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pipeline import tonight
+from pipeline.errors import NightRuns
 from pipeline.journal import Journal
+from pipeline.settings.models import ClusterSettings
 from pipeline.tonight import how_far, rows_last_published
 from tests.conftest import make_community
+
+NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -37,3 +43,24 @@ def test_the_rows_before_are_those_of_the_last_published_night(tmp_path):
     assert rows_last_published(community) == {"marts.messages": {"forum": 12}}
     (community.home / "runs/2Z/validation.json").write_text('{"checked": 1, "broken": []}')
     assert rows_last_published(community) == {}  # written before there were bands
+
+
+def test_what_other_machines_may_still_read_is_waited_for(tmp_path):
+    alone = make_community(tmp_path)
+    shared = ClusterSettings(landing="s3://bucket/ember", budget="redis://redis")
+    many = alone.model_copy(update={"cluster": shared})
+    tonight.check_read(many, NOW)  # no night yet
+    for day in (1, 0):
+        run = tmp_path / "runs" / f"{NOW - timedelta(days=day):%Y%m%dT%H%M%S%fZ}"
+        run.mkdir(parents=True)
+        (run / "night.json").write_text("{}")
+    tonight.check_read(alone, NOW)  # the lock of the one machine tells
+    with pytest.raises(NightRuns, match="waited for until 2026-03-02 12:00 UTC"):
+        tonight.check_read(many, NOW)
+    tonight.check_read(many, NOW + tonight.LONGEST_TASK)  # given up
+    journal = Journal(run / "journal.jsonl")
+    journal.trouble("forum/forum", "silent")
+    with pytest.raises(NightRuns):
+        tonight.check_read(many, NOW)
+    journal.done("load", "1 files")
+    tonight.check_read(many, NOW)

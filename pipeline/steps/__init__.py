@@ -11,8 +11,10 @@ from pipeline.steps.morning import case_file, digest, give_verdict, preview, sen
 from pipeline.steps.reading import estimate, extract, load, plan
 from pipeline.steps.running import at_work, communities, erase, last_night, lend_secrets, run_night
 from pipeline.steps.telling import conclude, evaluate, report, tell_failure, watch
+from pipeline.tonight import LONGEST_TASK
 
 __all__ = [
+    "LONGEST_TASK",
     "at_work",
     "build",
     "case_file",

@@ -74,13 +74,15 @@ def last_night(community: str, as_of: str | None = None) -> Night:
 
 
 def erase(source: str, account: str, community: str | None = None) -> dict[str, Any]:
-    """Clear a person everywhere; see `pipeline.erase.erase`. Returns the certificate."""
+    """Clear a person everywhere; see `pipeline.erase.erase`. Returns the certificate. Raises
+    NightRuns while a night is at work here, or may be on other machines."""
     from pipeline import erase as erasing
     from pipeline import status
 
     home = settings.load().community(community)
     now = datetime.now(UTC)
     with at_work(home.name):
+        tonight.check_read(home, now)
         told = erasing.erase(home, source, account, now)
         status.write_page(home, now)
     return told

@@ -94,6 +94,22 @@ def test_the_account_itself_goes_whole():
     assert clear("users", "8", {"id": 8, "bio": "mod"}, ZELDA, STANDING) == {"id": 8, "bio": "mod"}
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "is_told"),
+    [
+        ("zed", "organized, amazed and zedlike, zed-2 and zed_3", False),
+        ("zed", "ask zed.", True),
+        ("zed", "/u/Zed/summary", True),
+        ("zed", "请问zed吧", True),
+        ("小明", "昨天小明说了", True),
+        ("Zoë", '{"name": "Zo\\u00eb"}', True),
+        ("A & B", "<b>A &amp; B</b>", True),
+    ],
+)
+def test_a_file_tells_of_them_by_a_whole_word(name, text, is_told):
+    assert Person("forum", "77", frozenset({name})).is_told_in(text) is is_told
+
+
 @pytest.fixture
 def night(world, unchecked):
     """A night in which Zelda wrote, was quoted, liked, was mentioned, and judged an item."""
@@ -169,6 +185,33 @@ def test_every_byte_is_free_of_them_and_others_stay(night):
     assert len(list((night.folder / "published").glob("*-*.duckdb"))) == 2
     (certificate,) = (night.folder / "erasures").glob("*.json")
     assert json.loads(certificate.read_text()) == told
+
+
+def test_a_short_name_costs_no_file_that_merely_has_its_letters(world, unchecked):
+    zed = world.forum.add_user("zed", "Zed", ago(800))
+    world.forum.reply(world.topics[1][0], zed, "Glorpnax is the answer here.", ago(10))
+    kept = {
+        "models/en-1.skops": b"\xff\x00zed\x00" * 99,
+        "models/history.jsonl": b'{"language": "en"}',
+        "reports/2026-W08.en.html": b"we organized it",
+        "docs/picture.png": b"\xff zed \x00",
+    }
+    gone = {
+        "reports/2026-W09.en.html": b"<p>thanks to Zed</p>",
+        "reports/2026-W09.en.pdf": b"%PDF \xff\x00",
+        "made_by_a_later_version/2026-03.csv": b"who\nzed\n",
+    }
+    with world.serve() as addresses:
+        world.settings(addresses)
+        world.night()
+        for place, content in {**kept, **gone}.items():
+            (world.folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (world.folder / place).write_bytes(content)
+        told = steps.erase("forum", "zed")
+    assert {place: (world.folder / place).read_bytes() for place in kept} == kept
+    assert [place for place in gone if (world.folder / place).exists()] == []
+    assert set(gone) <= set(told["removed"])
+    assert holders(world.folder, "glorpnax") == []
 
 
 def test_a_chat_account_is_cleared_by_its_id(night):
