@@ -116,7 +116,7 @@ def findings(community: Community, period: Period) -> Findings:
 @contextmanager
 def _opened(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published tables under their names, with the macros of a build; what an older night did
-    not publish yet is empty."""
+    not publish yet is empty. Raises FixSettings where a table of it lacks what is asked."""
     import duckdb
 
     folder = community.home / "published"
@@ -137,7 +137,13 @@ def _opened(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
         (health,) = db.execute("SELECT as_of FROM marts.health").fetchall()
         build.set_scene(db, community, health[0].replace(tzinfo=UTC))
         db.execute((QUESTIONS / "macros.sql").read_text(encoding="utf-8"))
-        yield db
+        try:
+            yield db
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise FixSettings(
+                f"{community.name}: the published night is of another version of Hearth and has "
+                f"not what the report asks ({str(error).splitlines()[0]}); run a night first"
+            ) from None
 
 
 def _figures(

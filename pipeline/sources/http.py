@@ -33,6 +33,7 @@ __all__ = ["Answer", "Budget", "Retry", "TooLarge", "Transport", "Usage", "limit
 MAX_BODY = 64 * 2**20
 MAX_HOPS = 5
 LONGEST_REST_S = 60.0
+SANDBOX = "hearth-sandbox"  # the server that `hearth sandbox` says it is
 UNKNOWN_LIMIT_S = 10.0  # a 429 that names no wait: nginx in front of a server
 
 
@@ -98,7 +99,8 @@ class Transport:
     patience_s  longest total wait for one call, counted from its first failure; a call may set
                 its own for a sick server, never for the server's limits
     source      the source's name, for the texts of errors
-    ahead_s     seconds our clock is ahead of the site's, by its last answer; null: it gave no time
+    ahead_s     seconds our clock is ahead of the site's, by its last answer; null: it gave no time,
+                or that of a sandbox, which stands where it was set
 
     A call returns answers below 300 and from 400 to 499 but 429. Raises SourceDown, BudgetSpent,
     BadAnswer (a body that stays broken), TooLarge, FixSettings (address or certificate).
@@ -260,7 +262,8 @@ class Transport:
     def _believed(self, response: _Response, path: str) -> Answer:
         """The answer, if it can be trusted to be one."""
         sent_s = _http_date_s(response.headers.get("Date", ""))
-        self.ahead_s = None if sent_s is None else time.time() - sent_s
+        is_set = sent_s is None or response.headers.get("Server") == SANDBOX
+        self.ahead_s = None if is_set else time.time() - (sent_s or 0.0)
         value, is_json = response.parsed()
         answer = Answer(response.status, value, response.headers, response.size, response.text())
         if response.status == 429:

@@ -16,6 +16,7 @@ from pipeline import cli, doctor
 from pipeline.sandbox import server
 from pipeline.sandbox.discourse import ADMIN_KEY, READ_KEY, Key
 from pipeline.sandbox.rocketchat.app import READER_TOKEN
+from pipeline.sources.http import SANDBOX
 from tests.conftest import running
 from tests.test_night import World
 
@@ -95,6 +96,15 @@ def dated(app, at):
         await app(scope, receive, stamped)
 
     return answer
+
+
+def test_the_clock_of_a_sandbox_may_stand_anywhere(office):
+    then = datetime(2026, 3, 2, 2, tzinfo=UTC).timestamp()
+    said_by_it = [("Server", SANDBOX)]
+    with server.running(dated(office.world.site, then), headers=said_by_it) as there:
+        office.change(office.addresses.forum, there.forum)
+        ended, told = diagnosis()
+    assert (ended, "clock is" in told) == (0, False), told
 
 
 def behind_https(office):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pipeline import settings, warehouse
 from pipeline.contracts import contracts
 from pipeline.digest.words import LANGUAGES, fields, read_words
+from pipeline.errors import FixSettings
 from pipeline.publish import FILES
 from pipeline.report import Period, draw, ended, is_written, page, render, select, send, write
 from tests.conftest import SECRETS, TOML
@@ -211,6 +212,15 @@ def test_every_question_has_its_words():
     sections = {f"figures_{name}" for name in english["section"]}
     assert names <= shown | sections | {"table_retention"}
     assert {spec.name for spec in page.SECTIONS} == set(english["section"])
+
+
+def test_a_night_of_another_version_is_said_and_writes_nothing(tmp_path):
+    community = publish(tmp_path)
+    with duckdb.connect(tmp_path / "published" / "current.duckdb") as db:
+        db.execute("ALTER TABLE marts.daily_activity DROP COLUMN bot_messages")
+    with pytest.raises(FixSettings, match="of another version of Hearth .* run a night first"):
+        write(community, WEEK, ["en"], pdf=False)
+    assert not (tmp_path / "reports").exists()
 
 
 def test_reports_are_written_once_and_only_we_can_read_them(tmp_path):
