@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CLUSTER := .venv-cluster
+# Where Python may not keep what it compiles, it is compiled once: or each of Airflow's processes does it.
+COMPILED := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
 .DEFAULT_GOAL := help
 .PHONY: help nightly test test-all lint types dictionary bench chaos cluster-test sbom audit lock clean
@@ -18,7 +20,7 @@ $(READY): requirements/dev.lock.txt requirements/tools.txt
 	@echo "Making $(VENV) (once; about a minute)"
 	@$(PYTHON) -m venv $(VENV) || { echo "On Debian: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/tools.txt
-	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.lock.txt
+	@$(BIN)/uv pip install -q $(COMPILED) --python $(BIN)/python --require-hashes -r requirements/dev.lock.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
@@ -45,7 +47,7 @@ types: $(READY) ## mypy, strict
 dictionary: $(READY) ## write expectations/README.md from the contracts
 	@$(BIN)/hearth dictionary
 
-bench: $(READY) ## requests, bytes and seconds of first fills and quiet nights; posts judged a second
+bench: $(READY) ## requests, bytes, seconds and memory of nights, and what Airflow adds to them; posts judged a second
 	@$(BIN)/python -m tests.bench
 
 chaos: $(READY) ## 200 nights killed at random instants, held against undisturbed ones
@@ -53,7 +55,7 @@ chaos: $(READY) ## 200 nights killed at random instants, held against undisturbe
 
 $(CLUSTER)/.ready: requirements/cluster.lock.txt requirements/cluster-test.lock.txt $(READY)
 	@$(PYTHON) -m venv $(CLUSTER)
-	@$(BIN)/uv pip install -q --python $(CLUSTER)/bin/python --require-hashes \
+	@$(BIN)/uv pip install -q $(COMPILED) --python $(CLUSTER)/bin/python --require-hashes \
 		-r requirements/cluster.lock.txt -r requirements/cluster-test.lock.txt
 	@touch $@
 
