@@ -142,6 +142,7 @@ def prepare(db: duckdb.DuckDBPyConnection) -> None:
     db.execute("SET TimeZone = 'UTC'")
     db.execute(TABLES_ONLY)
     db.execute("SET autoinstall_known_extensions = false")
+    db.execute("SET enable_progress_bar = false")  # it would be drawn into cron's mail
     # Where DuckDB expects few rows it compares all with all; of a CTE's 50,000 it expects one.
     db.execute("SET asof_loop_join_threshold = 0")
     for schema in SCHEMAS:
