@@ -30,9 +30,9 @@ _BLIND_SPOTS = (
     "Text that was edited between two nights: only the last version is seen.",
     "Reactions carry no time and no id: a reaction taken back before the next night is not seen, "
     "and people are known by the name they had when reacting.",
-    "A message deleted while the server keeps hidden copies leaves no trace in the feed: it is "
-    f"noticed within {WHOLE_EVERY_DAYS} days, in rooms above {LARGE_ROOM:,} messages within "
-    f"{LARGE_EVERY_DAYS}.",
+    "A message deleted while the server keeps hidden copies leaves no trace in the feed: where the "
+    f"room's counter does not betray it, it is noticed within {WHOLE_EVERY_DAYS} days, in rooms "
+    f"above {LARGE_ROOM:,} messages within {LARGE_EVERY_DAYS}.",
     "Direct messages, and private groups that are not named in hearth.toml.",
     "Who is a member of a room: only joins and leaves, as the room announces them, and a count.",
     "The text of encrypted rooms.",
