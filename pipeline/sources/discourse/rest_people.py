@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -44,7 +45,7 @@ def users(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     """Accounts: all of a short list; of a long one the newest, those seen since, and a slice.
 
     Accounts that a list should name and does not are asked for one by one: it holds active ones
-    alone.
+    alone. Staged ones, made of a mail or an import, have a list of their own.
     """
     bookmark = bookmarks["users"]
     since = bookmark.at()
@@ -59,6 +60,8 @@ def users(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     for page in _in_order(site, tonight, number_of_pages):
         yield _page_part(site, page, bookmark)
         listed.update(user["id"] for user in page)
+    for page in _staged(site):
+        yield _page_part(site, page, bookmark)
     if bookmark.marks(1) and not listed and not tonight.start:
         raise BadAnswer(
             f"{site.name}: the forum lists no account, though some are held; nothing is taken for "
@@ -80,6 +83,11 @@ def _in_order(site: Site, tonight: range, number_of_pages: int) -> Iterator[list
             return
 
 
+def _staged(site: Site) -> Iterator[list[dict[str, Any]]]:
+    with suppress(Refused):  # servers without that list
+        yield from pages(lambda n: _users_page(site, n, "staged", order="created", asc="true"), 1)
+
+
 def _page_part(site: Site, page: list[dict[str, Any]], bookmark: Bookmark) -> Part:
     asked_at = site.now()
     return Part(differing((_user_record(user, asked_at) for user in page), bookmark))
@@ -94,8 +102,8 @@ def _lately(site: Site, since: int) -> Iterator[list[dict[str, Any]]]:
             return
 
 
-def _users_page(site: Site, page: int, **order: str) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = site.client.list_users("active", page=page, **order)
+def _users_page(site: Site, page: int, which: str = "active", **order: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = site.client.list_users(which, page=page, **order)
     return listed
 
 

@@ -1,5 +1,6 @@
 -- post_type: 1 regular, 2 moderator action, 3 small action (empty), 4 whisper. `version` counts
 -- public edits from 1. A post its author deleted says so until it is deleted for real a day later.
+-- Accounts with ids below 1 are the system's and its bots', whom the forum's lists of accounts leave out.
 SELECT
     source,
     record,
@@ -24,7 +25,8 @@ SELECT
     ) AS deleted_at,
     gone_at,
     coalesce(flag(payload ->> 'hidden'), FALSE) AS is_hidden,
-    coalesce(flag(payload ->> 'is_auto_generated'), FALSE) AS is_automatic,
+    coalesce(flag(payload ->> 'is_auto_generated'), FALSE)
+    OR coalesce(try_cast(payload ->> 'user_id' AS BIGINT) <= 0, FALSE) AS is_automatic,
     coalesce(
         try_cast(payload ->> 'like_count' AS INTEGER),
         list_sum(list_transform(

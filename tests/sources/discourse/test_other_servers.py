@@ -88,6 +88,23 @@ def test_a_forum_without_a_site_description_still_has_categories(
         assert str(history.closed) not in world.held("categories")
 
 
+@pytest.mark.parametrize("has_list", [True, False])
+def test_staged_accounts_are_read_where_the_forum_lists_them(
+    world_of: Serve, quiet: Switches, has_list: bool
+) -> None:
+    history = lived_in(quiet)
+    by_mail = str(history.people[0])
+    history.forum.write("UPDATE users SET staged = TRUE, active = FALSE WHERE id = ?", by_mail)
+    with world_of(history.forum, way_in="rest", who_liked=False) as world:
+        if not has_list:
+            world.refused["/admin/users/list/staged.json"] = 404
+        world.night()
+        assert (by_mail in world.held("users")) == has_list
+        if has_list:
+            assert world.held("users")[by_mail]["staged"]
+        assert [part for part in world.parts() if part.records] == []
+
+
 @pytest.mark.parametrize("prints", [0, 1])
 def test_where_printing_is_counted_topics_are_read_twenty_posts_at_a_time(
     world_of: Serve, quiet: Switches, prints: int
