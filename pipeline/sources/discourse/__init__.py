@@ -25,6 +25,7 @@ from pipeline.sources.discourse.rest_units import REST_UNITS, expected_requests
 from pipeline.sources.http import Budget, Transport, Usage
 
 FORUM = "forum"  # the one unit of work by Data Explorer: all streams share each question
+OFF = "Data Explorer is off"
 EXPLORER_BLIND_SPOTS = (
     "What was deleted for good before the first night.",
     "Who visited: visits are sums of a day.",
@@ -256,7 +257,7 @@ class Discourse:
             except (Refused, FixAccess) as error:
                 is_off = isinstance(error, Refused) and error.status == 404
                 if self._settings.way_in == "auto":
-                    self._closed = "Data Explorer is off" if is_off else str(error)
+                    self._closed = OFF if is_off else str(error)
                     return None
                 if not is_off:
                     raise
@@ -278,7 +279,12 @@ def _rest_plan(site: Site, closed: str) -> list[StreamPlan]:
                    BLIND_SPOTS if name == "topics" else ())
         for name, unit in REST_UNITS.items()
     ]  # fmt: skip
-    why = f" ({closed.partition(chr(10))[0]})" if closed else ""
+    why = ""
+    if closed:
+        state = (
+            "is off" if closed == OFF else "refuses this key; `hearth doctor` says how to mend it"
+        )
+        why = f" (Data Explorer, which gives it, {state})"
     return plans + [
         StreamPlan(stream, "rest", unavailable=reason + why)
         for stream, reason in UNAVAILABLE.items()

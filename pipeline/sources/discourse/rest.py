@@ -17,6 +17,7 @@ from pipeline.errors import BadAnswer, FixAccess
 from pipeline.records import Bookmark, Bookmarks, Part, Record
 from pipeline.settings import DiscourseSettings
 from pipeline.sources.discourse.client import ForumClient, Refused
+from pipeline.sources.discourse.tables import PAIR
 
 NIGHTS = 7
 MOST_MISSING = 100  # things a night to look for one by one
@@ -154,6 +155,11 @@ def micros(written: str | None) -> int | None:
         return None
     at = datetime.fromisoformat(written)
     return (at.replace(tzinfo=at.tzinfo or UTC) - EPOCH) // timedelta(microseconds=1)
+
+
+def likes_range(post: int) -> tuple[int, int]:
+    """First and last key that a like of this post can have, whoever gave it: ids may be below 0."""
+    return post * PAIR - PAIR // 2, post * PAIR + PAIR // 2 - 1
 
 
 def only(payload: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.records import Bookmarks, Part, Record, Span
 from pipeline.sources.discourse.client import Refused
-from pipeline.sources.discourse.rest import LIKE, Site, micros, pages, state
+from pipeline.sources.discourse.rest import LIKE, Site, likes_range, micros, pages, state
 from pipeline.sources.discourse.tables import PAIR
 
 LIKES_GIVEN = 1  # user_actions.action_type
@@ -137,7 +137,7 @@ class Likes:
         except Refused:  # hidden or private by now; the likes stay as they are held
             return
         keys = [post * PAIR + person["id"] for person in people]
-        low, high = post * PAIR - PAIR // 2, post * PAIR + PAIR // 2 - 1
+        low, high = likes_range(post)
         held = self._likes.marks(low, high)
         asked = {"post_id": post, "likes": likes}
         records = [Record("like_counts", str(post), asked, asked_at, mark=str(likes))]

@@ -19,6 +19,7 @@ from pipeline.sources.discourse.rest import (
     MOST_MISSING,
     OVERLAP_US,
     Site,
+    likes_range,
     micros,
     pages,
     unlisted,
@@ -313,26 +314,22 @@ class Topics:
 
     def _gone(self, topic: int, asked_at: int) -> Part:
         """Tombstones of a topic that is deleted for good, or private from now on."""
-        posts = (("posts", post) for post in sorted(self._of_topic(topic)))
-        return Part(
-            tuple(
-                Record(stream, str(key), {}, asked_at, gone=True)
-                for stream, key in (("topics", topic), *posts)
-            )
-        )
+        posts = _gone_posts(self._of_topic(topic), asked_at)
+        own = Record("topics", str(topic), {}, asked_at, gone=True)
+        return Part((own, *posts.records), posts.spans)
 
     def _strays(self) -> Iterator[Part]:
         """Posts that left a topic: moved, deleted for good, or private now."""
         for post in sorted(self.found.strays - self.found.moved, reverse=True)[:MOST_MISSING]:
             asked_at = self._site.now()
-            gone = Record("posts", str(post), {}, asked_at, gone=True)
+            gone = _gone_posts({post}, asked_at)
             try:
                 moved = self._client.post_by_id(post)
             except Refused as refused:
                 if self._is_proof(refused):
-                    yield Part((gone,))
+                    yield gone
                 continue
-            yield Part(self._records([moved], asked_at) if self._is_open(moved) else (gone,))
+            yield Part(self._records([moved], asked_at)) if self._is_open(moved) else gone
 
     def _is_proof(self, refused: Refused) -> bool:
         """Whether this says that a thing is deleted: a forum hides from all but admins what they
@@ -348,3 +345,12 @@ class Topics:
         if post["post_type"] == WHISPER and not self._whispers:
             return False
         return "category_id" not in post or post["category_id"] in self._open
+
+
+def _gone_posts(posts: Iterable[int], asked_at: int) -> Part:
+    """Tombstones of posts and of all likes they had."""
+    gone = sorted(posts)
+    return Part(
+        tuple(Record("posts", str(post), {}, asked_at, gone=True) for post in gone),
+        tuple(Span("likes", asked_at, *likes_range(post), keys=(), covers=False) for post in gone),
+    )

@@ -44,7 +44,7 @@ def test_a_data_explorer_closed_to_the_key_leaves_rest(
         world.refused[QUERIES], world.signs = 403, signs
         plans = {plan.stream: plan for plan in world.source().plan()}
         assert {plan.via for plan in plans.values()} == {"rest"}
-        assert f"GET {QUERIES} was refused (403)" in str(plans["revisions"].unavailable)
+        assert "refuses this key; `hearth doctor` says how" in str(plans["revisions"].unavailable)
         (warning,) = [one for one in world.source().probe() if "plain REST" in one.text]
         assert (warning.level, "was refused (403)" in warning.text) == ("warn", True)
         world.night()
@@ -59,9 +59,9 @@ def test_a_key_that_may_not_store_queries_reads_by_rest_and_says_which_to_make(
     with world_of(lived_in(quiet).forum, key=READ_KEY) as world:
         plans = {plan.stream: plan for plan in world.source().plan()}
         assert plans["topics"].via == "rest"
-        assert "an admin must make" in str(plans["revisions"].unavailable)
-        assert "SELECT" not in str(plans["revisions"].unavailable)
+        assert "refuses this key; `hearth doctor` says how" in str(plans["revisions"].unavailable)
         (warning,) = [one for one in world.source().probe() if "plain REST" in one.text]
+        assert "an admin must make" in warning.text
         assert "SELECT table_name" in warning.text
 
 
@@ -86,6 +86,21 @@ def test_a_forum_without_a_site_description_still_has_categories(
         world.night()
         assert set(map(str, history.open)) <= world.held("categories").keys()
         assert str(history.closed) not in world.held("categories")
+
+
+def test_likes_go_with_posts_that_are_deleted_for_good(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    history.topic(1, 1)
+    for post in (1, 5, 6):
+        history.like(post, 3)
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        assert seen(world)["likes"] == true(world)["likes"]
+        assert len(world.held("likes")) == 3
+        history.destroy(1)  # a reply
+        history.destroy_topic(2)
+        world.night()
+        assert [like["post_id"] for like in world.held("likes").values()] == [history.posts[6]]
 
 
 @pytest.mark.parametrize("has_list", [True, False])
