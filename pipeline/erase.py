@@ -348,6 +348,7 @@ def _apply(db: duckdb.DuckDBPyConnection, source: str) -> None:
         ("scores", "message_id"),
         ("threads", "message_id"),
         ("threads", "context_id"),
+        ("found", "message_id"),
     ):
         db.execute(
             f"DELETE FROM judgement.{table} WHERE source = $source AND {column} IN {written}", given

@@ -20,6 +20,7 @@ from pipeline.classify.community import in_use
 from pipeline.classify.findings import findings
 from pipeline.classify.helpers import Suggestion, question, who_might_know
 from pipeline.classify.judge import Judge
+from pipeline.classify.memory import remember
 from pipeline.classify.message import Message, Reason, Score
 from pipeline.settings import Community
 from pipeline.transaction import transaction
@@ -51,6 +52,8 @@ def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
         rows = findings(thread, as_of, likely)
         found += [{**row, "model_version": judging.version} for row in rows]
     _keep(db, found)
+    with transaction(db):
+        remember(db, as_of)
     with transaction(db):
         db.execute("DELETE FROM judgement.helpers AS h USING lively AS l"
                    " WHERE h.source = l.source AND h.thread_id = l.thread_id")  # fmt: skip

@@ -26,11 +26,12 @@ def build(night: Night) -> dict[str, Any]:
     """Type what changed and build the marts, as of the night's moment."""
     from pipeline import build as building
     from pipeline import warehouse
-    from pipeline.digest.night import store_verdicts
+    from pipeline.digest.night import store_told, store_verdicts
 
     home = home_of(night)
     with warehouse.opened(home) as db:
         store_verdicts(db, home)
+        store_told(db, home)
         building.build(db, home, moment_of(night["as_of"]))
         counts = dict(
             db.execute("SELECT source, count(*) FROM staging.messages GROUP BY source").fetchall()
@@ -48,7 +49,7 @@ def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
     from pipeline import build as building
     from pipeline import load as loading
     from pipeline import warehouse
-    from pipeline.digest.night import store_verdicts
+    from pipeline.digest.night import store_told, store_verdicts
 
     home = home_of(night)
     if from_landing:
@@ -57,6 +58,7 @@ def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
         if from_landing:
             loading.load(db, landing_of(home))
         store_verdicts(db, home)
+        store_told(db, home)
         building.build(db, home, moment_of(night["as_of"]), whole=True)
         counts = dict(
             db.execute("SELECT source, count(*) FROM staging.messages GROUP BY source").fetchall()

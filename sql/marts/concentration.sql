@@ -24,8 +24,8 @@ ordered AS (
 )
 
 SELECT
-    week,
-    source,
+    o.week,
+    o.source,
     kind,
     count(*) AS people,
     sum(made)::BIGINT AS made,
@@ -34,6 +34,8 @@ SELECT
         WHEN count(*) >= 5 THEN 2 * sum(place * made) / (count(*) * sum(made)) - (count(*) + 1) / count(*)
     END AS gini,
     CASE WHEN count(*) >= 20 THEN (sum(made) FILTER (place_from_top <= 10)) / sum(made) END AS top_10_rate,
-    sum((made / made_by_all) ** 2) AS hhi
-FROM ordered
-GROUP BY week, source, kind
+    sum(made * made) / sum(made) ** 2 AS hhi,
+    any_value(w.covered_rate) AS covered_rate
+FROM ordered AS o
+LEFT JOIN marts.covered_windows AS w ON o.week = w.week AND o.source = w.source
+GROUP BY o.week, o.source, kind

@@ -25,6 +25,14 @@ signs AS (
     GROUP BY j.source, j.person_id, j.day
 ),
 
+covered AS (
+    SELECT m.cohort_month, c.source, count(*) FILTER (c.is_covered) / count(*) AS covered_rate
+    FROM (SELECT DISTINCT cohort_month FROM signs) AS m
+    INNER JOIN marts.coverage AS c
+        ON c.day >= m.cohort_month AND c.day <= last_day(m.cohort_month) + 90
+    GROUP BY m.cohort_month, c.source
+),
+
 counted AS (
     SELECT
         cohort_month, source,
@@ -38,8 +46,8 @@ counted AS (
 )
 
 SELECT
-    cohort_month,
-    source,
+    n.cohort_month,
+    n.source,
     joined,
     wrote,
     wrote_twice,
@@ -47,5 +55,7 @@ SELECT
     CASE WHEN is_final THEN rate(wrote, joined) END AS wrote_rate,
     CASE WHEN is_final THEN rate(wrote_twice, wrote) END AS wrote_twice_rate,
     CASE WHEN is_final THEN rate(regular, wrote_twice) END AS regular_rate,
-    is_final
-FROM counted
+    is_final,
+    c.covered_rate
+FROM counted AS n
+LEFT JOIN covered AS c ON n.cohort_month = c.cohort_month AND n.source = c.source

@@ -29,6 +29,8 @@ SELECT
     END AS gravity,
     t.moved_up,
     t.held,
-    t.moved_down
+    t.moved_down,
+    w.covered_rate
 FROM totals AS t
 LEFT JOIN totals AS b ON t.source = b.source AND t.week = b.week + 28
+LEFT JOIN marts.covered_windows AS w ON t.source = w.source AND t.week = w.week

@@ -37,18 +37,27 @@ placed AS (
     FROM acts AS a
     LEFT JOIN spoken AS s ON a.source = s.source AND a.message_id = s.message_id
     WHERE a.created_day >= as_of_day() - 91 AND a.created_day < as_of_day()
+),
+
+covered AS (
+    SELECT source, isodow(day) AS weekday, count(*) FILTER (is_covered) / count(*) AS covered_rate
+    FROM marts.coverage
+    WHERE day >= as_of_day() - 91 AND day < as_of_day()
+    GROUP BY ALL
 )
 
 SELECT
-    source,
+    p.source,
     CASE WHEN grouping(language) = 1 THEN 'all' ELSE coalesce(language, 'unknown') END AS language,
-    weekday,
+    p.weekday,
     hour,
     sum(threads)::BIGINT AS threads,
     sum(due_24h)::BIGINT AS due_24h,
     sum(within_24h)::BIGINT AS within_24h,
     rate(sum(within_24h), sum(due_24h)) AS within_24h_rate,
     count(helper_id) AS helps,
-    count(DISTINCT helper_id) AS helpers
-FROM placed
-GROUP BY GROUPING SETS ((source, weekday, hour), (source, language, weekday, hour))
+    count(DISTINCT helper_id) AS helpers,
+    any_value(c.covered_rate) AS covered_rate
+FROM placed AS p
+LEFT JOIN covered AS c ON p.source = c.source AND p.weekday = c.weekday
+GROUP BY GROUPING SETS ((p.source, p.weekday, hour), (p.source, language, p.weekday, hour))

@@ -36,6 +36,12 @@ lasting AS (
     FROM firsts
 ),
 
+covered AS (
+    SELECT source, date_trunc('month', day)::DATE AS month, count(*) FILTER (is_covered) / count(*) AS covered_rate
+    FROM marts.coverage
+    GROUP BY ALL
+),
+
 returned AS (
     SELECT s.source, s.cohort_month, s.months_later, count(*) AS people
     FROM spans AS s
@@ -52,9 +58,12 @@ SELECT
     coalesce(a.people, 0) AS active_people,
     coalesce(r.people, 0) AS returned_people,
     CASE WHEN s.people >= 10 THEN coalesce(a.people, 0) / s.people END AS active_rate,
-    CASE WHEN s.people >= 10 THEN coalesce(r.people, 0) / s.people END AS returned_rate
+    CASE WHEN s.people >= 10 THEN coalesce(r.people, 0) / s.people END AS returned_rate,
+    c.covered_rate
 FROM spans AS s
 LEFT JOIN active AS a
     ON s.source = a.source AND s.cohort_month = a.cohort_month AND s.months_later = a.months_later
 LEFT JOIN returned AS r
     ON s.source = r.source AND s.cohort_month = r.cohort_month AND s.months_later = r.months_later
+LEFT JOIN covered AS c
+    ON s.source = c.source AND c.month = s.cohort_month + to_months(s.months_later::INTEGER)

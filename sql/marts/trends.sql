@@ -1,7 +1,10 @@
 -- Theil (1950) and Sen (1968): the median slope of all pairs. Mann (1945) and Kendall: S counts rising
 -- pairs less falling ones; its variance is corrected for ties, and S for continuity.
+-- Values are whole, so the sums that spread and slope are made of are the same in any order.
 WITH weeks AS (
-    SELECT metric, source, week_of(day) AS week, sum(value) AS value
+    SELECT
+        metric, source, week_of(day) AS week, (week_of(day) - '2000-01-03'::DATE) // 7 AS number,
+        sum(value) AS value
     FROM marts.series
     WHERE week_of(day) >= week_of(as_of_day()) - 7 * 13 AND week_of(day) < week_of(as_of_day())
     GROUP BY ALL
@@ -12,11 +15,12 @@ levels AS (
     SELECT
         metric, source,
         count(*) AS weeks,
-        avg(value) AS mean,
-        stddev_samp(value) AS standard_deviation,
+        sum(value) / count(*) AS mean,
+        sqrt((count(*) * sum(value * value) - sum(value) ** 2) / (count(*) * (count(*) - 1))) AS standard_deviation,
         median(value) AS median,
         mad(value) AS median_absolute_deviation,
-        regr_slope(value, (week - '2000-01-03'::DATE) / 7) AS ols_slope,
+        (count(*) * sum(number * value) - sum(number) * sum(value))
+        / (count(*) * sum(number * number) - sum(number) ** 2) AS ols_slope,
         (max(week) - min(week)) / 7 AS span
     FROM weeks
     GROUP BY metric, source

@@ -2,7 +2,8 @@
 -- leave the risk set at their age. ln(0) is minus infinity here, and S(t) then 0; a percentile takes
 -- S(t) with a hair's breadth of tolerance, for sums of logarithms are not exact.
 -- An interval is where the bands of 95 % get there: Greenwood's, on the scale of ln(-ln S), as
--- Kalbfleisch and Prentice (1980) have them. They are not defined where S is 0.
+-- Kalbfleisch and Prentice (1980) have them. They are not defined where S is 0. The upper one of S never
+-- falls to 0.1 under 20 waits: S there is 1/19 at least, and Greenwood's sum (1 / S - 1) / 19.
 WITH placed AS (
     SELECT *, 'week' AS period, week_of(created_day) AS begins_on
     FROM marts.waits
@@ -104,7 +105,7 @@ SELECT
     CASE WHEN waits >= 20 THEN p50_low_h END AS p50_low_h,
     CASE WHEN waits >= 20 THEN p50_high_h END AS p50_high_h,
     CASE WHEN waits >= 20 THEN p90_low_h END AS p90_low_h,
-    CASE WHEN waits >= 20 THEN p90_high_h END AS p90_high_h,
+    p90_high_h,
     due_24h,
     within_24h,
     rate(within_24h, due_24h) AS within_24h_rate,

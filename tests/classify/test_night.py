@@ -221,3 +221,23 @@ def test_a_night_killed_amid_judging_goes_on(world, monkeypatch):
 
 def interrupted(*_):
     raise KeyboardInterrupt
+
+
+def test_what_was_found_is_kept_night_by_night(world):
+    """The attack is edited away after the first night; moderators agreed with it before."""
+    [(ref,)] = world.work("SELECT count(*) FROM judgement.found WHERE kind = 'toxic'")
+    assert ref == 1
+    world.forum.edit(world.rude, "I take that back, sorry.", NOW + timedelta(hours=23))
+    world.clock.set(NOW + timedelta(days=1))
+    world.night(day=1)
+    world.night(day=1)
+    found = world.published(
+        "SELECT kind, night_day::VARCHAR, sum(findings)::INT, sum(new_findings)::INT, sum(told)::INT"
+        " FROM marts.finding_nights WHERE source = 'forum' AND kind IN ('toxic', 'question')"
+        " GROUP BY ALL ORDER BY ALL"
+    )
+    assert found == [
+        ("question", "2026-03-02", 5, 5, 1),
+        ("question", "2026-03-03", 5, 0, 0),
+        ("toxic", "2026-03-02", 1, 1, 1),
+    ]

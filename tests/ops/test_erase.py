@@ -168,12 +168,24 @@ def night(world, unchecked):
         yield world
 
 
+def found_in(night, thread_id):
+    """How many findings of a thread are remembered."""
+    with duckdb.connect(night.folder / "work" / "warehouse.duckdb", read_only=True) as db:
+        [(found,)] = db.execute(
+            "SELECT count(*) FROM judgement.found WHERE source = 'forum' AND thread_id = ?",
+            [str(thread_id)],
+        ).fetchall()
+    return found
+
+
 def test_every_byte_is_free_of_them_and_others_stay(night):
+    assert found_in(night, night.own_topic) == 1
     words = ["zelda_quux", "xylograph", "glorpnax"]
     assert all(holders(night.folder, word) for word in words)
     before = night.published("SELECT count(*) FROM marts.messages WHERE source = 'forum'")
     told = steps.erase("forum", "zelda_quux")
     assert {word: holders(night.folder, word) for word in words} == dict.fromkeys(words, [])
+    assert found_in(night, night.own_topic) == 0
     assert holders(night.folder, "snorvle")  # another account, at another source
     assert night.published("SELECT count(*) FROM marts.messages WHERE source = 'forum'") == before
     assert night.published(
