@@ -12,10 +12,13 @@ from scipy.sparse.csgraph import connected_components
 if TYPE_CHECKING:
     import duckdb
 
-MOST_PEOPLE = 5_000  # betweenness grows with people times ties; 5,000 with 25,000 ties take seconds
+# Betweenness grows with people times ties: exact up to so many people, then by a sample, ...
+EXACT_PEOPLE = 2_000
+SAMPLE = 1_000
+MOST_PEOPLE = 20_000  # ... and above so many even that takes too long
 TIES = "STRUCT(a VARCHAR, b VARCHAR)[]"
 PLACES = "STRUCT(person_id VARCHAR, betweenness DOUBLE, is_in_largest_component BOOLEAN)[]"
-AT_ONCE = 256  # people whose shortest paths are followed together; bounds memory
+AT_ONCE = 1_000_000  # people times those whose shortest paths are followed together; bounds memory
 
 
 def teach(db: duckdb.DuckDBPyConnection) -> None:
@@ -31,7 +34,8 @@ def places(ties: list[dict[str, str]]) -> list[dict[str, Any]]:
     ties         {a, b}: two people with something between them; neither direction nor repetition
                  counts
     betweenness  part (0 to 1) of all pairs of others whose shortest paths lead through them, each
-                 path its share (Freeman 1977); null for all of more than MOST_PEOPLE
+                 path its share (Freeman 1977); estimated for more than EXACT_PEOPLE, null for more
+                 than MOST_PEOPLE
     Of equally large components the one with the first person by id is the largest.
     """
     people = sorted({person for tie in ties for person in tie.values()})
@@ -50,13 +54,20 @@ def places(ties: list[dict[str, str]]) -> list[dict[str, Any]]:
 
 
 def betweenness(graph: csr_array) -> list[float]:
-    """Betweenness of each node of a symmetric 0/1 matrix: Brandes (2001), many sources at once."""
+    """Betweenness of each node of a symmetric 0/1 matrix: Brandes (2001), many sources at once.
+
+    Of more than EXACT_PEOPLE nodes the paths from a sample stand for all (Brandes and Pich 2007);
+    the same graph always gives the same sample."""
     size = graph.shape[0]
+    sources = np.arange(size)
+    if size > EXACT_PEOPLE:
+        sources = np.sort(np.random.default_rng(0).choice(size, SAMPLE, replace=False))
+    step = max(AT_ONCE // size, 1)
     through = np.zeros(size)
-    for first in range(0, size, AT_ONCE):
-        through += _through(graph, np.arange(first, min(first + AT_ONCE, size)))
+    for first in range(0, len(sources), step):
+        through += _through(graph, sources[first : first + step])
     pairs = max((size - 1) * (size - 2), 1)
-    return [float(value) for value in through / pairs]
+    return [float(value) for value in through / pairs * (size / len(sources))]
 
 
 def _through(graph: csr_array, sources: NDArray[np.int64]) -> NDArray[np.float64]:

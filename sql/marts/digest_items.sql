@@ -76,6 +76,24 @@ confirmed AS (
     HAVING count_if(v.choice = 'agree') > count_if(v.choice = 'disagree')
 ),
 
+-- The likeliest public thread elsewhere that asks the same and was answered there.
+elsewhere AS (
+    SELECT
+        w.source, w.thread_id,
+        arg_max({
+            'code': 'answered_elsewhere',
+            'source': w.other_source,
+            'channel': coalesce(c.name, w.other_source),
+            'likeness': round(w.likeness, 2)
+        }, (w.likeness, w.other_source, w.other_thread_id)) AS reason
+    FROM marts.twin_threads AS w
+    INNER JOIN marts.threads AS o
+        ON w.other_source = o.source AND w.other_thread_id = o.thread_id AND NOT o.is_private
+    LEFT JOIN marts.channels AS c ON o.source = c.source AND o.channel_id = c.channel_id
+    WHERE w.is_answered_elsewhere
+    GROUP BY ALL
+),
+
 -- Of the questions answered in the last 90 days, how many had their answer sooner.
 answered AS (
     SELECT source, waited_h, cume_dist() OVER (PARTITION BY source ORDER BY waited_h) AS older_than_rate
@@ -103,7 +121,11 @@ SELECT
     i.level,
     i.severity,
     i.evidence,
-    i.reasons,
+    CASE
+        WHEN i.target_h IS NOT NULL AND e.reason IS NOT NULL
+            THEN to_json(list_prepend(to_json(e.reason), i.reasons::JSON[]))
+        ELSE i.reasons
+    END AS reasons,
     i.sentence,
     i.context,
     i.curve,
@@ -129,4 +151,5 @@ LEFT JOIN staging.messages AS m ON i.source = m.source AND i.message_id = m.mess
 LEFT JOIN staging.accounts AS a ON m.source = a.source AND m.account_id = a.account_id AND a.gone_at IS NULL
 LEFT JOIN staging.channels AS c ON i.source = c.source AND i.channel_id = c.channel_id
 LEFT JOIN knowing AS k ON i.source = k.source AND i.thread_id = k.thread_id
+LEFT JOIN elsewhere AS e ON i.source = e.source AND i.thread_id = e.thread_id
 ASOF LEFT JOIN answered AS w ON i.source = w.source AND i.age_h > w.waited_h
