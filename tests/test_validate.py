@@ -38,6 +38,10 @@ def test_every_part_of_a_contract_is_a_promise():
     ]  # fmt: skip
 
 
+def test_of_a_view_only_the_columns_are_asked():
+    assert [p.rule for p in validate.promises(contract(build="view"))] == ["columns"]
+
+
 def validated(tmp_path, monkeypatch, broken, rows, last_night=None):
     """What is found in a table of these rows."""
     monkeypatch.setattr(validate, "contracts", lambda: {broken.table: broken})
