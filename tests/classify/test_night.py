@@ -224,9 +224,7 @@ def interrupted(*_):
 
 
 def test_what_was_found_is_kept_night_by_night(world):
-    """The attack is edited away after the first night; moderators agreed with it before."""
-    [(ref,)] = world.work("SELECT count(*) FROM judgement.found WHERE kind = 'toxic'")
-    assert ref == 1
+    """The attack is edited away after the first night, and the second night runs twice."""
     world.forum.edit(world.rude, "I take that back, sorry.", NOW + timedelta(hours=23))
     world.clock.set(NOW + timedelta(days=1))
     world.night(day=1)
