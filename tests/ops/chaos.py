@@ -191,7 +191,19 @@ def published(home):
             for name, contract in contracts().items():
                 if contract.publish == audience and name.startswith("marts.") and name != WHEN:
                     found[name] = db.execute(f"FROM {name} ORDER BY ALL").fetchall()
-    return found
+    return rounded(found)
+
+
+def rounded(tables):
+    """Rows with fractions to nine digits: sums of them depend on who adds first."""
+    return {
+        name: sorted((tuple(map(_to_nine_digits, row)) for row in rows), key=repr)
+        for name, rows in tables.items()
+    }
+
+
+def _to_nine_digits(value):
+    return round(value, 9) if isinstance(value, float) else value
 
 
 def differences(calm, shaken):
