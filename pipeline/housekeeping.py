@@ -89,7 +89,8 @@ def tidy(community: Community, now: datetime) -> list[Path]:
     gone = [*_abandoned(home, now), *_bookmarks(home / "work" / "bookmarks")]
     for name in ("runs", "docs"):
         gone += [folder for folder in (home / name).glob("*Z") if _of_run(folder.name, now - days)]
-    gone += [f for f in (home / "digests").glob("????-??-??-*") if _of_day(f.name, now - days)]
+    told = timedelta(days=community.keep_digest_days or community.keep_days)
+    gone += [f for f in (home / "digests").glob("????-??-??-*") if _of_day(f.name, now - told)]
     gone += [f for f in (home / "damaged").glob("*/*") if _of_run(f.name, now - days)]
     if community.keep_landing_days is not None:
         limit = now - timedelta(days=community.keep_landing_days)

@@ -58,6 +58,41 @@ CREATE OR REPLACE MACRO discourse_at(payload, what) AS coalesce(
     make_timestamp(try_cast(payload ->> (what || '_us') AS BIGINT)), utc(payload ->> (what || '_at'))
 );
 
+-- What a chat message says: of a file that was sent without a word its caption.
+CREATE OR REPLACE MACRO chat_text(payload) AS coalesce(
+    nullif(payload ->> 'msg', ''), payload ->> '$.attachments[0].description', payload ->> 'msg'
+);
+
+-- A record without what its author wrote: of a text its length stays, of a quotation where it leads.
+CREATE OR REPLACE MACRO without_text(stream, payload) AS json_merge_patch(payload, CASE stream
+    WHEN 'posts'
+        THEN
+            json_object(
+                'raw', NULL, 'cooked', NULL, 'excerpt', NULL, 'edit_reason', NULL, 'link_counts', NULL, 'polls', NULL,
+                'let_go', length(coalesce(payload ->> 'raw', payload ->> 'cooked'))
+            )
+    WHEN 'messages'
+        THEN
+            json_object(
+                'msg', NULL, 'md', NULL, 'html', NULL, 'urls', NULL, 'blocks', NULL, 'file', NULL, 'files', NULL,
+                'attachments', list_transform(
+                    payload ->> '$.attachments[*].message_link', LAMBDA link: { 'message_link': link }
+                ),
+                'let_go', length(chat_text(payload))
+            )
+    WHEN 'revisions' THEN json_object('modifications', NULL, 'let_go', 0)
+    WHEN 'chat_messages' THEN json_object('message', NULL, 'let_go', 0)
+    WHEN 'reports'
+        THEN
+            json_object(
+                'description', NULL, 'let_go', 0, 'message', json_object(
+                    'msg', NULL, 'md', NULL, 'html', NULL, 'urls', NULL, 'blocks', NULL, 'attachments', NULL, 'file', NULL,
+                    'files', NULL
+                )
+            )
+    ELSE '{}'::JSON
+END);
+
 -- A flag, whether written true, 1, t or "true". Null stays null.
 CREATE OR REPLACE MACRO flag(written) AS try_cast(written AS BOOLEAN);
 

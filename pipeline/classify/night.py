@@ -43,7 +43,9 @@ def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
     """
     judging = Judge(community.languages, own=in_use(community.home))
     scored = _score(db, judging, as_of)
-    db.execute("CREATE OR REPLACE TEMP TABLE lively AS FROM marts.conversations")
+    # Whose first message has let its text go cannot be judged: what was found in it stays
+    db.execute("CREATE OR REPLACE TEMP TABLE lively AS FROM marts.conversations"
+               " QUALIFY bool_or(is_first) OVER (PARTITION BY source, thread_id)")  # fmt: skip
     _stir(db, f"{judging.version} {_code()}", as_of)
     in_channel = dict(_in_channel(db))
     found = []

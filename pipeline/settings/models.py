@@ -279,8 +279,17 @@ class Community(_Section):
     )
     keep_nights: int = Field(14, ge=2, description="published nights kept for rollback")
     keep_days: int = Field(90, ge=1, description="days that journals, Data Docs, digests are kept")
+    keep_digest_days: int | None = Field(
+        None, ge=1, description="the same for digests alone; null: as `keep_days`"
+    )
     keep_landing_days: int | None = Field(
         None, ge=7, description="the same for what was fetched; null: all, for `hearth rebuild`"
+    )
+    keep_text_days: int | None = Field(
+        None,
+        ge=120,  # the judges look back on 90
+        description="days that texts are kept after the last message of their thread; null: for "
+        "ever. What was fetched holds them too: needs `keep_landing_days`, of at most as many",
     )
     operators: tuple[Address, ...] = Field((), description="told of a night that was not whole")
     ping: Url | None = Field(None, description="address called after each publish (a dead man)")
@@ -310,6 +319,11 @@ class Community(_Section):
     def _channels_exist(self) -> Self:
         if self.operators and self.mail is None:
             raise ValueError("operators: needs a table `mail`")
+        if self.keep_text_days and not 0 < (self.keep_landing_days or 0) <= self.keep_text_days:
+            raise ValueError(
+                "keep_text_days: what was fetched holds the texts too; set keep_landing_days, "
+                f"to at most {self.keep_text_days}"
+            )
         if self.report.mail_to and self.mail is None:
             raise ValueError("report.mail_to: needs a table `mail`")
         for name, audience in self.digest.audiences.items():

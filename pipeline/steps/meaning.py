@@ -20,22 +20,31 @@ from pipeline.tonight import (
     run_folder,
 )
 
+_SHORT = (
+    "landing/ holds what was fetched in the last {days} days (`keep_landing_days`); older "
+    "things are missing until the next night reads them again, for good where the source lost them"
+)
+
 
 @in_journal
 def build(night: Night) -> dict[str, Any]:
-    """Type what changed and build the marts, as of the night's moment."""
+    """Let go of texts that are kept no longer, type what changed and build the marts, as of the
+    night's moment."""
     from pipeline import build as building
-    from pipeline import warehouse
+    from pipeline import retention, warehouse
     from pipeline.digest.night import store_told, store_verdicts
 
     home = home_of(night)
     with warehouse.opened(home) as db:
         store_verdicts(db, home)
         store_told(db, home)
+        let_go = retention.let_go(db, home, moment_of(night["as_of"]))
         building.build(db, home, moment_of(night["as_of"]))
         counts = dict(
             db.execute("SELECT source, count(*) FROM staging.messages GROUP BY source").fetchall()
         )
+    if let_go:
+        journal_of(night).done("retention", f"{let_go:,} texts let go")
     told = ", ".join(f"{n:,} messages of {source}" for source, n in sorted(counts.items()))
     journal_of(night).done("build", told or "nothing yet")
     return counts
@@ -57,6 +66,8 @@ def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
     with warehouse.opened(home) as db:
         if from_landing:
             loading.load(db, landing_of(home))
+            if home.keep_landing_days is not None:
+                journal_of(night).trouble("rebuild", _SHORT.format(days=home.keep_landing_days))
         store_verdicts(db, home)
         store_told(db, home)
         building.build(db, home, moment_of(night["as_of"]), whole=True)

@@ -64,6 +64,6 @@ SELECT
     CASE WHEN j.is_deleted THEN j.ended_at END AS deleted_at,
     j.edited_at,
     greatest(j.likes, coalesce(r.reactions, 0)) AS likes,
-    coalesce(length(j.body), 0) AS characters
+    j.characters
 FROM judged AS j
 LEFT JOIN reacted AS r ON j.source = r.source AND j.message_id = r.message_id

@@ -177,3 +177,11 @@ def test_everything_a_night_leaves_is_ours_alone(world):
         if p.stat().st_mode & 0o777 != (0o700 if p.is_dir() else 0o600)
     }
     assert wide == {}
+
+
+def test_digests_may_be_kept_for_a_time_of_their_own(tmp_path):
+    community = make_community(tmp_path).model_copy(update={"keep_digest_days": 3})
+    kept = ["digests/2026-02-28-moderators/digest.html", f"runs/{run_id(80)}/journal.jsonl"]
+    make(tmp_path, *kept, "digests/2026-02-27-moderators/digest.html")
+    housekeeping.tidy(community, NOW)
+    assert files(tmp_path) == sorted(kept)

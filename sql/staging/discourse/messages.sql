@@ -39,6 +39,7 @@ SELECT
         0
     ) AS likes,
     coalesce(payload ->> 'raw', payload ->> 'cooked') AS body,
+    coalesce(length(coalesce(payload ->> 'raw', payload ->> 'cooked')), (payload ->> 'let_go')::BIGINT, 0) AS characters,
     CASE WHEN (payload ->> 'raw') IS NULL THEN 'html' ELSE 'markdown' END AS form,
     NULL::VARCHAR[] AS mentioned_accounts,
     NULL::VARCHAR[] AS quoted_messages,

@@ -22,10 +22,11 @@ SELECT
     FALSE AS is_hidden,
     (payload ->> 'bot') IS NOT NULL AS is_automatic,
     0 AS likes,
+    CASE WHEN (payload ->> 't') = 'e2e' THEN NULL ELSE chat_text(payload) END AS body,
     CASE
-        WHEN (payload ->> 't') = 'e2e' THEN NULL
-        ELSE coalesce(nullif(payload ->> 'msg', ''), payload ->> '$.attachments[0].description', payload ->> 'msg')
-    END AS body,
+        WHEN (payload ->> 't') = 'e2e' THEN 0
+        ELSE coalesce((payload ->> 'let_go')::BIGINT, length(chat_text(payload)), 0)
+    END AS characters,
     'markdown' AS form,
     payload ->> '$.mentions[*]._id' AS mentioned_accounts,
     list_filter(
