@@ -60,10 +60,13 @@ def text_hash(text: str) -> str:
 
 def sentences(text: str) -> list[str]:
     """The sentences of an authored text, in order, none empty. Lines end sentences."""
+    if not text.isascii():
+        text = _CJK_END.sub(r"\1\n", text)
     return [part for part in (s.strip() for s in _SENTENCE_END.split(text)) if part]
 
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？；])|\n+")
+_CJK_END = re.compile("([。！？；])")
+_SENTENCE_END = re.compile(r"\s(?:(?<=\n)|(?<=[.!?]\s))")  # begins with what is rare: fast
 
 
 @dataclass(slots=True)
@@ -313,7 +316,7 @@ def _is_log(line: str) -> bool:
     head = line[:2000]
     if len(head) < 2:
         return False
-    if _TRACE.match(head) or _STATEMENT.match(head):
+    if _TRACE.match(head) or (head.rstrip()[-1:] in "(){}[];" and _STATEMENT.match(head)):
         return True
     if _LEVEL.match(head):
         return bool(_TECHNICAL.search(head, 8))

@@ -23,8 +23,8 @@ from pipeline.text import sentences
 WORDS, PARTS, CUES = 2**17, 2**17, 2**12  # sizes of the three blocks of a vector
 LONGEST = 20_000  # characters of one text that are read
 
-_TOKEN = re.compile(
-    r":[a-z0-9_+-]+:|[^\W_]\*{2,}[^\W_]*|[^\W_]+(?:['*@$!#+][^\W_]+)*|[@#$%&*!]{4,}|[!?]+|"
+_TOKEN = re.compile(  # words first, for they are most
+    r"[^\W_](?:\*{2,}[^\W_]*|[^\W_]*+(?:['*@$!#+][^\W_]++)*+)|:[a-z0-9_+-]+:|[@#$%&*!]{4,}|[!?]+|"
     r"[\U0001F300-\U0001FAFF\u2600-\u27bf❤]"
 )
 
@@ -138,6 +138,8 @@ def _hits(tokens: list[Token], sentence: str, language: str) -> list[tuple[str, 
         return found
     words = [t.word for t in tokens]
     phrases = cues.phrases
+    if phrases.keys().isdisjoint(words):
+        return found
     for at in [at for at, word in enumerate(words) if word in phrases]:
         for parts, kind in phrases[words[at]]:
             if tuple(words[at : at + len(parts)]) == parts:
@@ -196,16 +198,24 @@ def _word_blocks(described: Sequence[Described]) -> tuple[Any, Any]:
     place: dict[str, int] = {}
     rows = [[place.setdefault(word, len(place)) for word in d.words] for d in described]
     hashes = np.fromiter((_hash(word) for word in place), np.uint64, len(place))
-    pairs = []
-    for row in rows:
-        h = hashes[row]
-        pairs.append(((h[:-1] * _MIX + h[1:]) & 0xFFFFFFFF) % WORDS)
     texts = _counts(rows, max(1, len(place)))
     columns = (hashes % WORDS)[texts.indices]
     words = csr_matrix((texts.data, columns, texts.indptr), (len(rows), WORDS), copy=True)
     words.sum_duplicates()
     parts = _counts([_parts(word) for word in place] or [()], PARTS)
-    return words + _counts(pairs, WORDS), texts @ parts
+    return words + _pairs(rows, hashes), texts @ parts
+
+
+def _pairs(rows: Sequence[Sequence[int]], hashes: Any) -> Any:
+    """Counts of two neighbouring words in rows of word numbers."""
+    h = hashes[np.fromiter(chain.from_iterable(rows), np.int64, sum(map(len, rows)))]
+    columns = ((h[:-1] * _MIX + h[1:]) & 0xFFFFFFFF) % WORDS
+    lengths = np.array([len(row) for row in rows], np.int64)
+    ends = np.cumsum(lengths)
+    inside = np.ones(len(columns), bool)
+    inside[ends[(ends > 0) & (ends <= len(columns))] - 1] = False  # not from row to row
+    starts = np.concatenate([[0], np.cumsum(np.maximum(lengths - 1, 0))])
+    return _summed(columns[inside].astype(np.int64), starts, WORDS)
 
 
 @lru_cache(maxsize=500_000)
@@ -216,15 +226,22 @@ def _hash(feature: str) -> int:
 @lru_cache(maxsize=100_000)
 def _parts(word: str) -> tuple[int, ...]:
     edged = f" {word} " if len(word) < 40 else ""
-    parts = (edged[i : i + n] for n in (2, 3, 4, 5) for i in range(len(edged) - n + 1))
-    return tuple(crc32(part.encode()) % PARTS for part in parts)
+    raw = edged.encode() if edged.isascii() else b""  # one encoding for all parts
+    spans = [(i, i + n) for n in (2, 3, 4, 5) for i in range(len(edged) - n + 1)]
+    return tuple(crc32(raw[i:j] if raw else edged[i:j].encode()) % PARTS for i, j in spans)
 
 
 def _counts(columns: Sequence[Any], size: int) -> Any:
     """Rows of counts; a column number may exceed `size` and wraps."""
     ends = np.cumsum([0, *(len(c) for c in columns)])
     indices = np.fromiter(chain.from_iterable(columns), np.int64, int(ends[-1])) % size
-    matrix = csr_matrix((np.ones(len(indices), np.float32), indices, ends), (len(columns), size))
+    return _summed(indices, ends, size)
+
+
+def _summed(indices: Any, ends: Any, size: int) -> Any:
+    """A matrix that counts each column of each row; `ends` tells the rows apart."""
+    shape = (len(ends) - 1, size)
+    matrix = csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape)
     matrix.sum_duplicates()
     return matrix
 

@@ -33,6 +33,7 @@ _TOLD = ("threat", "insult", "vulgar", "dismissive", "mocking", "impatient", "bi
 class _Work:
     message: Message
     parts: Authored
+    text_hash: str
     language: str | None
     pieces: tuple[str, ...]
 
@@ -83,7 +84,7 @@ class Judge:
     def _prepare(self, message: Message) -> _Work:
         parts = authored(message.body, message.form)
         written = language(cues.unmasked(parts.text[:1000]), self.languages)
-        return _Work(message, parts, written, _pieces(parts.text))
+        return _Work(message, parts, text_hash(parts.text), written, _pieces(parts.text))
 
     def _worst_pieces(self, batch: Sequence[_Work]) -> dict[tuple[int, str], _Found]:
         """(place in the batch, label) -> its piece with the highest probability."""
@@ -115,7 +116,7 @@ class Judge:
         return Score(
             source=work.message.source,
             message_id=work.message.message_id,
-            text_hash=text_hash(work.parts.text),
+            text_hash=work.text_hash,
             language=work.language,
             label=label,
             score=found.value if found else None,
