@@ -15,6 +15,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Literal
 
+from pipeline.lines import is_log
+
 Form = Literal["html", "markdown"]
 HOLE = "…"  # what stands in a sentence where code, a link or a mention was taken out
 
@@ -168,10 +170,17 @@ def _unspan(text: str, found: _Found) -> str:
     """Markdown without `inline code`."""
 
     def code(m: re.Match[str]) -> str:
+        if _is_in_word(text[: m.start()], m[2]):
+            return m[2]
         found.add("code", m[2])
         return HOLE
 
     return _SPAN.sub(code, text) if "`" in text else text
+
+
+def _is_in_word(before: str, code: str) -> bool:
+    """Whether what is marked as code goes on with a word: "fu`ck`" is spoken."""
+    return before[-1:].isalpha() and code.rstrip(".,;:!?").isalpha()
 
 
 # --- HTML ------------------------------------------------------------------------------------
@@ -247,10 +256,12 @@ def _untag(text: str, found: _Found, *, strict: bool) -> str:
             if name in _BLOCKS:
                 inside.append("\n")
             if depth == 0:
-                found.add(kind, html.unescape("".join(inside)))
-                kept.append(
-                    "\n" if region in _BLOCKS else HOLE if kind in {"code", "mentions"} else " "
-                )
+                held = html.unescape("".join(inside))
+                if kind == "code" and _is_in_word("".join(kept[-1:]), held):
+                    kept.append(held)
+                else:
+                    found.add(kind, held)
+                    kept.append(_instead(kind, region))
                 region, inside = "", []
             continue
         kind = "" if closing else _kind(name, values)
@@ -261,6 +272,11 @@ def _untag(text: str, found: _Found, *, strict: bool) -> str:
     if region:
         found.add(kind, html.unescape("".join(inside)))
     return html.unescape("".join(kept))
+
+
+def _instead(kind: str, region: str) -> str:
+    """What stands in a text where a part was taken out."""
+    return "\n" if region in _BLOCKS else HOLE if kind in {"code", "mentions"} else " "
 
 
 def _attributes(text: str) -> dict[str, str]:
@@ -288,41 +304,17 @@ def _shown(closing: str, name: str, values: dict[str, str]) -> str:
 
 # --- what both forms share -------------------------------------------------------------------
 
-_TRACE = re.compile(
-    r"^\s*(?:at\s+[\w$.<>/]+\s?\(.*\)|File \".*\", line \d+|Traceback \(most recent|"
-    r"Caused by: [\w.$]+|\.\.\. \d+ more|#?\d+:?\s+0x[0-9a-fA-F]+|\[ *\d+\.\d+\]|"
-    r"\W{0,2}\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\[?\d\d:\d\d:\d\d[\],.\s]|"
-    r"(?:diff --git|@@ -\d|\+\+\+ [ab]/|--- [ab]/)|[\w.-]+@[\w.-]+:\S*[$#] )"
-)
-_LEVEL = re.compile(r"^\W{0,2}(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)\b\W")
-_TECHNICAL = re.compile(r"\S/\S|\\|0x[0-9a-f]|\d{2}|\w_\w|[a-z][A-Z]|\w\.\w|[={}()<>\[\]]")
-_STATEMENT = re.compile(r"^[^.!?]*[=({][^!?]*[;{}]\s*$|^\s*[{}()\[\]];?\s*$")
-_PUNCTUATION = re.compile(r"[\x21-\x40\x5b-\x60\x7b-\x7e]")
-
 
 def _unlog(text: str, found: _Found) -> str:
     """Lines without those a program wrote."""
     kept, log = [], []
     for line in text.split("\n"):
-        if _is_log(line):
+        if is_log(line):
             log.append(line[:2000])
             continue
         kept.append(line)
     found.add("code", "\n".join(log))
     return "\n".join(kept)
-
-
-def _is_log(line: str) -> bool:
-    head = line[:2000]
-    if len(head) < 2:
-        return False
-    if _TRACE.match(head) or (head.rstrip()[-1:] in "(){}[];" and _STATEMENT.match(head)):
-        return True
-    if _LEVEL.match(head):
-        return bool(_TECHNICAL.search(head, 8))
-    if len(head) < 24 or "http" in head:
-        return False
-    return len(_PUNCTUATION.findall(head)) > 0.4 * len(head.replace(" ", "")) > 8
 
 
 _TARGET = re.compile(r"!?\[([^\[\]\n]{0,500})\]\(\s*<?([^\s()<>]{1,2000}(?:\([^\s()]{0,200}\))?)"

@@ -97,6 +97,23 @@ CASES = [
         Authored("WARNING: you are idiots"),
     ),
     (
+        "a person who ends with a statement, or writes figures for letters, is no machine",
+        "markdown",
+        "You are missing a current_id = id;\ny0u 4r3 4 fuck1ng 1d107\n48 89 e5 48 83 ec 10 c7 45 fc 00 00 00 00\n"
+        "int id = 1;",
+        Authored(
+            "You are missing a current_id = id;\ny0u 4r3 4 fuck1ng 1d107",
+            code=("48 89 e5 48 83 ec 10 c7 45 fc 00 00 00 00\nint id = 1;",),
+        ),
+    ),
+    (
+        "code that goes on with a word is a word",
+        "markdown",
+        "fu`cking` `x`",
+        Authored("fucking …", code=("x",)),
+    ),
+    ("cooked, too", "html", "<p>fu<code>ck</code>ing</p>", Authored("fucking")),
+    (
         "cooked quote with its author's title",
         "html",
         '<aside class="quote no-group" data-username="ann"><div class="title">ann:</div>'

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, hstack
 
 from pipeline.classify import cues as lists
+from pipeline.lines import lettered
 from pipeline.text import sentences
 
 WORDS, PARTS, CUES = 2**17, 2**17, 2**12  # sizes of the three blocks of a vector
@@ -105,13 +106,18 @@ def _plain(text: str, language: str) -> str:
     readable = lists.readable(text)
     if language == "zh":
         return lists.plain_han(readable)
-    return lists.joined(readable, lists.load(language))
+    return lists.joined(readable, language)
 
 
 def _tokens(sentence: str, language: str) -> list[Token]:
     """Words; of Chinese each pair of neighbouring characters."""
     if language != "zh":
-        return [token(raw, language) for raw in _TOKEN.findall(sentence)]
+        raws = _TOKEN.findall(sentence)
+        plain = [token(raw, language) for raw in raws]
+        if not any(t.is_disguised for t in plain):
+            return plain
+        return [t if t.cues else token(lettered(raw), language)
+                for t, raw in zip(plain, raws, strict=True)]  # fmt: skip
     found: list[Token] = []
     for run in _RUN.finditer(lists.han_group().sub("", sentence)):
         if run[1]:

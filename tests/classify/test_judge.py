@@ -104,6 +104,69 @@ def test_a_mask_over_a_whole_text_changes_no_verdict(judge, mask, text):
     assert labels(judge, mask(text))["strict"].is_flagged
 
 
+FIGURES = {"o": "0", "i": "1", "e": "3", "a": "4", "s": "5", "t": "7", "b": "8", "g": "9"}
+
+
+@st.composite
+def figures(draw, text):
+    """Any of its letters as the figure that looks like it."""
+    change = draw(st.lists(st.booleans(), min_size=len(text), max_size=len(text)))
+    return "".join(FIGURES.get(c, c) if n else c for c, n in zip(text, change, strict=True))
+
+
+@st.composite
+def broken(draw, text, pairs=("**", "*", "_", "~~", "||", "`", "-", "/")):
+    """Every word with a part of it marked."""
+    opening = closing = draw(st.sampled_from(pairs))
+    if opening.startswith("<"):
+        closing = f"</{opening[1:]}"
+    words = []
+    for word in text.split():
+        start = draw(st.integers(1, max(1, len(word) - 1)))
+        end = draw(st.integers(start + 1, max(start + 1, len(word))))
+        marked = f"{word[:start]}{opening}{word[start:end]}{closing}{word[end:]}"
+        words.append(marked if len(word) > 2 else word)
+    return " ".join(words)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(MASKED).flatmap(figures))
+def test_figures_for_any_letters_hide_nothing(judge, text):
+    assert labels(judge, text)["strict"].is_flagged
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(MASKED).flatmap(broken))
+def test_marks_inside_any_words_hide_nothing(judge, text):
+    assert labels(judge, text)["strict"].is_flagged
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(MASKED).flatmap(
+        lambda text: broken(text, ("<b>", "<em>", "<strong>", "<code>", "<span>"))
+    )
+)
+def test_tags_inside_any_words_hide_nothing(judge, text):
+    assert labels(judge, text, form="html")["strict"].is_flagged
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(MASKED),
+    st.sampled_from(["", "ERROR: ", "WARN a/b: ", "[INFO] x_y "]),
+    st.sampled_from(["", " {}", " ();", " = {};", " " + "!" * 40, " 0123456789 9876543210 " * 3]),
+)
+def test_a_person_who_writes_like_a_program_is_heard(judge, text, before, after):
+    assert labels(judge, before + text + after)["strict"].is_flagged
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from([t for t in INNOCENT if t.isascii() and t[0] not in ">`"]).flatmap(broken))
+def test_marks_inside_calm_words_accuse_nobody(judge, text):
+    assert not labels(judge, text)["strict"].is_flagged
+
+
 @pytest.mark.parametrize("text", INNOCENT)
 def test_jargon_quotes_code_and_identity_are_no_attack(judge, text):
     assert not labels(judge, text)["strict"].is_flagged
