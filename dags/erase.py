@@ -17,10 +17,8 @@ undone.
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from airflow.sdk import Asset, Param, dag, task
-from hearth_dags import alone, between_nights
+from airflow.sdk import Param, task
+from hearth_dags import alone, dag_of, published
 
 from pipeline import steps
 
@@ -28,21 +26,17 @@ from pipeline import steps
 def erase(community):
     """The DAG of one community."""
 
-    @dag(
-        dag_id=f"hearth_erase_{community}",
-        schedule=None,
-        start_date=datetime(2026, 1, 1),
-        max_active_runs=1,
-        default_args=between_nights(community),
+    @dag_of(
+        "erase",
+        community,
+        __doc__,
         params={
             "source": Param(type="string", description="where the account is"),
             "account": Param(type="string", description="its number or id, or its user name"),
         },
-        doc_md=__doc__,
-        tags=["hearth"],
     )
     def forget():
-        @task(task_id="erase", outlets=[Asset(f"hearth_{community}_published")])
+        @task(task_id="erase", outlets=[published(community)])
         def clear(params=None):
             alone(community, steps.erase, params["source"], params["account"], community)
 

@@ -1,10 +1,11 @@
-"""What the DAGs of Hearth share: what is tried again, with which secrets, and who may work when."""
+"""What the DAGs of Hearth share: their frame, what is tried again, with which secrets, and who may
+work when."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from airflow.sdk import Connection
+from airflow.sdk import Asset, Connection, dag
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from airflow.sdk.log import mask_secret
@@ -25,6 +26,27 @@ TASKS = {
     "execution_timeout": steps.LONGEST_TASK,
     "queue": "warehouse",  # with many workers one takes this queue: a warehouse has one owner
 }
+
+
+def dag_of(verb, community, doc, schedule=None, **options):
+    """The frame of the DAG `hearth_<verb>_<community>`, by default of what lies between nights. One
+    run at a time: a warehouse has one writer. None for days that were missed: windows come from
+    what is held, so one night catches up on all."""
+    return dag(
+        dag_id=f"hearth_{verb}_{community}",
+        schedule=schedule,
+        start_date=datetime(2026, 1, 1),
+        catchup=False,
+        max_active_runs=1,
+        doc_md=doc,
+        tags=["hearth"],
+        **{"default_args": between_nights(community), **options},
+    )
+
+
+def published(community):
+    """The asset that a publish updates; it wakes the DAGs of others."""
+    return Asset(f"hearth_{community}_published")
 
 
 def in_a_night(community, step, *args, **options):

@@ -14,10 +14,8 @@ in hearth.toml.
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from airflow.sdk import dag, task
-from hearth_dags import between_nights, lend_secrets
+from airflow.sdk import task
+from hearth_dags import dag_of, lend_secrets
 
 from pipeline import steps
 
@@ -25,16 +23,7 @@ from pipeline import steps
 def morning(community):
     """The DAG of one community."""
 
-    @dag(
-        dag_id=f"hearth_morning_{community}",
-        schedule="5 * * * *",
-        start_date=datetime(2026, 1, 1),
-        catchup=False,
-        max_active_runs=1,
-        default_args=between_nights(community),
-        doc_md=__doc__,
-        tags=["hearth"],
-    )
+    @dag_of("morning", community, __doc__, schedule="5 * * * *")
     def due():
         @task(task_id="morning")
         def send():

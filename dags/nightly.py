@@ -34,10 +34,8 @@ pseudonym key).
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from airflow.sdk import Asset, Param, dag, task
-from hearth_dags import TASKS, in_a_night
+from airflow.sdk import Param, chain, task
+from hearth_dags import TASKS, dag_of, in_a_night, published
 
 from pipeline import steps
 
@@ -45,16 +43,13 @@ from pipeline import steps
 def nightly(community, schedule):
     """The DAG of one community."""
 
-    @dag(
-        dag_id=f"hearth_nightly_{community}",
+    @dag_of(
+        "nightly",
+        community,
+        __doc__,
         schedule=schedule,
-        start_date=datetime(2026, 1, 1),
-        catchup=False,  # windows come from what is held, so one night catches up on all
-        max_active_runs=1,  # one DuckDB file, one writer
         default_args=TASKS,
         params={"as_of": Param(None, type=["null", "string"], description="ISO time; null: now")},
-        doc_md=__doc__,
-        tags=["hearth"],
     )
     def night_of():
         @task
@@ -81,22 +76,17 @@ def nightly(community, schedule):
         landed = extract.partial(night=night).expand(unit=units)
         # A stream that failed keeps last night's state; what did arrive is worth a night.
         loaded = verb(steps.load, trigger_rule="all_done_min_one_success")(night)
-        published = Asset(f"hearth_{community}_published")  # wakes the DAGs of others
         rest = [
             verb(steps.build)(night),
             verb(steps.score)(night),
             verb(steps.validate)(night),
-            verb(steps.publish, outlets=[published])(night),
+            verb(steps.publish, outlets=[published(community)])(night),
             verb(steps.digest)(night),
             verb(steps.evaluate)(night),
             verb(steps.conclude)(night),
         ]
-        before = landed
-        for after in [loaded, *rest]:
-            before >> after
-            before = after
         # A teardown runs however the night went and does not make a failed one green.
-        before >> report().as_teardown()
+        chain(landed, loaded, *rest, report().as_teardown())
 
     return night_of()
 

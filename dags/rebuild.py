@@ -19,10 +19,8 @@ What it publishes wakes the same DAGs as a night does. Every task may be cleared
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from airflow.sdk import Asset, Param, chain, dag, task
-from hearth_dags import alone, between_nights
+from airflow.sdk import Param, chain, task
+from hearth_dags import alone, dag_of, published
 
 from pipeline import steps
 
@@ -30,20 +28,16 @@ from pipeline import steps
 def rebuild(community):
     """The DAG of one community."""
 
-    @dag(
-        dag_id=f"hearth_rebuild_{community}",
-        schedule=None,
-        start_date=datetime(2026, 1, 1),
-        max_active_runs=1,
-        default_args=between_nights(community),
+    @dag_of(
+        "rebuild",
+        community,
+        __doc__,
         params={
             "as_of": Param(
                 None, type=["null", "string"], description="ISO time; null: last night's"
             ),
             "from_landing": Param(False, type="boolean", description="make the work file anew too"),
         },
-        doc_md=__doc__,
-        tags=["hearth"],
     )
     def anew():
         @task(task_id="rebuild")
@@ -58,8 +52,9 @@ def rebuild(community):
             )
 
         night = derive()
-        published = Asset(f"hearth_{community}_published")
-        chain(verb(steps.validate)(night), verb(steps.publish, outlets=[published])(night))
+        chain(
+            verb(steps.validate)(night), verb(steps.publish, outlets=[published(community)])(night)
+        )
 
     return anew()
 

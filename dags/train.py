@@ -19,11 +19,10 @@ Airflow Variable `hearth_labelled_sets` to their folder on the machine of the wa
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
-from airflow.sdk import Variable, dag, task
-from hearth_dags import alone, between_nights
+from airflow.sdk import Variable, task
+from hearth_dags import alone, dag_of
 
 from pipeline import steps
 
@@ -31,16 +30,12 @@ from pipeline import steps
 def train(community):
     """The DAG of one community."""
 
-    @dag(
-        dag_id=f"hearth_train_{community}",
+    @dag_of(
+        "train",
+        community,
+        __doc__,
         schedule="0 4 * * 0",
-        start_date=datetime(2026, 1, 1),
-        catchup=False,
         is_paused_upon_creation=True,
-        max_active_runs=1,
-        default_args=between_nights(community),
-        doc_md=__doc__,
-        tags=["hearth"],
     )
     def learning():
         @task(task_id="train")

@@ -15,10 +15,8 @@ so no night could be tried by hand; and one that is set on a run says nothing of
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from airflow.sdk import dag, task
-from hearth_dags import between_nights, lend_secrets
+from airflow.sdk import task
+from hearth_dags import dag_of, lend_secrets
 
 from pipeline import steps
 
@@ -26,16 +24,7 @@ from pipeline import steps
 def watch(community):
     """The DAG of one community."""
 
-    @dag(
-        dag_id=f"hearth_watch_{community}",
-        schedule="0 9 * * *",
-        start_date=datetime(2026, 1, 1),
-        catchup=False,
-        max_active_runs=1,
-        default_args=between_nights(community),
-        doc_md=__doc__,
-        tags=["hearth"],
-    )
+    @dag_of("watch", community, __doc__, schedule="0 9 * * *")
     def overdue():
         @task(task_id="watch")
         def look():
