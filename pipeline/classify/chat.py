@@ -3,7 +3,8 @@
 Nothing links an answer to its question there. For each message those before it, and "something
 new", compete for being what it goes on from; so it is known with a probability, message by message,
 whether it still belongs to the conversation that the question began. Another person's message that
-does is an answer.
+does is an answer. In a quiet channel less is asked of it: who alone speaks next, and names nobody
+else, answers.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from pipeline.classify.message import Message
 MODEL = Path(__file__).parent / "models" / "chat.toml"
 WINDOW = 60  # messages before a message that it may go on from
 AHEAD = 100  # messages of a channel after a question that can answer it
+QUIET_MIN, NEXT, PAUSE_MIN = 10, 6, 60  # silence before, messages after, silence that ends them
+ALONE = 0.9  # less than was right in hand-separated dialogs (`chat.md`), which hold no other talk
 
 NEW = (
     "always", "asks", "names_nobody", "names_somebody_here", "short_answer", "thanks",
@@ -89,7 +92,21 @@ class Talk:
             later = self.minute[at + 1 : at + 1 + len(inside)]
             inside = inside[later <= until.timestamp() / 60]
         others = self.writer[at + 1 : at + 1 + len(inside)] != self.writer[at]
-        return float(np.max(inside * others, initial=0.0))
+        likely = float(np.max(inside * others, initial=0.0))
+        return max(likely, ALONE) if self._alone(at, at + 1 + len(inside)) else likely
+
+    def _alone(self, at: int, end: int) -> bool:
+        """Whether a silence was broken here, and of others one alone spoke next, to nobody else."""
+        before = np.flatnonzero(self.writer[:at] != self.writer[at])
+        if len(before) and self.minute[at] - self.minute[before[-1]] < QUIET_MIN:
+            return False
+        end = min(end, at + 1 + NEXT)
+        pauses = np.flatnonzero(np.diff(self.minute[at:end]) > PAUSE_MIN)
+        next_to_it = np.arange(at + 1, at + 1 + pauses[0] if len(pauses) else end)
+        others = next_to_it[self.writer[next_to_it] != self.writer[at]]
+        return len(set(self.writer[others])) == 1 and bool(
+            np.isin(self.to[others], (-1, self.writer[at])).all()
+        )
 
     def conversation(self, at: int) -> Any:
         """How likely each of the AHEAD messages after this place belongs to its conversation."""

@@ -102,6 +102,8 @@ def evaluate(
         yield from _tone(read(folder, "de"), "germeval", 4.0)
     if (folder / "irc_replies_starters_en.parquet").exists():
         yield from _chat(folder)
+    if (folder / "gitter_dialogs_en.parquet").exists():
+        yield _quiet_chat(folder)
     if forum:
         yield from _forum(forum)
     if forum and asking is not None and showing:
@@ -256,6 +258,16 @@ def _chat(folder: Path) -> Iterator[Line]:
     plain = np.array([_named_within_50(*place) for place in where])
     for word, side in (("unanswered", False), ("answered", True)):
         yield _line(f"IRC dev: F1 {word}", f1, gold == side, ours == side, plain == side)
+
+
+def _quiet_chat(folder: Path) -> Line:
+    """Questions that began a dialog of a quiet channel: was another's answer seen, or its lack?"""
+    dialogs = chat_train.read_dialogs(folder)
+    gold = np.array([any(m.username != d[0].username for m in d) for d in dialogs])
+    likely = [chat.Talk(dialog).answered(dialog[0].message_id) for dialog in dialogs]
+    ours = np.array(likely) >= chat.weights().threshold
+    plain = np.array([_named_within_50(dialog, 0) for dialog in dialogs])
+    return _line("Gitter: answered or not, accuracy in quiet rooms", _right, gold, ours, plain)
 
 
 def _named_within_50(channel: Sequence[Message], at: int) -> bool:

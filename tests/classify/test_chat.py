@@ -40,6 +40,36 @@ UNANSWERED = {
 }
 
 
+# (minute, who, text), in a channel that was quiet for a day
+TAKEN_UP = [(0, *ASK), (40, "bob", "plug it in, it mounts by itself"), (45, "ann", "great")]
+NOT_TAKEN_UP = {
+    "two others talk": [(0, *ASK), (3, "cem", "the beta is out"), (4, "dan", "saw it, nice")],
+    "to somebody else": [(0, "dan", "hi"), (700, *ASK), (705, "cem", "dan: the beta is out")],
+    "somebody was speaking": [(0, "cem", "the beta is out"), (5, *ASK), (6, "cem", "it is nice")],
+    "a day later": [(0, *ASK), (1440, "cem", "the beta is out")],
+    "a bot": [(0, *ASK), (1, "bot", "the build is green")],
+}
+
+
+def timed(lines):
+    said = channel(*(line[1:] for line in lines))
+    return [replace(m, created_at=START + timedelta(minutes=at))
+            for m, (at, *_) in zip(said, lines, strict=True)]  # fmt: skip
+
+
+def test_who_alone_speaks_next_in_a_quiet_channel_answers():
+    talk = chat.Talk(timed(TAKEN_UP))
+    assert talk.answered("0") >= chat.ALONE
+    assert talk.answered("0", START + timedelta(minutes=39)) == 0.0
+
+
+@pytest.mark.parametrize("lines", NOT_TAKEN_UP.values(), ids=NOT_TAKEN_UP)
+def test_other_talk_in_a_quiet_channel_answers_nothing(lines):
+    said = timed(lines)
+    asked = next(m.message_id for m in said if m.body == ASK[1])
+    assert chat.Talk(said).answered(asked) < chat.weights().threshold
+
+
 def likely(*lines):
     return chat.Talk(channel(*lines)).answered("0")
 
