@@ -55,6 +55,17 @@ class Ledger:
                         found[key[:4]] = min(at, found.get(key[:4], at))
         return found
 
+    def first_nights(self) -> dict[tuple[str, ...], date]:
+        """Item -> the night whose digest first told anybody of it."""
+        found: dict[tuple[str, ...], date] = {}
+        for entry in self._lines:
+            if "/" not in entry["channel"]:
+                night = date.fromisoformat(entry["night"])
+                for item in entry["items"]:
+                    for key in map(read_key, item["keys"]):
+                        found[key[:4]] = min(night, found.get(key[:4], night))
+        return found
+
     def steps_taken(self, audience: str) -> dict[str, set[tuple[str, ...]]]:
         """Channel of each step of a ladder -> items that took it."""
         found: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)

@@ -124,21 +124,19 @@ def store_verdicts(db: duckdb.DuckDBPyConnection, community: Community) -> None:
 
 
 def store_told(db: duckdb.DuckDBPyConnection, community: Community) -> None:
-    """`judgement.told` anew from the ledger: what any audience was told of, and when first. News
+    """`judgement.told` anew from the ledger: what anybody was told of, and in which night. News
     that a question was answered is no finding."""
     ledger = Ledger(community.home / "digests" / "ledger.jsonl")
-    first: dict[tuple[str, ...], datetime] = {}
-    for audience in community.digest.audiences:
-        for (source, thread_id, kind, text_hash), at in ledger.first_told(audience).items():
-            if kind != "answered":
-                finding = kind if kind in ("sour", "toxic") else "question"
-                item = (source, thread_id, finding, text_hash)
-                first[item] = min(at, first.get(item, at))
+    first: dict[tuple[str, ...], date] = {}
+    for (source, thread_id, kind, text_hash), night in ledger.first_nights().items():
+        if kind != "answered":
+            finding = kind if kind in ("sour", "toxic") else "question"
+            item = (source, thread_id, finding, text_hash)
+            first[item] = min(night, first.get(item, night))
     names = ("source", "thread_id", "finding", "text_hash")
     rows = [
-        dict(zip(names, item, strict=True))
-        | {"told_at": at.astimezone(UTC).replace(tzinfo=None).isoformat()}
-        for item, at in first.items()
+        dict(zip(names, item, strict=True)) | {"told_on": night.isoformat()}
+        for item, night in first.items()
     ]
     db.execute("DELETE FROM judgement.told")
     insert(db, "judgement.told", rows)

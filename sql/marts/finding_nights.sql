@@ -21,13 +21,13 @@ found AS (
         row_number() OVER (
             PARTITION BY f.source, f.thread_id, f.kind, f.text_hash ORDER BY f.first_found_at
         ) = 1 AS is_first,
-        t.told_at IS NOT NULL AS is_told,
+        t.told_on IS NOT NULL AS is_told,
         coalesce(v.balance, 0) AS balance
     FROM judgement.found AS f
     LEFT JOIN judgement.told AS t
         ON
             f.source = t.source AND f.thread_id = t.thread_id AND f.kind = t.finding
-            AND f.text_hash = t.text_hash AND has_ended(t.told_at)
+            AND f.text_hash = t.text_hash AND t.told_on < as_of_day()
     LEFT JOIN votes AS v
         ON
             f.source = v.source AND f.thread_id = v.thread_id AND f.kind = v.finding
