@@ -168,7 +168,7 @@ PLANTED = [
      "anna may not read the admin's lists", "use an admin's key"),
     ("a key that may too much", lambda o: None, 0, "the key may also write", "global:read and run_queries"),
     ("Data Explorer switched off", lambda o: setattr(o.world.forum.switches, "explorer", False), 0,
-     "plain REST is the way in: slower", "data_explorer_enabled"),
+     "plain REST is the way in, slower", "data_explorer_enabled"),
     ("a forum that is https by now", behind_https, 78, "sends us to https://127.0.0.1", "put it into hearth.toml as `url`"),
     ("a slip in the address", lambda o: o.change(o.addresses.forum, f"{o.addresses.forum}/forun"), 78,
      "no Discourse answers at", "check `url`"),
