@@ -23,7 +23,18 @@ from pipeline.classify.heat import heat
 from pipeline.classify.judge import MODELS, TONES, Judge
 from pipeline.classify.message import Message, Score
 from pipeline.classify.model import load
-from pipeline.classify.train import AIMS, FOLDS, SEED, Rows, Trained, f1, out_of_fold, read, train
+from pipeline.classify.train import (
+    AIMS,
+    FOLDS,
+    SEED,
+    Rows,
+    Trained,
+    f1,
+    fit,
+    out_of_fold,
+    read,
+    train,
+)
 from pipeline.text import authored
 
 
@@ -227,14 +238,14 @@ def _chinese(rows: Rows) -> Line:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    fit = rows.splits == "train"
-    held = (rows.splits == "dev") & ~np.isin(rows.groups, rows.groups[fit])
+    known = rows.splits == "train"
+    held = (rows.splits == "dev") & ~np.isin(rows.groups, rows.groups[known])
     labels, matrix = rows.labels["uncivil"].astype(int), rows.matrix()
-    model = LogisticRegression(C=4.0, tol=1e-3, max_iter=500).fit(matrix[fit], labels[fit])
+    model = fit(matrix[known], labels[known], 4.0)
     vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=2, sublinear_tf=True)
     texts = np.array(rows.texts, dtype=object)
     plain = LogisticRegression(C=4.0, tol=1e-3, max_iter=500)
-    plain.fit(vectorizer.fit_transform(texts[fit]), labels[fit])
+    plain.fit(vectorizer.fit_transform(texts[known]), labels[known])
     gold = labels[held]
     ours, plainly = (m.predict(x) for m, x in (
         (model, matrix[held]), (plain, vectorizer.transform(texts[held]))))  # fmt: skip
@@ -310,10 +321,10 @@ def _which_answer(solved: Sequence[tuple[ThreadView, str]]) -> Line:
             right = np.array([name == accepted for name in names])
             tables.append((values, right, first == accepted))
     hits: list[bool] = []
-    for fit, held in KFold(FOLDS, shuffle=True, random_state=SEED).split(tables):
-        values = np.vstack([tables[n][0] for n in fit])
+    for known, held in KFold(FOLDS, shuffle=True, random_state=SEED).split(tables):
+        values = np.vstack([tables[n][0] for n in known])
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=2000))
-        model.fit(values, np.concatenate([tables[n][1] for n in fit]))
+        model.fit(values, np.concatenate([tables[n][1] for n in known]))
         hits += [tables[n][1][model.decision_function(tables[n][0]).argmax()] for n in held]
     name = "forum: which reply is the accepted answer, accuracy at 1"
     return _line(name, _share, hits, hits, [first for _, _, first in tables])

@@ -4,12 +4,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from pipeline.classify import answers
 from pipeline.classify.card import render, write_models
 from pipeline.classify.judge import MODELS
 from pipeline.classify.model import load, save
-from pipeline.classify.train import Aim, Rows, base_rate_weights, choose_threshold, read, train
+from pipeline.classify.train import (
+    Aim,
+    Rows,
+    base_rate_weights,
+    choose_threshold,
+    fit,
+    read,
+    train,
+)
 from pipeline.errors import FixSettings
 
 LABELS = Path(__file__).parents[3] / "shared" / "data" / "labels"
@@ -44,6 +53,20 @@ def test_training_twice_gives_the_same_model_and_it_survives_its_file(tmp_path):
     assert "maximum recall at precision >= 0.5" in render(model, shown)
 
 
+def test_a_column_counts_for_the_label_it_stands_with_and_not_for_being_frequent():
+    matrix = csr_matrix(np.array([[1, 1, 0, 0]] * 30 + [[1, 0, 1, 0]] * 70, np.float32))
+    labels = np.array([1] * 30 + [0] * 70)
+    found, turned = fit(matrix, labels, 1.0), fit(matrix, 1 - labels, 1.0)
+    everywhere, rude, kind, never = found.coef_[0]
+    assert rude > 0.5 and kind < -0.5
+    assert abs(everywhere) < 0.2 * rude
+    assert never == 0.0
+    wide = csr_matrix((matrix.data, matrix.indices, matrix.indptr), (100, 5000))
+    assert fit(wide, labels, 1.0).coef_[0, :4] == pytest.approx(found.coef_[0], abs=1e-4)
+    assert turned.coef_[0] == pytest.approx(-found.coef_[0], abs=0.02)
+    assert ((found.decision_function(matrix) > 0) == labels).all()
+
+
 def test_weights_bring_ones_to_the_base_rate():
     labels = np.array([1, 1, 0, 0, 0, 0, 0, 0])
     weights = base_rate_weights(labels, 0.01)
@@ -51,8 +74,8 @@ def test_weights_bring_ones_to_the_base_rate():
 
 
 def test_a_threshold_keeps_its_promise_and_takes_the_recall_it_can():
-    labels = np.array([1] * 30 + [0] * 970 + [1] * 30)
-    scores = np.concatenate([np.full(30, 0.9), np.full(970, 0.2), np.full(30, 0.1)])
+    labels = np.array([1] * 50 + [0] * 970 + [1] * 50)
+    scores = np.concatenate([np.full(50, 0.9), np.full(970, 0.2), np.full(50, 0.1)])
     threshold, promise = choose_threshold(scores, labels, AIM)
     assert threshold == pytest.approx(0.9)
     assert "recall 0.50" in promise
@@ -63,6 +86,13 @@ def test_a_model_that_cannot_keep_its_promise_flags_nothing_and_says_so():
     threshold, promise = choose_threshold(np.full(1000, 0.5), labels, AIM)
     assert threshold is None
     assert promise == "no threshold reaches precision 0.5 at 20 in 1,000: no flags"
+
+
+def test_a_few_right_flags_promise_nothing():
+    labels = np.array([1] * 49 + [0] * 970 + [1] * 50)
+    scores = np.concatenate([np.full(49, 0.9), np.full(970, 0.2), np.full(50, 0.1)])
+    threshold, _ = choose_threshold(scores, labels, AIM)
+    assert threshold is None
 
 
 def test_without_sets_there_is_no_model(tmp_path):
