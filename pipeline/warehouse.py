@@ -88,15 +88,22 @@ def read_only(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
 
     file = community.home / "work" / "warehouse.duckdb"
     opened = _connected(file, community, read_only=True) if file.exists() else duckdb.connect()
+    what = f"{community.name}: the work file has not what this version of Hearth looks for"
+    mend = "run a night first, or `hearth rebuild`"
+    with named(what, mend), _in_words(community), opened as db:
+        db.execute(TABLES_ONLY)
+        yield db
+
+
+@contextmanager
+def named(what: str, mend: str) -> Iterator[None]:
+    """Say in words what a file of another version lacks. Raises FixSettings for it."""
+    import duckdb
+
     try:
-        with _in_words(community), opened as db:
-            db.execute(TABLES_ONLY)
-            yield db
+        yield
     except (duckdb.CatalogException, duckdb.BinderException) as error:
-        raise FixSettings(
-            f"{community.name}: the work file has not what this version of Hearth looks for "
-            f"({str(error).splitlines()[0]}); run a night first, or `hearth rebuild`"
-        ) from None
+        raise FixSettings(f"{what} ({str(error).splitlines()[0]}); {mend}") from None
 
 
 def _connected(file: Path, community: Community, *, read_only: bool) -> duckdb.DuckDBPyConnection:

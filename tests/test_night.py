@@ -83,6 +83,10 @@ class World:
         with duckdb.connect(path, read_only=True) as db:
             return db.execute(sql).fetchall()
 
+    def said(self):
+        """All that the journals of its nights say."""
+        return "".join(file.read_text() for file in (self.folder / "runs").rglob("journal.jsonl"))
+
     def content(self):
         """What was published of the community; not when which night read it."""
         return {
@@ -193,9 +197,8 @@ def test_a_wrong_key_is_named_and_the_rest_is_published(world, unchecked, monkey
         with pytest.raises(Degraded, match="forum"):
             world.night()
     assert world.published("SELECT DISTINCT source FROM marts.messages") == [("chat",)]
-    said = "".join(file.read_text() for file in (world.folder / "runs").rglob("journal.jsonl"))
-    assert "403" in said
-    assert "f" * 64 not in said
+    assert "403" in world.said()
+    assert "f" * 64 not in world.said()
 
 
 @pytest.mark.parametrize("broken", ["plan", "read"])
@@ -209,8 +212,7 @@ def test_a_source_nobody_foresaw_costs_the_others_nothing(world, unchecked, monk
         with pytest.raises(Degraded, match="forum"):
             world.night()
     assert world.published("SELECT DISTINCT source FROM marts.messages") == [("chat",)]
-    said = "".join(file.read_text() for file in (world.folder / "runs").rglob("journal.jsonl"))
-    assert "an answer of a form that Hearth does not know (KeyError)" in said
+    assert "an answer of a form that Hearth does not know (KeyError)" in world.said()
 
 
 def test_a_stream_that_is_lost_is_stale_and_not_merely_unavailable(world, unchecked):

@@ -27,7 +27,7 @@ MODEL = Path(__file__).parent / "models" / "chat.toml"
 WINDOW = 60  # messages before a message that it may go on from
 AHEAD = 100  # messages of a channel after a question that can answer it
 QUIET_MIN, NEXT, PAUSE_MIN = 10, 6, 60  # silence before, messages after, silence that ends them
-ALONE = 0.9  # less than was right in hand-separated dialogs (`chat.md`), which hold no other talk
+ALONE = 0.9  # chosen: the dialogs we have (`chat.md`) hold no other talk to measure it by
 
 NEW = (
     "always", "asks", "names_nobody", "names_somebody_here", "short_answer", "thanks",

@@ -202,9 +202,9 @@ def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str]
             channel.append(message(row))
             if row["is_stirred"] and _asks(row["scores"]):
                 asked.append(channel[-1])
-        talk = chat.Talk(channel) if asked else None
-        for opening in asked:
-            if talk:
+        if asked:
+            talk = chat.Talk(channel)
+            for opening in asked:
                 yield (source, opening.thread_id), talk.answered(opening.message_id)
 
 

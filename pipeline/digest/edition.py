@@ -39,7 +39,12 @@ _AGES = ("overdue", "long_overdue")  # evidence that an item is news again, not 
 
 def rule_name(kind: str, evidence: str) -> str:
     """How settings and readers name a rule: what it finds, and by which kind of evidence."""
-    return f"{kind if kind in ('sour', 'toxic') else 'question'}/{evidence}"
+    return f"{finding_of(kind)}/{evidence}"
+
+
+def finding_of(kind: str) -> str:
+    """The kind of finding that an item of this kind tells of."""
+    return kind if kind in ("sour", "toxic") else "question"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.digest.edition import Edition, Item, ItemKey
 from pipeline.digest.lines import Lines
 
 if TYPE_CHECKING:
     from pipeline.digest.ladder import Step
+
+_When = TypeVar("_When", bound=date)  # a moment is one too
 
 
 class Ledger:
@@ -46,25 +48,12 @@ class Ledger:
 
     def first_told(self, audience: str) -> dict[tuple[str, ...], datetime]:
         """Item -> when this audience was first told of it, on whatever channel."""
-        found: dict[tuple[str, ...], datetime] = {}
-        for entry in self._lines:
-            if entry["audience"] == audience and "/" not in entry["channel"]:
-                at = datetime.fromisoformat(entry["sent_at"])
-                for item in entry["items"]:
-                    for key in map(read_key, item["keys"]):
-                        found[key[:4]] = min(at, found.get(key[:4], at))
-        return found
+        lines = (entry for entry in self._lines if entry["audience"] == audience)
+        return _first(lines, lambda entry: datetime.fromisoformat(entry["sent_at"]))
 
     def first_nights(self) -> dict[tuple[str, ...], date]:
         """Item -> the night whose digest first told anybody of it."""
-        found: dict[tuple[str, ...], date] = {}
-        for entry in self._lines:
-            if "/" not in entry["channel"]:
-                night = date.fromisoformat(entry["night"])
-                for item in entry["items"]:
-                    for key in map(read_key, item["keys"]):
-                        found[key[:4]] = min(night, found.get(key[:4], night))
-        return found
+        return _first(self._lines, lambda entry: date.fromisoformat(entry["night"]))
 
     def steps_taken(self, audience: str) -> dict[str, set[tuple[str, ...]]]:
         """Channel of each step of a ladder -> items that took it."""
@@ -169,3 +158,17 @@ def read_key(key: list[Any]) -> ItemKey:
     """A key as JSON has it."""
     source, thread_id, kind, text_hash, evidence = key
     return ItemKey(source, thread_id, kind, text_hash, tuple(evidence))
+
+
+def _first(
+    lines: Iterable[Mapping[str, Any]], when: Callable[[Mapping[str, Any]], _When]
+) -> dict[tuple[str, ...], _When]:
+    """Item -> the first time a digest told of it; steps of ladders are no digests."""
+    found: dict[tuple[str, ...], _When] = {}
+    for entry in lines:
+        if "/" not in entry["channel"]:
+            at = when(entry)
+            for item in entry["items"]:
+                for key in map(read_key, item["keys"]):
+                    found[key[:4]] = min(at, found.get(key[:4], at))
+    return found

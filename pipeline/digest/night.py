@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from pipeline.contracts import contracts
-from pipeline.digest.edition import Health
+from pipeline.digest.edition import Health, finding_of
 from pipeline.digest.forum import answers
 from pipeline.digest.ledger import Ledger
 from pipeline.digest.review import outcomes
@@ -130,8 +130,7 @@ def store_told(db: duckdb.DuckDBPyConnection, community: Community) -> None:
     first: dict[tuple[str, ...], date] = {}
     for (source, thread_id, kind, text_hash), night in ledger.first_nights().items():
         if kind != "answered":
-            finding = kind if kind in ("sour", "toxic") else "question"
-            item = (source, thread_id, finding, text_hash)
+            item = (source, thread_id, finding_of(kind), text_hash)
             first[item] = min(night, first.get(item, night))
     names = ("source", "thread_id", "finding", "text_hash")
     rows = [

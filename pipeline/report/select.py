@@ -137,13 +137,12 @@ def _opened(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
         (health,) = db.execute("SELECT as_of FROM marts.health").fetchall()
         build.set_scene(db, community, health[0].replace(tzinfo=UTC))
         db.execute((QUESTIONS / "macros.sql").read_text(encoding="utf-8"))
-        try:
+        what = (
+            f"{community.name}: the published night is of another version of Hearth and has not "
+            "what the report asks"
+        )
+        with warehouse.named(what, "run a night first"):
             yield db
-        except (duckdb.CatalogException, duckdb.BinderException) as error:
-            raise FixSettings(
-                f"{community.name}: the published night is of another version of Hearth and has "
-                f"not what the report asks ({str(error).splitlines()[0]}); run a night first"
-            ) from None
 
 
 def _figures(

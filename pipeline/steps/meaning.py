@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import landing
 from pipeline.errors import ContractBroken, HearthError
+from pipeline.settings import Community
 from pipeline.storage import landing_of
 from pipeline.tonight import (
     Night,
@@ -20,6 +21,9 @@ from pipeline.tonight import (
     run_folder,
 )
 
+if TYPE_CHECKING:
+    import duckdb
+
 _SHORT = (
     "landing/ holds what was fetched in the last {days} days (`keep_landing_days`); older "
     "things are missing until the next night reads them again, for good where the source lost them"
@@ -30,19 +34,12 @@ _SHORT = (
 def build(night: Night) -> dict[str, Any]:
     """Let go of texts that are kept no longer, type what changed and build the marts, as of the
     night's moment."""
-    from pipeline import build as building
     from pipeline import retention, warehouse
-    from pipeline.digest.night import store_told, store_verdicts
 
     home = home_of(night)
     with warehouse.opened(home) as db:
-        store_verdicts(db, home)
-        store_told(db, home)
         let_go = retention.let_go(db, home, moment_of(night["as_of"]))
-        building.build(db, home, moment_of(night["as_of"]))
-        counts = dict(
-            db.execute("SELECT source, count(*) FROM staging.messages GROUP BY source").fetchall()
-        )
+        counts = _derive(db, home, night)
     if let_go:
         journal_of(night).done("retention", f"{let_go:,} texts let go")
     told = ", ".join(f"{n:,} messages of {source}" for source, n in sorted(counts.items()))
@@ -50,15 +47,28 @@ def build(night: Night) -> dict[str, Any]:
     return counts
 
 
+def _derive(
+    db: duckdb.DuckDBPyConnection, home: Community, night: Night, *, whole: bool = False
+) -> dict[str, int]:
+    """Build with what moderators said and were told by now; returns messages by source."""
+    from pipeline import build as building
+    from pipeline.digest.night import store_told, store_verdicts
+
+    store_verdicts(db, home)
+    store_told(db, home)
+    building.build(db, home, moment_of(night["as_of"]), whole=whole)
+    return dict(
+        db.execute("SELECT source, count(*) FROM staging.messages GROUP BY source").fetchall()
+    )
+
+
 def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
     """Derive all that is built or judged anew, as of the night's moment, without the network.
 
     `from_landing` also makes the work file anew from what was landed; the old one is kept beside
     it until the next time."""
-    from pipeline import build as building
     from pipeline import load as loading
     from pipeline import warehouse
-    from pipeline.digest.night import store_told, store_verdicts
 
     home = home_of(night)
     if from_landing:
@@ -68,12 +78,7 @@ def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
             loading.load(db, landing_of(home))
             if home.keep_landing_days is not None:
                 journal_of(night).trouble("rebuild", _SHORT.format(days=home.keep_landing_days))
-        store_verdicts(db, home)
-        store_told(db, home)
-        building.build(db, home, moment_of(night["as_of"]), whole=True)
-        counts = dict(
-            db.execute("SELECT source, count(*) FROM staging.messages GROUP BY source").fetchall()
-        )
+        counts = _derive(db, home, night, whole=True)
     score(night)
     return counts
 
