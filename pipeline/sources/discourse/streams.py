@@ -1,4 +1,4 @@
-"""What each stream reads of Discourse's database, and what of it stays private.
+"""What each stream reads of Discourse's database.
 
 Columns a forum lacks are left out, so one list serves all versions. Source: the model annotations
 of Discourse 3.1 and the migrations since.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.errors import FixSettings
 from pipeline.settings import DiscourseSettings
+from pipeline.sources.discourse.privacy import POST_OF_X, Private, topic_of
 from pipeline.sources.discourse.tables import PAIR, SOLVED, WIDTH, Schema, Table
 
 
 def all_tables(settings: DiscourseSettings, schema: Schema) -> list[Table]:
     """Every stream Data Explorer can give, in the order to read them, with what must stay private
     left out."""
-    private = _Private(settings.private)
+    private = Private(settings.private)
     return [
         *_places(private),
         _users(settings.emails, schema),
@@ -33,51 +33,9 @@ def all_tables(settings: DiscourseSettings, schema: Schema) -> list[Table]:
     ]
 
 
-class _Private:
-    """SQL conditions that keep out what nobody named in `private`."""
-
-    def __init__(self, named: tuple[str, ...]) -> None:
-        self._names = ", ".join(_quoted(name.lower()) for name in named) or "''"
-        self._messages = "private_messages" in named
-        self._whispers = "whispers" in named
-
-    def category(self, c: str = "c") -> str:
-        """True for a category (its alias) that may be read."""
-        named = f"lower({c}.slug) IN ({self._names}) OR lower({c}.name) IN ({self._names})"
-        return f"(NOT {c}.read_restricted OR {named})"
-
-    def topic(self, t: str = "t") -> str:
-        """True for a topic (its alias) that may be read; its category is `c`."""
-        kind = "TRUE" if self._messages else f"{t}.archetype <> 'private_message'"
-        return f"({kind} AND ({t}.category_id IS NULL OR {self.category()}))"
-
-    def post(self, p: str = "p") -> str:
-        """True for a post (its alias) that may be read; its topic is `t`."""
-        kind = "TRUE" if self._whispers else f"{p}.post_type <> 4"
-        return f"({kind} AND {self.topic()})"
-
-    def group(self, g: str = "g") -> str:
-        """True for a group (its alias) everybody may know of, and for the staff's three."""
-        named = f"lower({g}.name) IN ({self._names})"
-        return f"({g}.visibility_level <= 1 OR {g}.id IN (1, 2, 3) OR {named})"
-
-
-_TOPIC = "JOIN topics t ON t.id = {}.topic_id LEFT JOIN categories c ON c.id = t.category_id"
-_POST = "JOIN posts p ON p.id = x.post_id " + _TOPIC.format("p")
-
-
-def _quoted(name: str) -> str:
-    if any(sign in name for sign in ";:\\\n"):
-        raise FixSettings(f"private: {name!r} holds a sign that Data Explorer forbids; name the "
-                          "category by its slug")  # fmt: skip
-    return "'" + name.replace("'", "''") + "'"
-
-
-def _places(private: _Private) -> Iterator[Table]:
+def _places(private: Private) -> Iterator[Table]:
     yield Table(
         "categories",
-        main="categories",
-        source="categories x",
         columns="name slug description parent_category_id read_restricted topic_id user_id"
         " position",
         times="created_at updated_at",
@@ -90,12 +48,10 @@ def _places(private: _Private) -> Iterator[Table]:
     )
     yield Table(
         "tags",
-        main="tags",
-        source="tags x",
         columns="name slug description target_tag_id public_topic_count",
         times="created_at updated_at",
         mark="updated_us name target_tag_id public_topic_count",
-        where=f"EXISTS (SELECT 1 FROM topic_tags l {_TOPIC.format('l')}"
+        where=f"EXISTS (SELECT 1 FROM topic_tags l {topic_of('l')}"
         f" WHERE l.tag_id = x.id AND {private.topic()})",
     )
 
@@ -114,8 +70,7 @@ def _users(emails: bool, schema: Schema) -> Table:
         )
     return Table(
         "users",
-        main="users",
-        source="users x" + (" LEFT JOIN user_stats s ON s.user_id = x.id" if has_stats else ""),
+        joins="LEFT JOIN user_stats s ON s.user_id = x.id" if has_stats else "",
         columns="username name trust_level admin moderator staged active approved title locale"
         " primary_group_id",
         times="created_at updated_at last_seen_at last_posted_at suspended_at suspended_till"
@@ -126,11 +81,10 @@ def _users(emails: bool, schema: Schema) -> Table:
     )
 
 
-def _topics(private: _Private) -> Table:
+def _topics(private: Private) -> Table:
     return Table(
         "topics",
-        main="topics",
-        source="topics x LEFT JOIN categories c ON c.id = x.category_id",
+        joins="LEFT JOIN categories c ON c.id = x.category_id",
         columns="title slug user_id category_id archetype visible closed archived pinned_globally"
         " views posts_count reply_count highest_post_number like_count participant_count word_count"
         " last_post_user_id featured_link deleted_by_id external_id locale",
@@ -146,11 +100,10 @@ def _topics(private: _Private) -> Table:
     )
 
 
-def _posts(private: _Private) -> Table:
+def _posts(private: Private) -> Table:
     return Table(
         "posts",
-        main="posts",
-        source="posts x " + _TOPIC.format("x"),
+        joins=topic_of("x"),
         columns="topic_id user_id post_number reply_to_post_number reply_to_user_id post_type raw"
         " cooked version public_version like_count reply_count quote_count reads word_count hidden"
         " hidden_reason_id user_deleted deleted_by_id wiki edit_reason last_editor_id self_edits"
@@ -162,19 +115,19 @@ def _posts(private: _Private) -> Table:
     )
 
 
-def _likes(private: _Private) -> Table:
+def _likes(private: Private) -> Table:
     """One row a post and person: alive if any of their likes is. Undone likes keep their time."""
     return Table(
         "likes",
         main="post_actions",
-        source=f"""(SELECT a.post_id * {PAIR} + a.user_id AS id, a.post_id, a.user_id,
+        rows=f"""(SELECT a.post_id * {PAIR} + a.user_id AS id, a.post_id, a.user_id,
             max(a.created_at) AS created_at,
             CASE WHEN count(*) = count(a.deleted_at) THEN max(a.deleted_at) END AS deleted_at
             FROM post_actions a WHERE a.post_action_type_id = 2 AND a.user_id IS NOT NULL
             AND a.post_id BETWEEN CAST(floor(:low / {PAIR}.0) AS bigint) - 1
             AND CAST(floor(:high / {PAIR}.0) AS bigint) + 1
-            GROUP BY a.post_id, a.user_id) x """
-        + _POST,
+            GROUP BY a.post_id, a.user_id)""",
+        joins=POST_OF_X,
         columns="post_id user_id",
         times="created_at deleted_at",
         mark="created_us deleted_us",
@@ -183,14 +136,14 @@ def _likes(private: _Private) -> Table:
     )
 
 
-def _solutions(private: _Private, schema: Schema) -> Table:
+def _solutions(private: Private, schema: Schema) -> Table:
     """Accepted answers, in the newest of the three ways the Solved plugin has kept them."""
     newest, older = SOLVED
     if newest not in schema and "answer_post_id" not in schema.get(older, ()):
         return Table(
             "solutions",
             main="post_custom_fields",
-            source="post_custom_fields x " + _POST,
+            joins=POST_OF_X,
             columns="",
             times="created_at updated_at",
             computed={"topic_id": "p.topic_id", "answer_post_id": "x.post_id"},
@@ -199,11 +152,11 @@ def _solutions(private: _Private, schema: Schema) -> Table:
             id="x.post_id",
         )
     main, topic = (newest, "s") if newest in schema else (older, "x")
-    solved = f" JOIN {older} s ON s.id = x.solved_topic_id" if newest in schema else ""
+    solved = f"JOIN {older} s ON s.id = x.solved_topic_id " if newest in schema else ""
     return Table(
         "solutions",
         main=main,
-        source=f"{main} x{solved} {_TOPIC.format(topic)}",
+        joins=solved + topic_of(topic),
         columns="answer_post_id accepter_user_id",
         times="created_at updated_at",
         computed={"topic_id": f"{topic}.topic_id"},
@@ -213,11 +166,11 @@ def _solutions(private: _Private, schema: Schema) -> Table:
     )
 
 
-def _around_posts(private: _Private) -> Iterator[Table]:
+def _around_posts(private: Private) -> Iterator[Table]:
     yield Table(
         "revisions",
         main="post_revisions",
-        source="post_revisions x " + _POST,
+        joins=POST_OF_X,
         columns="post_id user_id number modifications",
         times="created_at updated_at",
         mark="updated_us user_id",
@@ -226,7 +179,7 @@ def _around_posts(private: _Private) -> Iterator[Table]:
     yield Table(
         "replies",
         main="post_replies",
-        source="post_replies x " + _POST,
+        joins=POST_OF_X,
         columns="post_id reply_post_id",
         times="created_at",
         mark="created_us",
@@ -237,7 +190,7 @@ def _around_posts(private: _Private) -> Iterator[Table]:
     yield Table(
         "quotes",
         main="quoted_posts",
-        source="quoted_posts x " + _POST,
+        joins=POST_OF_X,
         columns="post_id quoted_post_id",
         times="created_at",
         mark="post_id quoted_post_id",
@@ -245,12 +198,11 @@ def _around_posts(private: _Private) -> Iterator[Table]:
     )
 
 
-def _from_plugins(private: _Private) -> Iterator[Table]:
+def _from_plugins(private: Private) -> Iterator[Table]:
     yield Table(
         "reactions",
         main="discourse_reactions_reaction_users",
-        source="discourse_reactions_reaction_users x"
-        " JOIN discourse_reactions_reactions r ON r.id = x.reaction_id " + _POST,
+        joins="JOIN discourse_reactions_reactions r ON r.id = x.reaction_id " + POST_OF_X,
         columns="post_id user_id",
         times="created_at updated_at",
         computed={"reaction_value": "r.reaction_value"},
@@ -259,8 +211,7 @@ def _from_plugins(private: _Private) -> Iterator[Table]:
     )
     yield Table(
         "assignments",
-        main="assignments",
-        source="assignments x " + _TOPIC.format("x"),
+        joins=topic_of("x"),
         columns="topic_id assigned_to_id assigned_to_type assigned_by_user_id target_id target_type"
         " active status",
         times="created_at updated_at",
@@ -269,11 +220,9 @@ def _from_plugins(private: _Private) -> Iterator[Table]:
     )
 
 
-def _groups(private: _Private) -> Iterator[Table]:
+def _groups(private: Private) -> Iterator[Table]:
     yield Table(
         "groups",
-        main="groups",
-        source="groups x",
         columns="name full_name title automatic primary_group visibility_level"
         " members_visibility_level grant_trust_level user_count",
         times="created_at updated_at",
@@ -283,7 +232,7 @@ def _groups(private: _Private) -> Iterator[Table]:
     yield Table(
         "group_members",  # the trust levels' own groups (10 to 14) repeat users.trust_level
         main="group_users",
-        source="group_users x JOIN groups g ON g.id = x.group_id",
+        joins="JOIN groups g ON g.id = x.group_id",
         columns="group_id user_id owner",
         times="created_at",
         mark="owner",
@@ -298,16 +247,12 @@ def _rewards() -> Iterator[Table]:
     """Badges, and the forum's visits: neither holds anything private."""
     yield Table(
         "badges",
-        main="badges",
-        source="badges x",
         columns="name description badge_type_id grant_count enabled listable system multiple_grant",
         times="created_at updated_at",
         mark="updated_us name grant_count enabled",
     )
     yield Table(
         "user_badges",
-        main="user_badges",
-        source="user_badges x",
         columns="badge_id user_id granted_by_id post_id seq",
         times="granted_at",
         mark="badge_id user_id granted_us",
@@ -315,12 +260,12 @@ def _rewards() -> Iterator[Table]:
     yield Table(
         "visits",  # a day's sums: no trace of one person's days
         main="user_visits",
-        source="""(SELECT CAST(v.visited_at - DATE '1970-01-01' AS bigint) AS id,
+        rows="""(SELECT CAST(v.visited_at - DATE '1970-01-01' AS bigint) AS id,
             CAST(v.visited_at AS text) AS visited_on, count(*) AS visits,
             CAST(sum(CASE WHEN v.mobile THEN 1 ELSE 0 END) AS bigint) AS mobile_visits,
             CAST(sum(v.posts_read) AS bigint) AS posts_read,
             CAST(sum(v.time_read) AS bigint) AS time_read_s
-            FROM user_visits v GROUP BY v.visited_at) x""",
+            FROM user_visits v GROUP BY v.visited_at)""",
         columns="",
         times="",
         computed={
@@ -339,13 +284,12 @@ STAFF_ACTIONS = (
 )
 
 
-def _moderation(private: _Private) -> Iterator[Table]:
+def _moderation(private: Private) -> Iterator[Table]:
     where = f"({{}}.topic_id IS NULL OR (t.id IS NOT NULL AND {private.topic()}))"
-    topic = "LEFT " + _TOPIC
     yield Table(
         "reports",
         main="reviewables",
-        source="reviewables x " + topic.format("x"),
+        joins="LEFT " + topic_of("x"),
         columns="type status created_by_id category_id topic_id score potential_spam target_id"
         " target_type target_created_by_id version",
         times="created_at updated_at latest_score",
@@ -355,8 +299,7 @@ def _moderation(private: _Private) -> Iterator[Table]:
     yield Table(
         "report_scores",
         main="reviewable_scores",
-        source="reviewable_scores x JOIN reviewables r ON r.id = x.reviewable_id "
-        + topic.format("r"),
+        joins="JOIN reviewables r ON r.id = x.reviewable_id LEFT " + topic_of("r"),
         columns="reviewable_id user_id status score reviewed_by_id",
         times="created_at updated_at reviewed_at",
         computed={"score_type_id": "x.reviewable_score_type"},
@@ -367,7 +310,7 @@ def _moderation(private: _Private) -> Iterator[Table]:
     yield Table(
         "staff_actions",
         main="user_histories",
-        source="user_histories x " + topic.format("x"),
+        joins="LEFT " + topic_of("x"),
         columns="action acting_user_id target_user_id topic_id post_id category_id",
         times="created_at",
         computed={name: shown.format(name) for name in ("previous_value", "new_value")},
@@ -376,13 +319,12 @@ def _moderation(private: _Private) -> Iterator[Table]:
     )
 
 
-def _chat(private: _Private) -> Iterator[Table]:
+def _chat(private: Private) -> Iterator[Table]:
     """Channels of readable categories. Direct messages are channels of another kind."""
     category = "JOIN categories c ON c.id = {0}.chatable_id AND {0}.chatable_type = 'Category'"
     yield Table(
         "chat_channels",
-        main="chat_channels",
-        source="chat_channels x " + category.format("x"),
+        joins=category.format("x"),
         columns="name slug description status chatable_id user_count threading_enabled",
         times="created_at updated_at deleted_at last_message_sent_at",
         mark="updated_us deleted_us name status",
@@ -390,9 +332,7 @@ def _chat(private: _Private) -> Iterator[Table]:
     )
     yield Table(
         "chat_messages",
-        main="chat_messages",
-        source="chat_messages x JOIN chat_channels h ON h.id = x.chat_channel_id "
-        + category.format("h"),
+        joins="JOIN chat_channels h ON h.id = x.chat_channel_id " + category.format("h"),
         columns="chat_channel_id user_id in_reply_to_id thread_id message last_editor_id"
         " deleted_by_id",
         times="created_at updated_at deleted_at",

@@ -48,10 +48,11 @@ _ROWS_PARAMETERS = """-- [params]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One stream's rows.
+    """One stream's rows: those of the table of its name, where nothing else is said.
 
-    main      the table that is `x` in all SQL here
-    source    FROM clause; aliases are one letter
+    main      the table that is `x` in all SQL here; empty: the stream's name
+    rows      a query whose rows are `x` instead of the table's own
+    joins     what is joined to it; aliases are one letter
     columns   columns of `x` to read, of those the forum has
     times     the same for times; `created_at` becomes `created_us`, µs since 1970 UTC
     mark      what makes up a row's state: names of the above, or SQL
@@ -59,20 +60,31 @@ class Table:
     """
 
     stream: str
-    main: str
-    source: str
     columns: str
     times: str
     mark: str
+    main: str = ""
+    rows: str = ""
+    joins: str = ""
     where: str = "TRUE"
     computed: Mapping[str, str] = field(default_factory=dict)
     id: str = "x.id"
     width: int = WIDTH
 
+    @property
+    def table(self) -> str:
+        """The table whose rows these are."""
+        return self.main or self.stream
+
+    @property
+    def source(self) -> str:
+        """The FROM clause."""
+        return f"{self.rows or self.table} x {self.joins}".rstrip()
+
     def names(self) -> set[str]:
         """Tables that this stream would read."""
         every = " ".join((self.source, self.where, *self.computed.values()))
-        return {self.main, *(table for table, _ in _ALIAS.findall(every))}
+        return {self.table, *(table for table, _ in _ALIAS.findall(every))}
 
     def missing(self, schema: Schema) -> list[str]:
         """Tables and columns without which the stream is not there, and which the forum lacks."""
@@ -80,7 +92,7 @@ class Table:
 
     def expressions(self, schema: Schema) -> dict[str, str]:
         """Name -> SQL of all we read of a row on this forum."""
-        have = schema.get(self.main, frozenset())
+        have = schema.get(self.table, frozenset())
         found = {name: f"x.{name}" for name in self.columns.split() if name in have}
         for name in self.times.split():
             if name in have:
@@ -97,7 +109,7 @@ class Table:
         settings, begin to read more of them.
         """
         known = self.expressions(schema)
-        parts = [known.get(part, part) for part in self.mark.split(" ")]
+        parts = [known.get(part, part) for part in self.mark.split()]
         usable = [f"coalesce(CAST({part} AS text), '')" for part in parts if "." in part]
         shape = hashlib.sha256(" ".join(sorted(known)).encode()).hexdigest()[:4]
         return f"concat_ws('|', {', '.join(usable)}, '{shape}')"
