@@ -3,8 +3,11 @@
 import shutil
 import socket
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+import hypothesis
 import pytest
 import redis
 from aiosmtpd.controller import Controller
@@ -12,6 +15,11 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from pipeline import settings
+from pipeline.sandbox.discourse import ADMIN_KEY
+from pipeline.sandbox.rocketchat.app import READER_ID, READER_TOKEN
+
+hypothesis.settings.register_profile("hearth", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("hearth")
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 TOML = """
@@ -33,12 +41,34 @@ platform = "rocketchat"
 url = "{chat}"
 share = 1
 """
+ONE_SOURCE = """
+[communities.ember]
+home = "{home}"
+
+[communities.ember.sources.{name}]
+url = "{url}"
+platform = "{platform}"
+share = 1
+{extra}
+"""
+MAIL = """
+[communities.ember.mail]
+host = "127.0.0.1"
+port = {port}
+security = "none"
+sender = "hearth@example.org"
+"""
 SECRETS = {
     "HEARTH_EMBER_PSEUDONYM_KEY": "test pseudonym key",
-    "HEARTH_EMBER_FORUM_KEY": "0" * 64,
-    "HEARTH_EMBER_CHAT_USER_ID": "user",
-    "HEARTH_EMBER_CHAT_TOKEN": "token",
+    "HEARTH_EMBER_FORUM_KEY": ADMIN_KEY,
+    "HEARTH_EMBER_CHAT_USER_ID": READER_ID,
+    "HEARTH_EMBER_CHAT_TOKEN": READER_TOKEN,
 }
+
+
+def environment(settings_file):
+    """The variables of whoever reads the sandbox's servers by this hearth.toml."""
+    return {**SECRETS, "HEARTH_SETTINGS": str(settings_file)}
 
 
 def make_community(folder, forum="http://127.0.0.1:1", chat="http://127.0.0.1:1", **secrets):
@@ -60,11 +90,21 @@ def shared_data():
     return SHARED
 
 
+class Mail(NamedTuple):
+    sender: str
+    readers: list
+    content: bytes
+
+    @property
+    def text(self):
+        return self.content.decode()
+
+
 class Inbox:
     """Keeps what it is given; refuses what it is told to."""
 
     def __init__(self):
-        self.messages = []
+        self.messages: list[Mail] = []
         self.refuse_reader = None
         self.refuse_message = None
 
@@ -77,23 +117,21 @@ class Inbox:
     async def handle_DATA(self, server, session, envelope):
         if self.refuse_message:
             return self.refuse_message
-        self.messages.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
+        self.messages.append(Mail(envelope.mail_from, envelope.rcpt_tos, envelope.content))
         return "250 OK"
 
 
 @pytest.fixture
 def inbox():
-    return Inbox()
+    """What a mail server at `port` was given; it asks for no login and knows no encryption."""
+    inbox = Inbox()
+    with running(Controller(inbox, hostname="127.0.0.1", port=0)) as inbox.port:
+        yield inbox
 
 
-@pytest.fixture
-def plain_server(inbox):
-    controller = Controller(inbox, hostname="127.0.0.1", port=0)
-    yield from running(controller)
-
-
+@contextmanager
 def running(controller):
-    """A mail server on a free port of its own, until the test ends; yields the port."""
+    """A mail server on a free port of its own: the port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         controller.port = probe.getsockname()[1]
     controller.start()

@@ -57,7 +57,7 @@ def test_what_comes_late_takes_its_place_and_what_follows_stands(tmp_path):
     assert loaded(tmp_path, *runs) == [(10, False), (20, True), (30, False)]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.dictionaries(st.integers(1, 9), st.booleans(), min_size=1), st.lists(st.integers(1, 9)))
 def test_runs_in_order_and_a_new_work_file_hold_the_same(tmp_path_factory, seen, cuts):
     records = [user(at, moderator=seen[at]) for at in sorted(seen)]

@@ -112,9 +112,7 @@ def test_an_address_gives_way_to_an_operator(place):
 ACCOUNTS = [Account(s, n) for s in ("blog", "chat", "forum") for n in "12"]
 
 
-@settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(
     st.lists(st.sampled_from([None, "x", "y", "z"]), min_size=6, max_size=6),
     st.lists(st.tuples(st.sampled_from(ACCOUNTS), st.sampled_from(ACCOUNTS), st.booleans())),

@@ -16,11 +16,11 @@ from pipeline.journal import Journal
 from pipeline.landing import Landing, parts
 from pipeline.sandbox import server
 from pipeline.sandbox.clock import Clock
-from pipeline.sandbox.discourse import ADMIN_KEY, Forum, Limits, Switches, app
-from pipeline.sandbox.rocketchat.app import READER_ID, READER_TOKEN, chat_app
+from pipeline.sandbox.discourse import Forum, Limits, Switches, app
+from pipeline.sandbox.rocketchat.app import chat_app
 from pipeline.sandbox.rocketchat.workspace import Workspace
 from pipeline.tonight import home_of
-from tests.conftest import TOML
+from tests.conftest import TOML, environment
 
 NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
 
@@ -39,14 +39,7 @@ class World:
         self.site = app(self.forum, clock=self.clock)
         self.room = chat_app(self.chat, self.clock)
         self.fill()
-        secrets = {
-            "HEARTH_EMBER_PSEUDONYM_KEY": "k",
-            "HEARTH_EMBER_FORUM_KEY": ADMIN_KEY,
-            "HEARTH_EMBER_CHAT_USER_ID": READER_ID,
-            "HEARTH_EMBER_CHAT_TOKEN": READER_TOKEN,
-            "HEARTH_SETTINGS": str(folder / "hearth.toml"),
-        }
-        for name, value in secrets.items():
+        for name, value in environment(folder / "hearth.toml").items():
             monkeypatch.setenv(name, value)
 
     def fill(self):

@@ -7,10 +7,10 @@ import pytest
 from pipeline import steps
 from pipeline.sandbox import community, server
 from pipeline.sandbox.clock import Clock
-from pipeline.sandbox.discourse import ADMIN_KEY, Forum, Limits, Switches, app
-from pipeline.sandbox.rocketchat.app import READER_ID, READER_TOKEN, chat_app
+from pipeline.sandbox.discourse import Forum, Limits, Switches, app
+from pipeline.sandbox.rocketchat.app import chat_app
 from pipeline.sandbox.rocketchat.workspace import Workspace
-from tests.conftest import TOML
+from tests.conftest import TOML, environment
 
 
 @pytest.mark.parametrize("way_in", ["data_explorer", "rest"])
@@ -26,13 +26,7 @@ def test_private_words_are_in_no_file(way_in, tmp_path, monkeypatch):
         text = TOML.format(home=home, forum=addresses.forum, chat=addresses.chat)
         text = text.replace("explorer_runs", f'way_in = "{way_in}"\nexplorer_runs')
         (tmp_path / "hearth.toml").write_text(text)
-        for name, value in {
-            "HEARTH_SETTINGS": str(tmp_path / "hearth.toml"),
-            "HEARTH_EMBER_PSEUDONYM_KEY": "k",
-            "HEARTH_EMBER_FORUM_KEY": ADMIN_KEY,
-            "HEARTH_EMBER_CHAT_USER_ID": READER_ID,
-            "HEARTH_EMBER_CHAT_TOKEN": READER_TOKEN,
-        }.items():
+        for name, value in environment(tmp_path / "hearth.toml").items():
             monkeypatch.setenv(name, value)
         steps.run_night(as_of=community.night(2).isoformat())
     words = community.truth(2).private_words

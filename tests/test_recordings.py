@@ -10,36 +10,23 @@ import pytest
 from pipeline import steps
 from pipeline.sandbox import server
 from pipeline.sandbox.clock import Clock
-from pipeline.sandbox.discourse import ADMIN_KEY, Limits, app
+from pipeline.sandbox.discourse import Limits, app
 from pipeline.sandbox.recordings import forum_from_topics, workspace_from_messages
-from pipeline.sandbox.rocketchat.app import READER_ID, READER_TOKEN, chat_app
+from pipeline.sandbox.rocketchat.app import chat_app
+from tests.conftest import ONE_SOURCE, environment
 
 pytestmark = [pytest.mark.requires_shared_data, pytest.mark.slow]
 
 NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
-HEAD = """
-[communities.ember]
-home = "{home}"
-
-[communities.ember.sources.{name}]
-url = "{url}"
-platform = "{platform}"
-share = 1
-{extra}
-"""
 
 
 def read(folder, monkeypatch, name, platform, url, extra=""):
     """One night without validation and digest; the work file's path."""
     file = folder / "hearth.toml"
-    file.write_text(HEAD.format(home=folder, name=name, platform=platform, url=url, extra=extra))
-    for variable, value in {
-        "HEARTH_SETTINGS": str(file),
-        "HEARTH_EMBER_PSEUDONYM_KEY": "k",
-        "HEARTH_EMBER_FORUM_KEY": ADMIN_KEY,
-        "HEARTH_EMBER_CHAT_USER_ID": READER_ID,
-        "HEARTH_EMBER_CHAT_TOKEN": READER_TOKEN,
-    }.items():
+    file.write_text(
+        ONE_SOURCE.format(home=folder, name=name, platform=platform, url=url, extra=extra)
+    )
+    for variable, value in environment(file).items():
         monkeypatch.setenv(variable, value)
     planned = steps.plan(as_of=NOW.isoformat())
     for unit in planned["units"]:

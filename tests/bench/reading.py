@@ -15,31 +15,16 @@ from pipeline import steps
 from pipeline.classify import Judge, Message
 from pipeline.sandbox import community, server
 from pipeline.sandbox.clock import Clock
-from pipeline.sandbox.discourse import ADMIN_KEY, Forum, Limits, Switches, app, big_forum
-from pipeline.sandbox.rocketchat.app import READER_ID, READER_TOKEN, chat_app
+from pipeline.sandbox.discourse import Forum, Limits, Switches, app, big_forum
+from pipeline.sandbox.rocketchat.app import chat_app
 from pipeline.sandbox.rocketchat.workspace import Workspace
+from tests.conftest import ONE_SOURCE, environment
 
 NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
 POSTS, EACH, MESSAGES, ROOMS = 36_990, 7, 53_000, 12
-HEAD = """
-[communities.bench]
-home = "{home}"
-
-[communities.bench.sources.{name}]
-url = "{url}"
-platform = "{platform}"
-share = 1
-{extra}
-"""
 
 
 def main():
-    os.environ |= {
-        "HEARTH_BENCH_PSEUDONYM_KEY": "k",
-        "HEARTH_BENCH_FORUM_KEY": ADMIN_KEY,
-        "HEARTH_BENCH_CHAT_USER_ID": READER_ID,
-        "HEARTH_BENCH_CHAT_TOKEN": READER_TOKEN,
-    }
     print(f"{'':44}{'requests':>10}{'MB':>8}{'fetch s':>9}{'load+build s':>14}")
     for way_in, who_liked in (("data_explorer", True), ("rest", False), ("rest", True)):
         bench_forum(way_in, who_liked)
@@ -127,8 +112,10 @@ def bench_judge():
 
 def write_settings(folder, name, platform, url, extra):
     file = Path(folder) / "hearth.toml"
-    file.write_text(HEAD.format(home=folder, name=name, platform=platform, url=url, extra=extra))
-    os.environ["HEARTH_SETTINGS"] = str(file)
+    file.write_text(
+        ONE_SOURCE.format(home=folder, name=name, platform=platform, url=url, extra=extra)
+    )
+    os.environ |= environment(file)
 
 
 def night(name, log, day):

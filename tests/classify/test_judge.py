@@ -129,19 +129,19 @@ def broken(draw, text, pairs=("**", "*", "_", "~~", "||", "`", "-", "/")):
     return " ".join(words)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(MASKED).flatmap(figures))
 def test_figures_for_any_letters_hide_nothing(judge, text):
     assert labels(judge, text)["strict"].is_flagged
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(MASKED).flatmap(broken))
 def test_marks_inside_any_words_hide_nothing(judge, text):
     assert labels(judge, text)["strict"].is_flagged
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.sampled_from(MASKED).flatmap(
         lambda text: broken(text, ("<b>", "<em>", "<strong>", "<code>", "<span>"))
@@ -151,7 +151,7 @@ def test_tags_inside_any_words_hide_nothing(judge, text):
     assert labels(judge, text, form="html")["strict"].is_flagged
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(MASKED),
     st.sampled_from(["", "ERROR: ", "WARN a/b: ", "[INFO] x_y "]),
@@ -161,7 +161,7 @@ def test_a_person_who_writes_like_a_program_is_heard(judge, text, before, after)
     assert labels(judge, before + text + after)["strict"].is_flagged
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from([t for t in INNOCENT if t.isascii() and t[0] not in ">`"]).flatmap(broken))
 def test_marks_inside_calm_words_accuse_nobody(judge, text):
     assert not labels(judge, text)["strict"].is_flagged
@@ -216,7 +216,7 @@ def test_a_disguise_is_named(judge):
         assert [r.values["words"] for r in reasons if r.code == "disguised"] == [word]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=300), st.sampled_from(["html", "markdown"]))
 def test_any_text_is_judged_alike_twice_and_in_any_company(judge, text, form):
     alone = labels(judge, text, form=form, is_first=True)

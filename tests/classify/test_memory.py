@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import warehouse
@@ -56,7 +56,6 @@ nights = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(nights)
 def test_what_stood_on_any_night_can_be_told_again(db, told):
     """True in front of a night: the last one once more, as it is now."""

@@ -11,7 +11,7 @@ from pipeline.digest.verdicts import Verdict, snoozed
 from pipeline.settings import Ladder
 from tests.digest.night import community, row
 from tests.digest.test_forum import world  # noqa: F401 - a fixture
-from tests.digest.test_tell import chat, inbox, said  # noqa: F401 - fixtures, but for `said`
+from tests.digest.test_tell import chat, said  # noqa: F401 - fixtures, but for `said`
 
 FIRST = datetime(2026, 3, 2, 2, tzinfo=UTC)
 ROWS = [row("1", title="Who can @all help?"), row("2", channel="Off topic"), row("3", "answered")]
@@ -54,7 +54,7 @@ def test_a_room_is_called_once_then_one_person_by_mail(tmp_path, chat, inbox):  
     assert message.startswith(
         "@ann Nobody has taken this up since it was on the list:\n\n- Who can ＠all"
     )
-    [mailed] = inbox.messages
+    [mailed] = [mail.text for mail in inbox.messages]
     assert "Subject: [Ember users] 1 item nobody has taken up" in mailed
     assert "To: lead@example.org" in mailed
     assert "Who can @all help?" in mailed

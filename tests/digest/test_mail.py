@@ -36,7 +36,8 @@ def tls_server(inbox, certificate, monkeypatch):
         authenticator=login, auth_required=True,
     )  # fmt: skip
     monkeypatch.setenv("SSL_CERT_FILE", str(cert))
-    yield from running(controller)
+    with running(controller) as port:
+        yield port
 
 
 def settings(port, **changes):
@@ -51,8 +52,8 @@ def sent(mail, inbox, made=None, language="en"):
     return sender, readers, email.message_from_bytes(content, policy=default), refused
 
 
-def test_one_message_reaches_all_readers_and_names_none(inbox, plain_server):
-    sender, readers, message, refused = sent(settings(plain_server), inbox)
+def test_one_message_reaches_all_readers_and_names_none(inbox):
+    sender, readers, message, refused = sent(settings(inbox.port), inbox)
     assert (sender, readers, refused) == ("hearth@example.org", list(READERS), ())
     assert {name: str(value) for name, value in message.items()} == {
         "From": "Ember users <hearth@example.org>",
@@ -77,16 +78,16 @@ def test_one_message_reaches_all_readers_and_names_none(inbox, plain_server):
     assert len(message.as_bytes()) < 100_000
 
 
-def test_lines_and_characters_suit_any_server(inbox, plain_server):
-    _, _, message, _ = sent(settings(plain_server), inbox, language="zh")
+def test_lines_and_characters_suit_any_server(inbox):
+    _, _, message, _ = sent(settings(inbox.port), inbox, language="zh")
     raw = inbox.messages[0][2]
     assert raw.isascii()
     assert max(map(len, raw.splitlines())) < 998
     assert message["Content-Language"] == "zh-Hans"
 
 
-def test_a_web_address_to_unsubscribe_takes_one_click(inbox, plain_server):
-    mail = settings(plain_server, unsubscribe="https://lists.example.org/leave?x=1")
+def test_a_web_address_to_unsubscribe_takes_one_click(inbox):
+    mail = settings(inbox.port, unsubscribe="https://lists.example.org/leave?x=1")
     _, _, message, _ = sent(mail, inbox)
     assert message["List-Unsubscribe"] == "<https://lists.example.org/leave?x=1>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
@@ -119,15 +120,15 @@ def test_a_certificate_nobody_vouches_for_is_refused(inbox, tls_server, monkeypa
     assert inbox.messages == []
 
 
-def test_a_server_without_encryption_gets_nothing(inbox, plain_server):
+def test_a_server_without_encryption_gets_nothing(inbox):
     with pytest.raises(FixSettings, match="STARTTLS extension not supported by server"):
-        sent(settings(plain_server, security="starttls"), inbox)
+        sent(settings(inbox.port, security="starttls"), inbox)
     assert inbox.messages == []
 
 
-def test_a_reader_the_server_does_not_know_is_named_and_the_others_get_it(inbox, plain_server):
+def test_a_reader_the_server_does_not_know_is_named_and_the_others_get_it(inbox):
     inbox.refuse_reader = "bob@example.org"
-    _, readers, _, refused = sent(settings(plain_server), inbox)
+    _, readers, _, refused = sent(settings(inbox.port), inbox)
     assert (readers, refused) == (["ada@example.org"], ("bob@example.org",))
 
 
@@ -139,10 +140,10 @@ def test_a_reader_the_server_does_not_know_is_named_and_the_others_get_it(inbox,
         (None, "554 spam", FixSettings, r"refused the message \(554\)"),
     ],
 )
-def test_refusals_say_what_to_do(inbox, plain_server, reader, message, error, said):
+def test_refusals_say_what_to_do(inbox, reader, message, error, said):
     inbox.refuse_reader, inbox.refuse_message = reader, message
     with pytest.raises(error, match=said):
-        sent(settings(plain_server), inbox)
+        sent(settings(inbox.port), inbox)
     assert inbox.messages == []
 
 

@@ -1,11 +1,9 @@
 """Mornings of a small community: a night is made, and readers are told at their hour."""
 
 import json
-import socket
 from datetime import UTC, datetime
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from pipeline import steps, warehouse
 from pipeline.erase import _case_tells
@@ -13,40 +11,15 @@ from pipeline.errors import Degraded, FixSettings
 from pipeline.housekeeping import alone
 from pipeline.person import Person
 from pipeline.settings import load
+from tests.conftest import MAIL
 from tests.test_night import World
 
-MAIL = """
-[communities.ember.mail]
-host = "127.0.0.1"
-port = {port}
-security = "none"
-sender = "hearth@example.org"
-
+READERS = """
 [communities.ember.digest.audiences.moderators]
 mail_to = ["mods@example.org"]
 time_zone = "Europe/Berlin"
 send_at = "09:00"
 """
-
-
-class Inbox:
-    def __init__(self):
-        self.messages = []
-
-    async def handle_DATA(self, server, session, envelope):
-        self.messages.append(envelope.content.decode())
-        return "250 OK"
-
-
-@pytest.fixture
-def inbox():
-    inbox = Inbox()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        inbox.port = probe.getsockname()[1]
-    controller = Controller(inbox, hostname="127.0.0.1", port=inbox.port)
-    controller.start()
-    yield inbox
-    controller.stop()
 
 
 @pytest.fixture
@@ -63,7 +36,7 @@ def morning(tmp_path, monkeypatch, inbox):
     with world.serve() as addresses:
         world.settings(addresses)
         file = world.folder / "hearth.toml"
-        file.write_text(file.read_text() + MAIL.format(port=inbox.port))
+        file.write_text(file.read_text() + MAIL.format(port=inbox.port) + READERS)
         at(2, 30)
         world.night()
         yield world
@@ -119,7 +92,7 @@ def test_the_night_writes_and_the_hour_sends_once(morning, inbox, monkeypatch):
     morning.at(9)
     assert steps.send_due() == []
     [message] = inbox.messages
-    assert "Subject: [Ember] 6 open questions" in message
+    assert "Subject: [Ember] 6 open questions" in message.text
 
 
 def test_after_an_upgrade_the_next_night_comes_before_all_else(morning, inbox):
@@ -147,4 +120,4 @@ def test_a_report_that_no_mail_server_took_goes_out_the_next_night(morning, inbo
     steps.evaluate(night)
     steps.evaluate(night)
     [message] = inbox.messages
-    assert "Subject: Ember: the week" in message
+    assert "Subject: Ember: the week" in message.text

@@ -1,10 +1,8 @@
 """Night after night: every channel once, nothing twice, everything in the end."""
 
-import socket
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from pipeline.digest import Health, Ledger
 from pipeline.digest.tell import Teller, Told
@@ -20,27 +18,6 @@ from pipeline.sources.rocketchat.posting import Poster
 from tests.digest.night import community, row
 
 FIRST = date(2026, 3, 2)  # a Monday
-
-
-class Inbox:
-    def __init__(self):
-        self.messages = []
-
-    async def handle_DATA(self, server, session, envelope):
-        self.messages.append(envelope.content.decode())
-        return "250 OK"
-
-
-@pytest.fixture
-def inbox():
-    inbox = Inbox()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    controller = Controller(inbox, hostname="127.0.0.1", port=port)
-    controller.start()
-    inbox.port = port
-    yield inbox
-    controller.stop()
 
 
 @pytest.fixture
@@ -107,7 +84,7 @@ def test_a_kill_after_sending_repeats_the_same_message_id(inbox, tmp_path):
     nights.tell(FIRST, [row("1")])
     (tmp_path / "sent.jsonl").unlink()
     nights.tell(FIRST, [row("1")])
-    ids = [line for m in inbox.messages for line in m.splitlines() if "Message-ID" in line]
+    ids = [line for m in inbox.messages for line in m.text.splitlines() if "Message-ID" in line]
     assert ids == ["Message-ID: <20260302.moderators.demo@example.org>"] * 2
 
 
@@ -139,7 +116,7 @@ def test_a_weekly_audience_gets_the_week_in_one(inbox, tmp_path):
 
 def test_a_quiet_night_is_told_too(inbox, tmp_path):
     Nights(with_mail(inbox), tmp_path).tell(FIRST, [])
-    assert "quiet night" in inbox.messages[0]
+    assert "quiet night" in inbox.messages[0].text
 
 
 def in_chat(workspace, tmp_path):

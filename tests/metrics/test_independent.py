@@ -15,9 +15,7 @@ from pipeline.contracts import contracts
 from pipeline.warehouse import insert
 
 MONDAY = date(2026, 3, 2)  # the moment of `tables`
-random_data = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+random_data = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def made(db, given_table, rows, table, asked, fill=None):

@@ -13,6 +13,7 @@ import pytest
 from pipeline import settings, status
 from pipeline.sandbox.discourse import ADMIN_KEY
 from pipeline.sandbox.rocketchat.app import READER_TOKEN
+from tests.conftest import MAIL
 from tests.ops.searching import holders
 from tests.test_night import NOW
 
@@ -122,20 +123,11 @@ def test_what_is_done_between_nights(airflow, world):
     assert airflow.ask("SELECT count(*) FROM asset_event") == [(3,)]
 
 
-MAIL = """
-[communities.ember.mail]
-host = "127.0.0.1"
-port = {port}
-security = "none"
-sender = "hearth@example.org"
-"""
-
-
 @pytest.mark.slow
-def test_silence_is_an_alarm_and_is_mailed(airflow, world, inbox, plain_server):
+def test_silence_is_an_alarm_and_is_mailed(airflow, world, inbox):
     file = world.folder / "hearth.toml"
     text = file.read_text().replace("\nbots =", '\noperators = ["ops@example.org"]\nbots =')
-    file.write_text(text + MAIL.format(port=plain_server))
+    file.write_text(text + MAIL.format(port=inbox.port))
     assert airflow.run("watch").returncode != 0
     ((_, readers, mail),) = inbox.messages
     assert readers == ["ops@example.org"]

@@ -59,12 +59,12 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path, monkeypatch, plain_server):
+def office(tmp_path, monkeypatch, inbox):
     tmp_path.chmod(0o700)
     world = World(tmp_path, monkeypatch)
     world.site.keys[READ_KEY] = Key(READ_KEY, scopes=("read", "run_queries"))
     with world.serve() as addresses:
-        yield Office(world, addresses, plain_server, monkeypatch)
+        yield Office(world, addresses, inbox.port, monkeypatch)
 
 
 def diagnosis():
@@ -257,7 +257,7 @@ def test_a_refused_password_of_the_mail_server_is_named(office, certificate, mon
         None, hostname="127.0.0.1", tls_context=context, auth_required=True,
         authenticator=lambda *_: AuthResult(success=False, handled=False),
     )  # fmt: skip
-    for port in running(controller):
+    with running(controller) as port:
         office.mail(host="localhost", port=port, security="starttls", username="hearth")
         ended, told = diagnosis()
     assert f"mail server localhost:{port}: the user name or the password was refused" in told

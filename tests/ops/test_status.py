@@ -1,21 +1,19 @@
 """What the operations page, its data and `hearth status` say of nights."""
 
 import json
-import socket
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
-from aiosmtpd.controller import Controller
 from typer.testing import CliRunner
 
 from pipeline import cli, settings, status, tonight, validate
 from pipeline.errors import ContractBroken, Degraded, FixSettings
 from pipeline.journal import Journal, Line
 from pipeline.validate import Broken, Validation
-from tests.conftest import make_community
+from tests.conftest import MAIL, make_community
 
 
 def line(level, step, text=""):
@@ -197,44 +195,22 @@ def test_the_watchdog_hears_of_a_publish_and_cannot_spoil_it(world, unchecked, w
     assert "planted-secret" not in said
 
 
-class Inbox:
-    def __init__(self):
-        self.mails = []
-
-    async def handle_DATA(self, server, session, envelope):
-        self.mails.append((envelope.rcpt_tos, envelope.content.decode()))
-        return "250 kept"
-
-
-def test_operators_hear_of_a_night_that_was_not_whole(world, unchecked, monkeypatch):
-    inbox = Inbox()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    controller = Controller(inbox, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        with world.serve() as addresses:
-            world.settings(addresses)
-            file = world.folder / "hearth.toml"
-            file.write_text(
-                file.read_text().replace(
-                    "[communities.ember]\n",
-                    '[communities.ember]\noperators = ["ops@example.org"]\n',
-                )
-                + f'\n[communities.ember.mail]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\nsender = "hearth@example.org"\n'
-            )
-            world.night()
-            assert inbox.mails == []
-            monkeypatch.setenv("HEARTH_EMBER_CHAT_TOKEN", "x" * 43)
-            with pytest.raises(Degraded):
-                world.night(day=1)
-    finally:
-        controller.stop()
-    ((readers, mail),) = inbox.mails
-    assert readers == ["ops@example.org"]
-    assert "Subject: Hearth, Ember: the night stale" in mail
-    assert "chat" in mail
-    assert "x" * 43 not in mail
+def test_operators_hear_of_a_night_that_was_not_whole(world, unchecked, inbox, monkeypatch):
+    with world.serve() as addresses:
+        world.settings(addresses)
+        file = world.folder / "hearth.toml"
+        text = file.read_text().replace("\nbots =", '\noperators = ["ops@example.org"]\nbots =')
+        file.write_text(text + MAIL.format(port=inbox.port))
+        world.night()
+        assert inbox.messages == []
+        monkeypatch.setenv("HEARTH_EMBER_CHAT_TOKEN", "x" * 43)
+        with pytest.raises(Degraded):
+            world.night(day=1)
+    [mail] = inbox.messages
+    assert mail.readers == ["ops@example.org"]
+    assert "Subject: Hearth, Ember: the night stale" in mail.text
+    assert "chat" in mail.text
+    assert "x" * 43 not in mail.text
 
 
 def test_operators_without_a_mail_server_are_a_mistake(tmp_path):

@@ -18,7 +18,7 @@ from pipeline.digest.words import LANGUAGES, fields, read_words
 from pipeline.errors import FixSettings
 from pipeline.publish import FILES
 from pipeline.report import Period, draw, ended, is_written, page, render, select, send, write
-from tests.conftest import SECRETS, TOML
+from tests.conftest import MAIL, SECRETS, TOML
 
 AS_OF = datetime(2026, 3, 2, 2)  # a Monday: a week and a month have just ended
 WEEK = Period("week", date(2026, 2, 23), date(2026, 3, 2))
@@ -233,12 +233,9 @@ def test_reports_are_written_once_and_only_we_can_read_them(tmp_path):
     assert [is_written(community, period) for period in (week, month)] == [True, False]
 
 
-def test_it_is_mailed_once_with_the_page_attached(tmp_path, inbox, plain_server):
-    extra = (
-        '\n[communities.ember.report]\nmail_to = ["team@example.org"]\n'
-        '[communities.ember.mail]\nhost = "127.0.0.1"\nsender = "hearth@example.org"\n'
-        f'security = "none"\nport = {plain_server}\n'
-    )
+def test_it_is_mailed_once_with_the_page_attached(tmp_path, inbox):
+    extra = '\n[communities.ember.report]\nmail_to = ["team@example.org"]\n'
+    extra += MAIL.format(port=inbox.port)
     community = publish(tmp_path, title="Ember", extra=extra)
     write(community, WEEK, ["en"], pdf=False)
     sent = [send(community, WEEK, AS_OF.replace(tzinfo=UTC)) for _ in range(2)]

@@ -74,7 +74,7 @@ class History:
             forum.flag(post["id"], person, "spam", now)
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10, derandomize=True)
 @given(st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 50)), min_size=5, max_size=30))
 def test_counters_and_places_stay_true(acts):
     history = History()

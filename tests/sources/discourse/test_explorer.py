@@ -71,7 +71,7 @@ def test_a_first_night_holds_all_and_a_second_one_brings_nothing(
 
 @pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])
 def test_after_any_nights_all_tables_agree(world_of: Serve, examples: int) -> None:
-    @settings(max_examples=examples, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=examples, derandomize=True, database=None)
     @given(nights=nights)
     def check(nights: list[list[tuple[Any, ...]]]) -> None:
         history = lived_in(Switches(limits=Limits.off()))

@@ -144,7 +144,6 @@ def play(folder, seed, nights, pauses, much):
 @pytest.mark.parametrize("large", [False, True])
 @settings(
     max_examples=5,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
