@@ -73,6 +73,7 @@ class Contract(_Section):
              changed, see `pipeline/build.py`), "replace" (built whole from other tables), "view"
              (nothing stored)
     publish  the file it goes out in: "community" (no names, no text), "restricted", or null
+    kept     its rows cannot be derived again: neither a migration nor a rebuild may lose them
     passport where the definition comes from and how the number could mislead
     """
 
@@ -82,6 +83,7 @@ class Contract(_Section):
     key: tuple[str, ...]
     build: Literal["load", "merge", "replace", "view"]
     publish: Literal["community", "restricted"] | None = None
+    kept: bool = False
     passport: str | None = None
     rows_from: int | None = Field(None, description="fewer rows than this break the contract")
     band: Band | None = None

@@ -2,8 +2,8 @@
 
 What has to change follows from the contracts alone. Typed and built tables need nothing: the next
 build makes them anew. Tables that are written by Python keep their rows where only columns came
-or went, or a type became one that every value fits; judgements are made again. Nothing else can be
-derived, and says so.
+or went, or a type became one that every value fits. Of the others, judgements are made again, and
+the rest says how to derive it, or that it cannot be.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ _BUILT = ("staging", "marts")  # schemas that hold nothing but what a build make
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step: what it does, as a sentence, and the statement that does it."""
+    """One step: the table, what it does, as a sentence, and the statement that does it."""
 
+    table: str
     says: str
     sql: str
 
 
 def pending(db: duckdb.DuckDBPyConnection) -> list[Change]:
-    """What has to change, in order; nothing for a new file. Raises FixSettings where a table can
-    only be made anew from landing."""
+    """What has to change, in order; nothing for a new file. Raises FixSettings where a table
+    with rows lacks what may not be null."""
     held = _held(db)
     kinds = dict(
         db.execute("SELECT table_schema || '.' || table_name, table_type FROM"
@@ -56,12 +57,12 @@ def migrate(db: duckdb.DuckDBPyConnection, changes: list[Change]) -> None:
     """Make the changes, all or none."""
     import duckdb
 
-    try:
-        with transaction(db):
-            for change in changes:
+    with transaction(db):
+        for change in changes:
+            try:
                 db.execute(change.sql)
-    except duckdb.ConversionException as error:
-        raise _only_anew(str(error).splitlines()[0]) from None
+            except duckdb.ConversionException as error:
+                raise _refused(change.table, str(error).splitlines()[0]) from None
 
 
 def keep_copy(file: Path, now: datetime) -> Path:
@@ -105,9 +106,9 @@ def _leftovers(kinds: Mapping[str, str]) -> Iterator[Change]:
         contract = contracts().get(name)
         what = "VIEW" if kind == "VIEW" else "TABLE"
         if contract is None:
-            yield Change(f"{name} has no contract any more: removed", f"DROP {what} {name}")
+            yield Change(name, f"{name} has no contract any more: removed", f"DROP {what} {name}")
         elif (contract.build == "view") != (what == "VIEW"):
-            yield Change(f"{name} was a {what.lower()}: made anew", f"DROP {what} {name}")
+            yield Change(name, f"{name} was a {what.lower()}: made anew", f"DROP {what} {name}")
 
 
 def _wanted(contract: Contract) -> dict[str, str]:
@@ -124,30 +125,31 @@ def _retyped(
     told = [("new", new), ("of another type", cast), ("gone", gone)]
     says = "; ".join(f"{what}: {', '.join(names)}" for what, names in told if names)
     says = f"{contract.table}: {says or 'columns in another order'}"
-    if contract.schema_name == "judgement" and (cast or _lacking(contract, new)):
+    lacking = [name for name in new if contract.columns[name].required]
+    if contract.schema_name == "judgement" and not contract.kept and (cast or lacking):
         anew = contract.ddl().replace("TABLE IF NOT EXISTS", "OR REPLACE TABLE", 1)
-        return Change(f"{says}; emptied, all is judged anew", anew)
-    lacking = _lacking(contract, new)
+        return Change(contract.table, f"{says}; emptied, all is judged anew", anew)
     if lacking and db.execute(f"FROM {contract.table} LIMIT 1").fetchone():
-        raise _only_anew(f"{contract.table} lacks {', '.join(lacking)}")
+        raise _refused(contract.table, f"lacks {', '.join(lacking)}")
     select = ", ".join(
         f"CAST({_quoted(name) if name in columns else 'NULL'} AS {kind}) AS {_quoted(name)}"
         for name, kind in _wanted(contract).items()
     )
     return Change(
-        says, f"CREATE OR REPLACE TABLE {contract.table} AS SELECT {select} FROM {contract.table}"
-    )
+        contract.table, says,
+        f"CREATE OR REPLACE TABLE {contract.table} AS SELECT {select} FROM {contract.table}",
+    )  # fmt: skip
 
 
-def _lacking(contract: Contract, new: list[str]) -> list[str]:
-    """New columns that may not be null."""
-    return [name for name in new if contract.columns[name].required]
-
-
-def _only_anew(why: str) -> FixSettings:
+def _refused(table: str, why: str) -> FixSettings:
+    what = f"the work file is of an older version: {table}: {why}"
+    if contracts()[table].kept:
+        return FixSettings(
+            f"{what}; its rows cannot be derived again and were left as they are: go back to the "
+            "version of Hearth that wrote them, and report this"
+        )
     return FixSettings(
-        f"the work file is of an older version and {why}; move it away and run "
-        "`hearth rebuild --from-landing`: all that was fetched is still in landing/"
+        f"{what}; run `hearth rebuild --from-landing`: all that was fetched is still in landing/"
     )
 
 

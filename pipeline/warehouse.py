@@ -17,6 +17,7 @@ from pipeline.contracts import contracts
 from pipeline.errors import FixSettings, WarehouseBusy
 from pipeline.landing import FULL, make_folder
 from pipeline.settings import Community
+from pipeline.transaction import transaction
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,15 +68,36 @@ def _up_to_date(file: Path, community: Community) -> duckdb.DuckDBPyConnection:
     return db
 
 
-def set_aside(community: Community) -> None:
+def set_aside(community: Community) -> Path:
     """Move the work file out of the way, as `warehouse.before-rebuild.duckdb`; an older one of
-    that name goes. The next `opened` makes a new one. Raises WarehouseBusy while it is open."""
+    that name goes, unless there is no work file. The next `opened` makes a new one. Returns where
+    it lies now. Raises WarehouseBusy while it is open."""
     file = community.home / "work" / "warehouse.duckdb"
+    aside = file.with_name("warehouse.before-rebuild.duckdb")
     if file.exists():
         with suppress(FixSettings):  # a damaged one is set aside all the same
             _connected(file, community, read_only=False).close()
-        file.replace(file.with_name("warehouse.before-rebuild.duckdb"))
+        file.replace(aside)
         file.with_name("warehouse.duckdb.wal").unlink(missing_ok=True)
+    return aside
+
+
+def carry_over(db: duckdb.DuckDBPyConnection, aside: Path) -> None:
+    """Bring what cannot be derived again from the work file set aside into this new one, all or
+    none. Raises duckdb.Error where it cannot be read."""
+    db.execute(f"ATTACH '{sql_text(aside)}' AS aside (READ_ONLY)")
+    try:
+        with transaction(db):
+            for contract in contracts().values():
+                if contract.kept:
+                    known = f"COLUMNS(lambda name: name IN {list(contract.columns)})"
+                    db.execute(
+                        f"INSERT INTO {contract.table} BY NAME"
+                        f" SELECT {known} FROM aside.{contract.table}"
+                    )
+            db.execute("UPDATE raw.builds SET load = 0")  # loads count anew: none is built yet
+    finally:
+        db.execute("DETACH DATABASE aside")
 
 
 @contextmanager
@@ -204,6 +226,6 @@ def _full(community: Community) -> FixSettings:
 
 def _damaged(file: object, error: Exception) -> FixSettings:
     return FixSettings(
-        f"{file} cannot be opened ({type(error).__name__}); move it away and run "
+        f"{file} cannot be opened ({type(error).__name__}); run "
         "`hearth rebuild --from-landing`: all that was fetched is still in landing/"
     )

@@ -28,6 +28,10 @@ _SHORT = (
     "landing/ holds what was fetched in the last {days} days (`keep_landing_days`); older "
     "things are missing until the next night reads them again, for good where the source lost them"
 )
+_FORGOTTEN = (
+    "the old work file could not be read ({why}): what each night found (marts.finding_nights) is "
+    "known from now on"
+)
 
 
 @in_journal
@@ -65,16 +69,21 @@ def _derive(
 def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
     """Derive all that is built or judged anew, as of the night's moment, without the network.
 
-    `from_landing` also makes the work file anew from what was landed; the old one is kept beside
-    it until the next time."""
+    `from_landing` also makes the work file anew from what was landed, and from the old one, kept
+    beside it until the next time, what cannot be derived again."""
+    import duckdb
+
     from pipeline import load as loading
     from pipeline import warehouse
 
     home = home_of(night)
-    if from_landing:
-        warehouse.set_aside(home)
+    aside = warehouse.set_aside(home) if from_landing else None
     with warehouse.opened(home) as db:
-        if from_landing:
+        if aside:
+            try:
+                warehouse.carry_over(db, aside)
+            except duckdb.Error as error:
+                journal_of(night).trouble("rebuild", _FORGOTTEN.format(why=type(error).__name__))
             loading.load(db, landing_of(home))
             if home.keep_landing_days is not None:
                 journal_of(night).trouble("rebuild", _SHORT.format(days=home.keep_landing_days))

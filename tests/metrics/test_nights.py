@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import duckdb
 import pytest
@@ -18,7 +19,7 @@ from pipeline.lineage import VIEWS, lineage
 from pipeline.load import load
 from pipeline.publish import publish
 from pipeline.records import Part, Record
-from tests.conftest import SECRETS, TOML, make_community
+from tests.conftest import TOML, environment, make_community
 
 FIRST = datetime(2026, 3, 2, 2, tzinfo=UTC)
 SECOND = FIRST + timedelta(days=1)
@@ -157,26 +158,65 @@ def built(home):
         }  # fmt: skip
 
 
-@pytest.mark.parametrize("from_landing", [False, True])
-def test_everything_is_derived_again_and_is_the_same(home, tmp_path, monkeypatch, from_landing):
+FOUND = (
+    "INSERT INTO judgement.found BY NAME SELECT 'forum' AS source, '1' AS thread_id, 'sour' AS kind,"
+    " 'x' AS text_hash, '1' AS message_id, 1 AS severity, 'en' AS model, '1' AS model_version,"
+    " ?::TIMESTAMP AS first_found_at, ?::TIMESTAMP AS last_found_at"
+)
+
+
+@pytest.fixture
+def after_two(home, tmp_path, monkeypatch):
+    """The second of two nights; in the first, something was found."""
     two_nights(home)
+    with warehouse.opened(home) as db:
+        db.execute(FOUND, [FIRST.replace(tzinfo=None)] * 2)
     (tmp_path / "hearth.toml").write_text(
         TOML.format(home=tmp_path, forum="http://x", chat="http://x")
     )
-    monkeypatch.setenv("HEARTH_SETTINGS", str(tmp_path / "hearth.toml"))
-    for name, value in SECRETS.items():
+    for name, value in environment(tmp_path / "hearth.toml").items():
         monkeypatch.setenv(name, value)
     night = tonight.Night(
         community=next(iter(settings.schedules())), run="n2", as_of=SECOND.isoformat()
     )
     steps.rebuild(night)
+    return night
+
+
+@pytest.mark.parametrize("from_landing", [False, True])
+def test_everything_is_derived_again_and_is_the_same(home, after_two, from_landing):
     before = built(home)
+    assert len(before["marts.finding_nights"]) == 1
     with warehouse.opened(home) as db:
         db.execute("DELETE FROM staging.messages")
         db.execute("DELETE FROM marts.messages")
-    assert steps.rebuild(night, from_landing=from_landing) == {"forum": 5}
+        db.execute("ALTER TABLE judgement.found ADD COLUMN of_an_older_version INTEGER")
+    assert steps.rebuild(after_two, from_landing=from_landing) == {"forum": 5}
     assert built(home) == before
     assert (home.home / "work" / "warehouse.before-rebuild.duckdb").exists() == from_landing
+
+
+def test_a_rebuild_that_was_killed_leaves_nothing_out_of_the_next_night(
+    home, after_two, monkeypatch
+):
+    before = built(home)
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr("pipeline.load.load", Mock(side_effect=KeyboardInterrupt))
+        steps.rebuild(after_two, from_landing=True)
+    with warehouse.opened(home) as db:
+        load(db, Landing(home.home / "landing"))
+    steps.build(after_two)
+    steps.score(after_two)
+    assert built(home) == before
+
+
+def test_a_damaged_work_file_is_made_anew(home, after_two):
+    before = built(home)
+    (home.home / "work" / "warehouse.duckdb").write_bytes(b"x" * 20_000)
+    with pytest.raises(FixSettings, match="run `hearth rebuild --from-landing`"):
+        steps.rebuild(after_two)
+    steps.rebuild(after_two, from_landing=True)
+    assert built(home) == {**before, "marts.finding_nights": []}
 
 
 def test_the_past_is_built_as_it_stood(home):

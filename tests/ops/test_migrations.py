@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from pipeline import cli, migrations, warehouse
 from pipeline.contracts import contracts
 from pipeline.errors import FixSettings
-from tests.conftest import SECRETS, TOML, make_community
+from tests.conftest import TOML, environment, make_community
 
 READ = "('forum', 'posts', 'r1', 'rest', 5, MAP {'posts': 2}, 1, 2, 3, 0, 0.5, 1.5, ['posts'], NULL, [])"
 
@@ -108,6 +108,42 @@ def test_judgements_are_made_again(home):
         assert db.execute("SELECT count(*) FROM judgement.threads").fetchone() == (0,)
 
 
+FOUND = (
+    "INSERT INTO judgement.found BY NAME SELECT 'forum' AS source, '1' AS thread_id,"
+    " now()::TIMESTAMP AS last_found_at"
+)
+
+
+def test_what_was_found_in_past_nights_keeps_its_rows(home):
+    change(
+        home,
+        FOUND,
+        "ALTER TABLE judgement.found DROP COLUMN level",
+        "ALTER TABLE judgement.found ALTER COLUMN severity TYPE BIGINT",
+    )
+    with warehouse.opened(home) as db:
+        assert shape(db, "judgement.found") == wanted("judgement.found")
+        assert db.execute("SELECT source, level FROM judgement.found").fetchall() == [
+            ("forum", None)
+        ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE judgement.found DROP COLUMN kind",
+        "ALTER TABLE judgement.found ALTER COLUMN last_found_at TYPE VARCHAR USING 'some night'",
+    ],
+)
+def test_where_it_cannot_it_is_left_as_it_is(home, statement):
+    change(home, FOUND, statement)
+    told = pytest.raises(FixSettings, match="judgement.found: .* go back to the version of Hearth")
+    with told, warehouse.opened(home):
+        pytest.fail("it opened")
+    with duckdb.connect(home.home / "work" / "warehouse.duckdb") as db:
+        assert db.execute("SELECT count(*) FROM judgement.found").fetchone() == (1,)
+
+
 def test_what_has_no_contract_any_more_does_not_stay_with_its_texts(home):
     change(
         home,
@@ -173,7 +209,7 @@ def test_a_dry_run_tells_and_changes_nothing(home, tmp_path, monkeypatch):
     (tmp_path / "hearth.toml").write_text(
         TOML.format(home=tmp_path, forum="http://x", chat="http://x")
     )
-    for name, value in {**SECRETS, "HEARTH_SETTINGS": str(tmp_path / "hearth.toml")}.items():
+    for name, value in environment(tmp_path / "hearth.toml").items():
         monkeypatch.setenv(name, value)
     change(home, "ALTER TABLE raw.reads DROP COLUMN unavailable")
     told = CliRunner().invoke(cli.app, ["migrate", "--dry-run"])
