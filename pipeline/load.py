@@ -272,7 +272,11 @@ def _state() -> str:
 
 
 def _bury_the_unlisted(db: duckdb.DuckDBPyConnection, source: str, number: int) -> None:
-    """Tombstones for keys inside a complete list that the list does not name."""
+    """Tombstones for keys inside a complete list that the list does not name.
+
+    Lists of a range are joined by shelves as wide as the widest of them, so that a list lies on two
+    at most: compared with every list of its stream, each key would be looked at hundreds of times.
+    """
     db.execute(
         """
         CREATE OR REPLACE TEMP TABLE lists AS
@@ -284,14 +288,40 @@ def _bury_the_unlisted(db: duckdb.DuckDBPyConnection, source: str, number: int) 
     db.execute(
         """
         CREATE OR REPLACE TEMP TABLE unlisted AS
-        SELECT r.stream, r.key, max(l.seen_at) AS seen_at
-        FROM raw.records AS r
-        INNER JOIN lists AS l
-            ON r.stream = l.stream AND r.container = l.container AND r.seen_at < l.seen_at
-            AND (l.low IS NULL OR try_cast(r.key AS BIGINT) BETWEEN l.low AND l.high)
-        ANTI JOIN listed AS k ON l.list = k.list AND r.key = k.key
-        WHERE r.source = $source AND r.gone_at IS NULL
-        GROUP BY r.stream, r.key
+        WITH wide AS (SELECT 1 + max(high - low) AS width FROM lists),
+
+        shelved AS (
+            SELECT l.* EXCLUDE (keys), unnest(range(low // width, high // width + 1)) AS shelf
+            FROM lists AS l, wide WHERE low IS NOT NULL
+            UNION ALL
+            SELECT * EXCLUDE (keys), NULL AS shelf FROM lists WHERE low IS NULL
+        ),
+
+        held AS (
+            SELECT r.stream, r.container, r.key, r.seen_at, try_cast(r.key AS BIGINT) AS n
+            FROM raw.records AS r
+            SEMI JOIN lists AS l ON r.stream = l.stream AND r.container = l.container
+            WHERE r.source = $source AND r.gone_at IS NULL
+        ),
+
+        looked_at AS (
+            SELECT h.stream, h.key, l.list, l.seen_at
+            FROM held AS h, wide
+            INNER JOIN shelved AS l
+                ON h.stream = l.stream AND h.container = l.container AND h.n // wide.width = l.shelf
+                AND h.n BETWEEN l.low AND l.high AND h.seen_at < l.seen_at
+            UNION ALL
+            SELECT h.stream, h.key, l.list, l.seen_at
+            FROM held AS h
+            INNER JOIN shelved AS l
+                ON h.stream = l.stream AND h.container = l.container AND h.seen_at < l.seen_at
+            WHERE l.shelf IS NULL
+        )
+
+        SELECT o.stream, o.key, max(o.seen_at) AS seen_at
+        FROM looked_at AS o
+        ANTI JOIN listed AS k ON o.list = k.list AND o.key = k.key
+        GROUP BY o.stream, o.key
         """,
         {"source": source},
     )
