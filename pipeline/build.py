@@ -65,9 +65,9 @@ def make(db: duckdb.DuckDBPyConnection, contract: Contract, *, whole: bool = Tru
         db.execute(f"CREATE OR REPLACE VIEW {contract.table} AS {_select(file)}")
 
 
-def rebuild_after(db: duckdb.DuckDBPyConnection, changed: str) -> None:
-    """Build again what reads the table `changed`, directly or not (scores feed digest items)."""
-    stale = {changed}
+def rebuild_after(db: duckdb.DuckDBPyConnection, *changed: str) -> None:
+    """Build again what reads these tables, directly or not (scores feed digest items)."""
+    stale = set(changed)
     for contract in _in_order(contracts().values()):
         if stale & sources_of(contract.table):
             stale.add(contract.table)

@@ -73,22 +73,22 @@ def _score(db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime) -> in
 
     Scores that are out of date go first, so a night that is killed goes on where it stopped.
     """
-    db.execute(
-        "CREATE OR REPLACE TEMP TABLE unjudged AS SELECT s.source, s.message_id, s.body_hash"
+    reading = db.cursor()
+    reading.execute(
+        "CREATE OR REPLACE TEMP TABLE unjudged AS SELECT s.source, s.message_id"
         " FROM marts.statements AS s WHERE s.is_human AND s.deleted_at IS NULL AND NOT EXISTS ("
         " FROM judgement.scores AS j WHERE j.source = s.source AND j.message_id = s.message_id"
         " AND j.body_hash = s.body_hash AND j.model_version = $version)",
         {"version": judging.version},
     )
-    db.execute(
+    reading.execute(
         "DELETE FROM judgement.scores AS j USING unjudged AS u"
         " WHERE j.source = u.source AND j.message_id = u.message_id"
     )
-    reading = db.cursor()
     reading.execute(
-        "SELECT s.* FROM marts.statements AS s WHERE s.is_human AND s.deleted_at IS NULL"
-        f" AND s.settled_at <= ?::TIMESTAMP - {SETTLED} AND NOT EXISTS ("
-        " FROM judgement.scores AS j WHERE j.source = s.source AND j.message_id = s.message_id)",
+        "SELECT s.* FROM marts.statements AS s"
+        " SEMI JOIN unjudged AS u ON s.source = u.source AND s.message_id = u.message_id"
+        f" WHERE s.settled_at <= ?::TIMESTAMP - {SETTLED}",
         [as_of.astimezone(UTC).replace(tzinfo=None)],
     )
     scored = 0

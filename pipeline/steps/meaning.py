@@ -103,8 +103,7 @@ def score(night: Night) -> dict[str, Any]:
     with warehouse.opened(home) as db:
         building.set_scene(db, home, moment_of(night["as_of"]))
         counts = judging.judge(db, home, moment_of(night["as_of"]))
-        building.rebuild_after(db, "judgement.scores")
-        building.rebuild_after(db, "judgement.threads")
+        building.rebuild_after(db, "judgement.scores", "judgement.threads")
     journal_of(night).done(
         "score", f"{counts['scored']:,} judged anew, {counts['flagged']} threads flagged"
     )

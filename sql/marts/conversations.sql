@@ -22,7 +22,7 @@ placed AS (
 ),
 
 judged AS (
-    SELECT j.source, j.message_id, to_json(list(j ORDER BY j.label)) AS scores
+    SELECT j.source, j.message_id, to_json(list_sort(list(j))) AS scores
     FROM judgement.scores AS j
     SEMI JOIN placed AS p ON j.source = p.source AND j.message_id = p.message_id
     GROUP BY j.source, j.message_id
