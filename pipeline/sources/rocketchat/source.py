@@ -36,6 +36,7 @@ _BLIND_SPOTS = (
     "Direct messages, and private groups that are not named in hearth.toml.",
     "Who is a member of a room: only joins and leaves, as the room announces them, and a count.",
     "The text of encrypted rooms.",
+    "A report that was made and dealt with between two nights, and reports of profiles.",
 )
 
 

@@ -1,5 +1,6 @@
 -- A truthy t is a system message, but for e2e (encrypted) and rm (the stub of a deleted message). The words
--- that go with an uploaded file stand in its attachment, or in msg, by the server's version.
+-- that go with an uploaded file stand in its attachment, or in msg, by the server's version. A stub's
+-- editedAt is when it was deleted. Ids are any text: imported messages have dashes in theirs.
 SELECT
     source,
     record,
@@ -16,7 +17,7 @@ SELECT
     NULL::INTEGER AS position,
     NULL AS reply_to,
     utc(payload ->> 'ts') AS created_at,
-    utc(payload ->> 'editedAt') AS edited_at,
+    CASE WHEN coalesce(payload ->> 't', '') <> 'rm' THEN utc(payload ->> 'editedAt') END AS edited_at,
     CASE WHEN (payload ->> 't') = 'rm' THEN coalesce(utc(payload ->> 'editedAt'), first_seen_at) END AS deleted_at,
     gone_at,
     FALSE AS is_hidden,
@@ -32,7 +33,7 @@ SELECT
     list_filter(
         list_transform(
             payload ->> '$.attachments[*].message_link',
-            LAMBDA link: regexp_extract(link, '[?&]msg=([A-Za-z0-9]+)', 1)
+            LAMBDA link: regexp_extract(link, '[?&]msg=([^&#]+)', 1)
         ),
         LAMBDA id: id <> ''
     ) AS quoted_messages,

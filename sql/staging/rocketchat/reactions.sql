@@ -1,4 +1,5 @@
 -- Reactions name people by user name and carry no time; whoever was renamed since keeps the old name.
+-- Who gave two forms of one emoji (:+1: and :thumbsup:, two skin tones) gave it once.
 WITH emojis AS (
     SELECT
         source,
@@ -12,7 +13,7 @@ WITH emojis AS (
         AND gone_at IS NULL
 )
 
-SELECT
+SELECT DISTINCT
     source,
     record,
     message_id,
