@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from pipeline.contracts import Column, Contract, Severity, contracts
+from pipeline.data_docs import bring_home
 from pipeline.landing import make_folder, ours_alone
 
 # What Great Expectations imports for expectations that no contract makes: three of its eight CPU
@@ -136,7 +137,7 @@ def _rows_where(broken: str) -> str:
 def validate(file: Path, docs: Path, last_night: Rows | None = None) -> Validation:
     """Check every table of the work file against its contract. The file must not be open.
 
-    Data Docs, one self-contained static site, are written into the folder `docs`.
+    Data Docs, a static site that loads nothing from elsewhere, are written into the folder `docs`.
 
     last_night  the rows of the night that was last published, for the bands
     """
@@ -146,7 +147,8 @@ def validate(file: Path, docs: Path, last_night: Rows | None = None) -> Validati
 
     make_folder(docs)
     context = gx.get_context(mode="ephemeral")
-    context.add_data_docs_site("night", _site(docs))
+    # Instead of the one it would leave behind in the system's temporary folder.
+    context.update_data_docs_site("local_site", _site(docs))
     context.variables.progress_bars = {"globally": False}
     source = _data_source(context, file)
     promised = [
@@ -161,6 +163,7 @@ def validate(file: Path, docs: Path, last_night: Rows | None = None) -> Validati
         outcome = context.checkpoints.add(checkpoint).run()
         context.build_data_docs()
         rows = dict(_rows(connection))
+    bring_home(docs)
     [result] = outcome.run_results.values()
     broken = tuple(_broken(result, promised))
     return Validation(len(promised), broken, docs / "index.html", rows)

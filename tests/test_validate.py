@@ -1,5 +1,7 @@
 """The nightly gate: each promise of a contract can be broken, and is then named."""
 
+import re
+import tempfile
 from datetime import UTC, datetime
 
 import duckdb
@@ -71,6 +73,22 @@ def test_what_is_broken_is_named_with_its_rows(tmp_path, monkeypatch):
     told = "".join(page.read_text() for page in found.docs.parent.rglob("validations/**/*.html"))
     for sentence in ("Things are small.", "size is at least 0.", "kind_values: 1"):
         assert sentence in told
+
+
+def test_the_pages_load_nothing_and_leave_nothing_elsewhere(tmp_path, monkeypatch):
+    elsewhere = tmp_path / "tmp"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    docs = validated(tmp_path, monkeypatch, contract(), "(1, 'c', 1)").docs.parent
+    pages = {
+        str(page.relative_to(docs)): page.read_text() for page in docs.rglob("*") if page.is_file()
+    }
+    [results] = [name for name in pages if name.startswith("validations/")]
+    assert pages.keys() == {"index.html", "expectations/contracts.html", results}
+    assert f'href="{results}"' in pages["index.html"]
+    for page in pages.values():
+        assert re.findall(r"https?:|//\w|<script|<link|<img|@import", page) == []
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_a_band_names_the_rows_that_are_missing(tmp_path, monkeypatch):
