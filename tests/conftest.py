@@ -90,6 +90,12 @@ def shared_data():
     return SHARED
 
 
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Nights without their validation: Great Expectations takes seconds and has its own tests."""
+    monkeypatch.setattr("pipeline.steps.running.validate", lambda night: {})
+
+
 class Mail(NamedTuple):
     sender: str
     readers: list

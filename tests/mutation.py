@@ -1,4 +1,4 @@
-"""Does a case notice when a condition of a mart is deleted or turned around?
+"""Does a case notice when a condition of a table's one SQL file is deleted or turned around?
 
 `python -m tests.mutation [table ...]` changes one condition at a time (in WHERE, ON, HAVING, QUALIFY,
 FILTER and CASE), asks the changed SELECT over each of the table's cases, prints every change that none
@@ -99,8 +99,12 @@ def main(wanted):
     tables = [
         contract.table
         for contract in contracts().values()
-        if contract.build == "replace" and contract.table in (wanted or contract.table)
+        if contract.build in ("replace", "merge")
+        and len(build.files_of(contract)) == 1
+        and contract.table in (wanted or contract.table)
     ]
+    if not tables:
+        sys.exit(f"none of {', '.join(wanted)} is a table of one SQL file")
     total = survived = 0
     with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as workers:
         for table, (count, alive) in zip(tables, workers.map(unnoticed, tables), strict=True):

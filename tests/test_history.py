@@ -72,8 +72,7 @@ def test_runs_in_order_and_a_new_work_file_hold_the_same(tmp_path_factory, seen,
 
 
 @pytest.fixture
-def world(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.steps.running.validate", lambda night: {})
+def world(tmp_path, unchecked, monkeypatch):
     world = World(tmp_path, monkeypatch)
     clock = SimpleNamespace(time_ns=lambda: int(world.clock.now().timestamp() * 1e9))
     for module in ("discourse", "rocketchat.client"):  # what is seen is seen at the sandbox's time

@@ -11,8 +11,7 @@ from tests.test_night import NOW, World, ago
 
 
 @pytest.mark.parametrize("way_in", ["data_explorer", "rest"])
-def test_reports_and_what_became_of_them(way_in, tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.steps.running.validate", lambda night: {})
+def test_reports_and_what_became_of_them(way_in, tmp_path, unchecked, monkeypatch):
     world = World(tmp_path, monkeypatch)
     forum, chat = world.forum, world.chat
     moderator = forum.add_user("mo", "Mo", ago(900), moderator=True)
@@ -44,8 +43,9 @@ def test_reports_and_what_became_of_them(way_in, tmp_path, monkeypatch):
     ]
 
 
-def test_a_verdict_is_published_the_next_night_and_survives_a_new_work_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.steps.running.validate", lambda night: {})
+def test_a_verdict_is_published_the_next_night_and_survives_a_new_work_file(
+    tmp_path, unchecked, monkeypatch
+):
     world = World(tmp_path, monkeypatch)
     sql = "SELECT finding, choice, via, evidence, is_last FROM marts.verdicts"
     with world.serve() as addresses:

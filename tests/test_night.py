@@ -95,12 +95,6 @@ def world(tmp_path, monkeypatch):
     return World(tmp_path, monkeypatch)
 
 
-@pytest.fixture
-def unchecked(monkeypatch):
-    """Great Expectations takes seconds and has its own tests."""
-    monkeypatch.setattr("pipeline.steps.running.validate", lambda night: {})
-
-
 def test_a_night_from_servers_to_digest(world):
     with world.serve() as addresses:
         world.settings(addresses)

@@ -14,10 +14,7 @@ from tests.conftest import TOML, environment
 
 
 @pytest.mark.parametrize("way_in", ["data_explorer", "rest"])
-def test_private_words_are_in_no_file(way_in, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "pipeline.steps.running.validate", lambda night: {}
-    )  # only its Data Docs are left out
+def test_private_words_are_in_no_file(way_in, tmp_path, unchecked, monkeypatch):
     forum, chat = Forum(Switches(limits=Limits.off())), Workspace()
     community.play(forum, chat, through=2)
     clock = Clock(community.night(2))

@@ -12,6 +12,7 @@ A given row with `each_day: {<column>: [value, ...]}` stands for a row a day, it
 People are written source/account instead of their pseudonyms.
 """
 
+import json
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -147,9 +148,7 @@ def insert(db, contract, rows):
             name: PLAIN[column.type] for name, column in contract.columns.items() if column.required
         }
         full = {**plain, **USUAL.get(contract.table, {}), **row}
-        if "payload" in full:
-            import json
-
+        if full.get("payload") is not None:
             full["payload"] = json.dumps(full["payload"])
         marks = ", ".join("?" for _ in full)
         columns = ", ".join(f'"{name}"' for name in full)

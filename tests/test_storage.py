@@ -135,9 +135,8 @@ def test_a_storage_without_its_library_says_which(tmp_path):
 
 
 def test_a_night_through_storage_and_redis_is_a_night_of_one_machine(
-    tmp_path, monkeypatch, redis_address
+    tmp_path, unchecked, monkeypatch, redis_address
 ):
-    monkeypatch.setattr("pipeline.steps.running.validate", lambda night: {})
     (tmp_path / "home").mkdir()
     world = World(tmp_path / "home", monkeypatch)
     bucket = tmp_path / "bucket"

@@ -66,8 +66,9 @@ def test_a_refusal_says_what_is_missing_and_is_tried_again(tmp_path, world, post
 
 
 @pytest.mark.slow
-def test_what_moderators_decide_in_the_queue_is_a_verdict_the_next_night(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.steps.running.validate", lambda night: {})
+def test_what_moderators_decide_in_the_queue_is_a_verdict_the_next_night(
+    tmp_path, unchecked, monkeypatch
+):
     small = World(tmp_path, monkeypatch)
     forum = small.forum
     forum.add_user("hearth", "Hearth", ago(900), admin=True)

@@ -10,17 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.sources.http import Budget
-
-
-class FakeTime:
-    def __init__(self) -> None:
-        self.t = 1_000_000.0
-
-    def now(self) -> float:
-        return self.t
-
-    def sleep(self, seconds: float) -> None:
-        self.t += seconds
+from tests.sources.fake_time import FakeTime
 
 
 @given(

@@ -13,24 +13,10 @@ import pytest
 
 from pipeline.errors import BadAnswer, BudgetSpent, FixSettings, SourceDown
 from pipeline.sources.http import Answer, Budget, Retry, TooLarge, Transport
+from tests.sources.fake_time import FakeTime
 
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 Reply = tuple[int, dict[str, str], bytes]
-
-
-class FakeTime:
-    """A clock that only moves when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.t = 1_000_000.0
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        return self.t
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.t += seconds
 
 
 @contextmanager

@@ -23,22 +23,10 @@ from pipeline.sources.discourse import Discourse, limits, per_minute
 from pipeline.sources.discourse.client import headers, signed_in
 from pipeline.sources.http import Budget, Transport
 from pipeline.warehouse import prepare
+from tests.sources.fake_time import FakeTime
 
 DAWN = datetime(2026, 3, 1, tzinfo=UTC)
 NAME = "forum"
-
-
-class FakeTime:
-    """Seconds that pass only while somebody sleeps; the sandbox's limits live by it, too."""
-
-    def __init__(self) -> None:
-        self.t = 1_000_000.0
-
-    def now(self) -> float:
-        return self.t
-
-    def sleep(self, seconds: float) -> None:
-        self.t += seconds
 
 
 @dataclass
