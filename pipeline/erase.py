@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import build, landing, load, publish, warehouse
 from pipeline.contracts import contracts
-from pipeline.digest.lines import Lines
 from pipeline.digest.night import store_verdicts
 from pipeline.digest.verdicts import ERASED
 from pipeline.errors import FixSettings
 from pipeline.identities import Account, Decisions
+from pipeline.jsonl import JsonLines
 from pipeline.landing import Landing, make_folder, write_whole
 from pipeline.person import Person, Standing, clear
 from pipeline.settings import Community
@@ -280,7 +280,7 @@ def _clear_verdicts(community: Community, person: Person) -> int:
     """Take the person's name off the verdicts they gave; the verdicts stay."""
     cleared = 0
     for file in sorted((community.home / "digests").glob("*.jsonl")):
-        entries = list(Lines(file))
+        entries = list(JsonLines(file))
         given = [entry for entry in entries if entry.get("who") in person.needles]
         for entry in given:
             entry["who"] = ERASED

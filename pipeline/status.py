@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__, landing
 from pipeline.build import fingerprint
-from pipeline.digest.lines import Lines
 from pipeline.digest.night import rules
 from pipeline.errors import Degraded, FixSettings
 from pipeline.journal import Journal, Line
+from pipeline.jsonl import JsonLines
 from pipeline.landing import make_folder, write_whole
 from pipeline.settings import Community, DiscourseSettings
 from pipeline.storage import disk_of, landing_of
@@ -258,7 +258,7 @@ def _validation(community: Community) -> dict[str, Any] | None:
 def _digests(community: Community) -> list[dict[str, Any]]:
     """The last digest of each audience and channel."""
     last: dict[tuple[str, str], dict[str, Any]] = {}
-    for entry in Lines(community.home / "digests" / "ledger.jsonl"):
+    for entry in JsonLines(community.home / "digests" / "ledger.jsonl"):
         told = {name: entry[name] for name in ("audience", "channel", "night", "sent_at")}
         last[entry["audience"], entry["channel"]] = {**told, "items": len(entry["items"])}
     return [last[key] for key in sorted(last)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.digest.edition import Edition, Item, ItemKey
-from pipeline.digest.lines import Lines
+from pipeline.jsonl import JsonLines
 
 if TYPE_CHECKING:
     from pipeline.digest.ladder import Step
@@ -25,7 +25,7 @@ class Ledger:
     """
 
     def __init__(self, file: Path) -> None:
-        self._lines = Lines(file)
+        self._lines = JsonLines(file)
 
     def was_sent(self, audience: str, night: date, channel: str) -> bool:
         """Whether this channel already got this night's edition."""

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast, get_args
 
 from pipeline.digest.edition import Claim, ItemKey
 from pipeline.digest.ledger import read_key
-from pipeline.digest.lines import Lines
+from pipeline.jsonl import JsonLines
 from pipeline.landing import make_folder, write_whole
 from pipeline.shares import wilson
 
@@ -83,7 +83,7 @@ class Verdicts:
     """The book of verdicts: a file that only grows. Conflicts are kept, not resolved."""
 
     def __init__(self, file: Path) -> None:
-        self._lines = Lines(file)
+        self._lines = JsonLines(file)
 
     def add(self, verdict: Verdict) -> None:
         """Write a verdict down. A person's later choice on an item counts instead of an earlier."""
@@ -120,7 +120,7 @@ class Heard:
 
     def read(self) -> list[Verdict]:
         """All that is held, in the order it was heard."""
-        return [_read(entry) for entry in Lines(self._file)]
+        return [_read(entry) for entry in JsonLines(self._file)]
 
 
 def from_reactions(

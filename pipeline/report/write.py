@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.digest.lines import Lines
 from pipeline.digest.mail import addressed, send_mail
+from pipeline.jsonl import JsonLines
 from pipeline.landing import make_folder, write_whole
 from pipeline.report.page import page
 from pipeline.report.period import Period
@@ -54,7 +54,7 @@ def write(
 def send(community: Community, period: Period, sent_at: datetime) -> bool:
     """Mail a report that was written, once; false where nobody is to get it or has it already.
     Raises what `send_mail` does."""
-    sent = Lines(community.home / "reports" / "sent.jsonl")
+    sent = JsonLines(community.home / "reports" / "sent.jsonl")
     if not community.report.mail_to or not community.mail:
         return False
     if any(entry["period"] == period.name for entry in sent):

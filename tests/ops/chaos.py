@@ -30,8 +30,8 @@ import pytest
 
 from pipeline import steps
 from pipeline.contracts import contracts
-from pipeline.digest.lines import Lines
 from pipeline.errors import Degraded, FixSettings, HearthError, SourceDown
+from pipeline.jsonl import JsonLines
 from pipeline.sandbox import server
 from pipeline.sandbox.faults import Faults
 from tests.test_night import NOW, World
@@ -174,7 +174,7 @@ class Home:
         again by a night that is started again, and noted again; a message never is."""
         digests = {f.parent.name: f.read_text() for f in self.folder.glob("digests/*/digest.json")}
         ledger = []
-        for entry in Lines(self.folder / "digests" / "ledger.jsonl"):
+        for entry in JsonLines(self.folder / "digests" / "ledger.jsonl"):
             timeless = {**entry, "sent_at": None}
             if timeless not in ledger or entry["channel"] != "files":
                 ledger.append(timeless)

@@ -12,7 +12,7 @@ from pipeline.errors import FixSettings
 from pipeline.landing import make_folder
 
 
-class Lines:
+class JsonLines:
     """Entries of a JSON-lines file in the order they were added. An absent file has none."""
 
     def __init__(self, file: Path) -> None:
