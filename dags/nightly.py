@@ -1,7 +1,8 @@
 """Hearth's night, one DAG a community.
 
 plan -> extract (one task a stream of a source) -> load -> build -> score -> validate -> publish
--> digest -> evaluate -> conclude -> report, which runs however the night went. What each does is in `pipeline/steps/`; this file only says in which order.
+-> digest -> evaluate -> conclude -> report, which runs however the night went. What each does is in
+`pipeline/steps/`; this file only says in which order.
 
 ## Run book
 

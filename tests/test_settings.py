@@ -1,6 +1,7 @@
 """hearth.toml: every problem at once, the nearest known key, and secrets that stay secret."""
 
 import os
+import re
 
 import pytest
 
@@ -62,6 +63,7 @@ def test_secrets_never_show(tmp_path):
         (MINIMAL.replace("discourse", "nodebb"), "'discourse', 'rocketchat'"),
         (MINIMAL + '[communities.ember]\ntime_zone = "Mars/Base"', "must be an IANA time zone"),
         (MINIMAL.replace("ember", "Ember"), "name: String should match"),
+        (MINIMAL + "most_flags = 3", "most_flags: unknown key of this table; another one has it"),
     ],
 )
 def test_what_is_wrong_is_named(text, said):
@@ -87,6 +89,50 @@ def test_the_template_is_valid_and_names_its_variables():
     assert settings.variables(text) == list(SECRETS)
     ember = settings.parse(text, SECRETS).community()
     assert (ember.time_zone, list(ember.sources)) == ("Asia/Shanghai", ["forum", "chat"])
+
+
+def test_every_commented_line_of_the_template_may_be_used():
+    text = settings.template("ember", "https://a.example", "https://b.example", "UTC")
+    said = re.sub(r"^# (?=\[|\w+ = )", "", text, flags=re.MULTILINE)
+    assert sum(line.startswith("#") for line in said.splitlines()) == 2  # what stands on top
+    ember = settings.parse(said, SECRETS).community()
+    plain = settings.parse(MINIMAL, SECRETS).community()
+    shown = ("schedule", "keep_nights", "keep_days")
+    assert [getattr(ember, key) for key in shown] == [getattr(plain, key) for key in shown]
+    numbers = {"most_flags", "most_newcomers", "most_questions", "overdue_h", "newcomer_overdue_h"}
+    assert ember.digest.model_dump(include=numbers) == plain.digest.model_dump(include=numbers)
+    assert ember.sources["forum"] == plain.sources["forum"].model_copy(
+        update={"url": "https://a.example"}
+    )
+
+
+def test_all_that_does_not_fit_together_is_said_at_once():
+    said = refusal(MINIMAL + WISHES)
+    for wish in (
+        "operators: needs a table `mail`", "report.mail_to: needs a table `mail`",
+        "digest.audiences.mods.mail_to: needs a table `mail`",
+        "digest.audiences.mods.ladders.help.lead_mail: needs a table `mail`",
+        "digest.audiences.mods.ladders.help.mention_after_h: needs the audience's `rocketchat`",
+        "digest.audiences.mods.discourse: no discourse source 'blog'",
+        "keep_text_days: what was fetched holds the texts too",
+    ):  # fmt: skip
+        assert wish in said
+
+
+WISHES = """
+[communities.ember]
+operators = ["ops@example.org"]
+keep_text_days = 200
+[communities.ember.report]
+mail_to = ["team@example.org"]
+[communities.ember.digest.audiences.mods]
+mail_to = ["mods@example.org"]
+discourse = "blog/mods"
+[communities.ember.digest.audiences.mods.ladders.help]
+mention_after_h = 1
+lead_after_h = 2
+lead_mail = "lead@example.org"
+"""
 
 
 def test_connections_stand_for_variables(tmp_path, monkeypatch):

@@ -131,6 +131,7 @@ def template(community: str, discourse: str, rocketchat: str, time_zone: str) ->
             text += _template("source").format(
                 community=community, name=name, platform=platform, url=url
             )
+            text += _template("discourse") if platform == "discourse" else ""
     return text
 
 
@@ -215,5 +216,7 @@ def _sentence(problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(where[-1], known_keys(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
+        if where[-1] in near:
+            hint = " of this table; another one has it"
         return f"{'.'.join(where)}: unknown key{hint}"
     return f"{'.'.join(where)}: {problem['msg'].removeprefix('Value error, ')}"

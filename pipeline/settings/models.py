@@ -316,32 +316,43 @@ class Community(_Section):
         return value
 
     @model_validator(mode="after")
-    def _channels_exist(self) -> Self:
-        if self.operators and self.mail is None:
-            raise ValueError("operators: needs a table `mail`")
+    def _fits_together(self) -> Self:
+        problems = [*self._unmailed(), *self._unreachable()]
         if self.keep_text_days and not 0 < (self.keep_landing_days or 0) <= self.keep_text_days:
-            raise ValueError(
+            problems.append(
                 "keep_text_days: what was fetched holds the texts too; set keep_landing_days, "
                 f"to at most {self.keep_text_days}"
             )
-        if self.report.mail_to and self.mail is None:
-            raise ValueError("report.mail_to: needs a table `mail`")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _unmailed(self) -> Iterator[str]:
+        """A sentence for each setting that wants mail sent, where no server is named."""
+        if self.mail:
+            return
+        wanted = {"operators": self.operators, "report.mail_to": self.report.mail_to}
         for name, audience in self.digest.audiences.items():
-            if audience.mail_to and self.mail is None:
-                raise ValueError(f"digest.audiences.{name}.mail_to needs a table `mail`")
+            wanted[f"digest.audiences.{name}.mail_to"] = audience.mail_to
             for ladder, rungs in audience.ladders.items():
-                where = f"digest.audiences.{name}.ladders.{ladder}"
-                if rungs.lead_mail and self.mail is None:
-                    raise ValueError(f"{where}.lead_mail needs a table `mail`")
-                if rungs.mention_after_h is not None and not audience.rocketchat:
-                    raise ValueError(f"{where}.mention_after_h needs the audience's `rocketchat`")
+                where = f"digest.audiences.{name}.ladders.{ladder}.lead_mail"
+                wanted[where] = (rungs.lead_mail,) if rungs.lead_mail else ()
+        yield from (
+            f"{where}: needs a table `mail`" for where, readers in wanted.items() if readers
+        )
+
+    def _unreachable(self) -> Iterator[str]:
+        """A sentence for each group or room of a source that is not there, or is not named."""
+        for name, audience in self.digest.audiences.items():
+            where = f"digest.audiences.{name}"
             for platform in ("discourse", "rocketchat"):
                 source = str(getattr(audience, platform) or "").partition("/")[0]
                 if source and getattr(self.sources.get(source), "platform", "") != platform:
-                    raise ValueError(
-                        f"digest.audiences.{name}.{platform}: no {platform} source {source!r}"
-                    )
-        return self
+                    yield f"{where}.{platform}: no {platform} source {source!r}"
+            for ladder, rungs in audience.ladders.items():
+                if rungs.mention_after_h is not None and not audience.rocketchat:
+                    yield (f"{where}.ladders.{ladder}.mention_after_h: needs the audience's "
+                           "`rocketchat`")  # fmt: skip
 
     @field_validator("sources")
     @classmethod
