@@ -1,5 +1,6 @@
--- post_type: 1 regular, 2 moderator action, 3 small action (empty), 4 whisper. `version` counts
--- public edits from 1. A post its author deleted says so until it is deleted for real a day later.
+-- post_type: 1 regular, 2 moderator action, 3 small action (empty), 4 whisper. `version` counts edits from 1;
+-- updated_at moves also when a post is hidden, so Data Explorer's time of the last version goes before it. A
+-- post its author deleted says so until it is deleted for real a day later.
 -- Accounts with ids below 1 are the system's and its bots', whom the forum's lists of accounts leave out.
 SELECT
     source,
@@ -18,10 +19,16 @@ SELECT
     try_cast(payload ->> 'post_number' AS INTEGER) AS position,
     payload ->> 'reply_to_post_number' AS reply_to,
     discourse_at(payload, 'created') AS created_at,
-    CASE WHEN try_cast(payload ->> 'version' AS INTEGER) > 1 THEN discourse_at(payload, 'updated') END AS edited_at,
+    CASE
+        WHEN try_cast(coalesce(payload ->> 'public_version', payload ->> 'version') AS INTEGER) > 1
+            THEN coalesce(discourse_at(payload, 'last_version'), discourse_at(payload, 'updated'))
+    END AS edited_at,
     coalesce(
         discourse_at(payload, 'deleted'),
-        CASE WHEN flag(payload ->> 'user_deleted') THEN discourse_at(payload, 'updated') END
+        CASE
+            WHEN flag(payload ->> 'user_deleted')
+                THEN coalesce(discourse_at(payload, 'last_version'), discourse_at(payload, 'updated'))
+        END
     ) AS deleted_at,
     gone_at,
     coalesce(flag(payload ->> 'hidden'), FALSE) AS is_hidden,
