@@ -1,9 +1,11 @@
 -- A public room inside a private team, or a discussion under a private room, is private; so is one
--- whose team or parent is not known, and one that was made private after it was last listed.
+-- whose team or parent is not known, and one that was made private after it was last listed. A category
+-- that is not listed any more was deleted, empty, or made private.
 WITH seen AS (
     SELECT
         c.*,
         c.is_private OR coalesce(a.access = 'private', FALSE)
+        OR (c.kind = 'category' AND c.gone_at IS NOT NULL)
         OR (c.kind = 'discussion' AND coalesce(p.is_private, TRUE))
         OR (c.team_id IS NOT NULL AND NOT c.is_team_main AND coalesce(m.is_private, TRUE)) AS is_closed_off
     FROM staging.channels AS c

@@ -34,16 +34,27 @@ _ACTION_FIELDS = (
 
 
 def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    """Reports and their scores, newest first; then those that were pending when last seen."""
+    """Reports and their scores, newest first; then those that were pending when last seen. One
+    about a place that is private from now on is gone."""
     open_categories = {category["id"] for category in site.categories(bookmarks)}
     seen: set[str] = set()
+
+    def is_open(report: dict[str, Any]) -> bool:
+        topic = report.get("topic_id") or report.get("removed_topic_id")
+        if report.get("category_id") is None:
+            return not topic or "private_messages" in site.settings.private
+        if report["category_id"] in open_categories:
+            return True
+        # A report may name the category that its topic was in
+        return bool(topic and bookmarks["topics"].marks(topic, topic))
 
     def ask(**wish: object) -> tuple[list[dict[str, Any]], Part]:
         asked_at = site.now()
         answer = site.client._get("/review.json", status="all", **wish)
         page: list[dict[str, Any]] = answer["reviewables"]
         seen.update(str(report["id"]) for report in page)
-        new = differing(_reports(answer, open_categories, site, asked_at), bookmarks["reports"])
+        told = (_report(report, is_open(report), asked_at) for report in page)
+        new = differing(told, bookmarks["reports"])
         return page, _with_scores(answer, new, bookmarks["report_scores"], asked_at)
 
     yield from newest_first(
@@ -62,35 +73,23 @@ def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
             yield part
 
 
-def _reports(
-    answer: dict[str, Any], open_categories: set[int], site: Site, asked_at: int
-) -> list[Record]:
-    """Reports about readable places: one in a private message has a topic and no category."""
-    messages = "private_messages" in site.settings.private
-    return [
-        Record(
-            "reports",
-            str(report["id"]),
-            only(report, *_REPORT_FIELDS),
-            asked_at,
-            at=micros(report["created_at"]),
-            mark=state(report["status"], report.get("version"), report.get("score")),
-        )
-        for report in answer["reviewables"]
-        if report.get("category_id") in open_categories
-        or (report.get("category_id") is None and (messages or not _of_topic(report)))
-    ]
-
-
-def _of_topic(report: dict[str, Any]) -> bool:
-    """Whether a report is about something in a topic, be that deleted or not."""
-    return bool(report.get("topic_id") or report.get("removed_topic_id"))
+def _report(report: dict[str, Any], is_open: bool, asked_at: int) -> Record:
+    if not is_open:
+        return Record("reports", str(report["id"]), {}, asked_at, gone=True)
+    return Record(
+        "reports",
+        str(report["id"]),
+        only(report, *_REPORT_FIELDS),
+        asked_at,
+        at=micros(report["created_at"]),
+        mark=state(report["status"], report.get("version"), report.get("score")),
+    )
 
 
 def _with_scores(
     answer: dict[str, Any], new: tuple[Record, ...], bookmark: Bookmark, asked_at: int
 ) -> Part:
-    """These reports and their scores, which come beside them."""
+    """These reports and their scores, which come beside them and go with them."""
     wanted = {record.key: record for record in new}
     owner = {
         score: report["id"]
@@ -99,18 +98,24 @@ def _with_scores(
         for score in report.get("reviewable_score_ids", ())
     }
     scores = [
-        Record(
-            "report_scores",
-            str(score["id"]),
-            {**only(score, *_SCORE_FIELDS), "reviewable_id": owner[score["id"]]},
-            asked_at,
-            at=micros(score.get("reviewed_at") or score["created_at"]),
-            mark=state(score["status"], score.get("reviewed_by_id")),
-        )
+        _score(score, owner[score["id"]], asked_at)
+        if not wanted[str(owner[score["id"]])].gone
+        else Record("report_scores", str(score["id"]), {}, asked_at, gone=True)
         for score in answer.get("reviewable_scores", ())
         if score["id"] in owner
     ]
     return Part((*new, *differing(scores, bookmark)))
+
+
+def _score(score: dict[str, Any], report: int, asked_at: int) -> Record:
+    return Record(
+        "report_scores",
+        str(score["id"]),
+        {**only(score, *_SCORE_FIELDS), "reviewable_id": report},
+        asked_at,
+        at=micros(score.get("reviewed_at") or score["created_at"]),
+        mark=state(score["status"], score.get("reviewed_by_id")),
+    )
 
 
 def staff_actions(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:

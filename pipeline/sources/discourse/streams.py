@@ -285,11 +285,14 @@ STAFF_ACTIONS = (
 
 
 def _moderation(private: Private) -> Iterator[Table]:
-    where = f"({{}}.topic_id IS NULL OR (t.id IS NOT NULL AND {private.topic()}))"
+    of_topic = f"(t.id IS NOT NULL AND {private.topic()})"
+    elsewhere = f"({{0}}.category_id IS NULL OR {private.category('k')})"  # a topic held back, chat
+    where = f"({of_topic} OR ({{0}}.topic_id IS NULL AND {elsewhere}))"
+    category = " LEFT JOIN categories k ON k.id = {0}.category_id"
     yield Table(
         "reports",
         main="reviewables",
-        joins="LEFT " + topic_of("x"),
+        joins="LEFT " + topic_of("x") + category.format("x"),
         columns="type status created_by_id category_id topic_id score potential_spam target_id"
         " target_type target_created_by_id version",
         times="created_at updated_at latest_score",
@@ -299,7 +302,9 @@ def _moderation(private: Private) -> Iterator[Table]:
     yield Table(
         "report_scores",
         main="reviewable_scores",
-        joins="JOIN reviewables r ON r.id = x.reviewable_id LEFT " + topic_of("r"),
+        joins="JOIN reviewables r ON r.id = x.reviewable_id LEFT "
+        + topic_of("r")
+        + category.format("r"),
         columns="reviewable_id user_id status score reviewed_by_id",
         times="created_at updated_at reviewed_at",
         computed={"score_type_id": "x.reviewable_score_type"},
@@ -315,7 +320,7 @@ def _moderation(private: Private) -> Iterator[Table]:
         times="created_at",
         computed={name: shown.format(name) for name in ("previous_value", "new_value")},
         mark="created_us",
-        where=f"x.action IN {STAFF_ACTIONS} AND " + where.format("x"),
+        where=f"x.action IN {STAFF_ACTIONS} AND (x.topic_id IS NULL OR {of_topic})",
     )
 
 

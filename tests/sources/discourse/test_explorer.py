@@ -212,6 +212,35 @@ def test_nothing_private_is_left_behind_unless_it_is_named(
         assert world.held("posts")
 
 
+@pytest.mark.parametrize("way", ["data_explorer", "rest"])
+def test_a_report_goes_with_its_place(world_of: Serve, quiet: Switches, way: str) -> None:
+    history = lived_in(quiet)
+    forum, (general, support), ann = history.forum, history.open, history.people[0]
+    forum.enqueue(ann, history.closed, "A topic held back", "It waits.", history.later())
+    waiting = forum.enqueue(ann, general, "Another held back", "It waits.", history.later())
+    general_post, support_post = history.posts[1], history.posts[3]
+    flags = {
+        place: forum.flag(post, history.people[4], "spam", history.later())
+        for place, post in ((general, general_post), (support, support_post))
+    }
+    with world_of(forum, way_in=way) as world:
+        world.night()
+        every = {str(waiting), *map(str, flags.values())}
+        assert set(world.held("reports")) == every
+        # A report keeps the category in which its topic was when that is deleted
+        other = forum.add_category("Other", "other", history.later())
+        forum.write("UPDATE topics SET category_id = ? WHERE category_id = ?", other, support)
+        forum.write("DELETE FROM categories WHERE id = ?", support)
+        forum.review(flags[support], "approved", history.admin, history.later())
+        world.night()
+        assert world.held("reports")[str(flags[support])]["status"] == 1
+        forum.write("UPDATE categories SET read_restricted = TRUE WHERE id = ?", general)
+        world.night()
+        world.night()
+        scores = {str(score["reviewable_id"]) for score in world.held("report_scores").values()}
+        assert set(world.held("reports")) | scores <= {str(flags[support])}
+
+
 def test_what_is_named_is_read(world_of: Serve, quiet: Switches) -> None:
     history = lived_in(quiet)
     named = ("Staff only", "whispers", "private_messages")
