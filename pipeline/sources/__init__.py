@@ -86,8 +86,9 @@ class Source(Protocol):
         May repeat a record; never skips one. Newest first on a first fill. Each part stands for
         itself: a kill between two parts costs nothing but the part being fetched."""
 
-    def estimate(self, bookmarks: Bookmarks) -> Estimate:
-        """What the next read of everything would cost."""
+    def estimate(self, bookmarks: Bookmarks, stream: str | None = None) -> Estimate:
+        """What the next read of everything would cost, or that of one unit of work alone: asked as
+        little as that takes."""
 
     def probe(self) -> list[Finding]:
         """What an operator should know of this site and account; raises nothing of ours."""

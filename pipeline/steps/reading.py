@@ -193,7 +193,7 @@ def _expected(
     """About how many requests a first fill takes; null on other nights, which are short."""
     if any(bookmarks[stream].rows for stream in yields or (unit["stream"],)):
         return None
-    cost = source.estimate(bookmarks)
+    cost = source.estimate(bookmarks, unit["stream"])
     return cost.by_stream.get(unit["stream"], cost.requests)
 
 

@@ -21,7 +21,7 @@ from pipeline.sources.discourse.client import (
 from pipeline.sources.discourse.differences import Differences
 from pipeline.sources.discourse.explorer import Explorer
 from pipeline.sources.discourse.rest import BLIND_SPOTS, UNAVAILABLE, Site
-from pipeline.sources.discourse.rest_units import REST_UNITS, expected_requests
+from pipeline.sources.discourse.rest_units import REST_UNITS, SMALL_UNITS, expected_requests
 from pipeline.sources.http import Budget, Transport, Usage
 
 FORUM = "forum"  # the one unit of work by Data Explorer: all streams share each question
@@ -131,9 +131,11 @@ class Discourse:
             raise FixAccess(f"{self.name}: Data Explorer was switched off since the plan was made")
         yield from Differences(explorer, self.name, self._now).read(bookmarks)
 
-    def estimate(self, bookmarks: Bookmarks) -> Estimate:
+    def estimate(self, bookmarks: Bookmarks, stream: str | None = None) -> Estimate:
         """What the next read would cost; asks a few questions itself to know."""
-        explorer = self._explorer()
+        if stream in SMALL_UNITS:
+            return Estimate(0, 0)
+        explorer = self._explorer() if stream in (None, FORUM) else None
         if explorer is None:
             by_stream = expected_requests(self._site(), bookmarks)
             calls, per_s = per_minute(self._settings)

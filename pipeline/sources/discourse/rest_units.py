@@ -53,6 +53,7 @@ REST_UNITS = {
     ),
     "visits": Unit(("visits",), rest_people.visits, "/admin/reports/visits.json"),
 }
+SMALL_UNITS = REST_UNITS.keys() - {"users", "topics"}  # a few requests, whatever the size
 
 
 def expected_requests(site: Site, bookmarks: Bookmarks) -> dict[str, int]:

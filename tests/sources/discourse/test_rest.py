@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline import load
 from pipeline.errors import BadAnswer
 from pipeline.sandbox.discourse import Forum, Limits, Switches
 from pipeline.sources.discourse import rest, rest_moderation, rest_people, rest_topics
+from pipeline.sources.discourse.rest_units import REST_UNITS
 from tests.sources.discourse.history import LIKES, History, nights, play, truth
 from tests.sources.discourse.world import DAWN, NAME, World
 
@@ -411,3 +413,13 @@ def test_what_is_not_available_says_why(world_of: Serve, quiet: Switches) -> Non
         assert "HTML comparison" in str(plans["revisions"].unavailable)
         assert plans["topics"].blind_spots
         assert world.source().estimate(world.bookmarks()).requests > 10
+
+
+def test_what_a_unit_costs_is_known_without_asking_for_data_explorer(
+    world_of: Serve, quiet: Switches
+) -> None:
+    with world_of(lived_in(replace(quiet, explorer=False)).forum) as world:
+        source = world.source()
+        costs = {unit: source.estimate(world.bookmarks(), unit).requests for unit in REST_UNITS}
+        assert {unit for unit, requests in costs.items() if requests} == {"users", "topics"}
+        assert source.usage.requests == 2

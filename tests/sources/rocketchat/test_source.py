@@ -286,3 +286,9 @@ def test_an_estimate_is_what_the_night_costs(world):
     calls = world.night()
     assert abs(estimate.requests - len(calls)) <= 2
     assert set(estimate.by_stream) == {"messages", "users", "reports"}
+
+
+def test_what_small_units_cost_is_known_without_asking(world):
+    source = world.source()
+    assert [source.estimate(Bookmarks(), unit).requests for unit in ("users", "reports")] == [2, 2]
+    assert source.usage.requests == 0
