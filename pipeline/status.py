@@ -300,7 +300,7 @@ def _template() -> Template:
 
     surroundings = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     surroundings.filters["size"] = _size
-    surroundings.filters["span"] = _span
+    surroundings.filters["span"] = span
     return surroundings.from_string(_TEMPLATE.read_text(encoding="utf-8"))
 
 
@@ -313,7 +313,7 @@ def _size(number: float) -> str:
     return f"{number:.1f} TB"
 
 
-def _span(seconds: float | None) -> str:
+def span(seconds: float | None) -> str:
     """Seconds for people: 42 s, 3 min, 5.0 h; a dash where unknown."""
     if seconds is None:
         return "–"

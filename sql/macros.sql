@@ -136,6 +136,9 @@ CREATE OR REPLACE MACRO week_of(day) AS date_trunc('week', day)::DATE;
 -- Whether numbers of a day will still move: answers, deletions and late records come within a week.
 CREATE OR REPLACE MACRO is_final(day) AS day + 7 < as_of_day();
 
+-- Whether percentiles of so many waits are told, see sql/marts/wait_times.sql.
+CREATE OR REPLACE MACRO are_enough_waits(waits) AS waits >= 20;
+
 -- A share, not told of fewer than five: one person more would move it too far.
 CREATE OR REPLACE MACRO rate(part, whole) AS CASE WHEN whole >= 5 THEN part / whole END;
 

@@ -104,7 +104,7 @@ def report(
         typer.Option(formats=["%Y-%m-%d"], help="A day of it; without it, the newest over."),
     ] = None,
     language: Annotated[
-        Literal["en", "zh"] | None, typer.Option(help="Those of the settings if not given.")
+        settings.Language | None, typer.Option(help="Those of the settings if not given.")
     ] = None,
     pdf: Annotated[
         bool | None, typer.Option(help="Also print it; by default where Chromium is installed.")
@@ -174,9 +174,10 @@ def dictionary(
     from pipeline.contracts import dictionary as written
 
     file, text = FOLDER / "README.md", written(contracts())
-    if check and file.read_text(encoding="utf-8") != text:
+    if not check:
+        file.write_text(text, encoding="utf-8")
+    elif file.read_text(encoding="utf-8") != text:
         raise FixSettings(f"{file} is not what the contracts say; run `make dictionary`")
-    file.write_text(text, encoding="utf-8")
 
 
 def _show(db: Any, sql: str, output: Output) -> None:

@@ -21,9 +21,11 @@ AsOf = Annotated[
 @app.command()
 def estimate(community: Community = None) -> None:
     """What the next read of each source would cost, and what it cannot see, before it starts."""
+    from pipeline.status import span
+
     for told in steps.estimate(community):
         out.print(
-            f"{told['source']}: {told['requests']:,} requests, about {_spell(told['seconds'])} "
+            f"{told['source']}: {told['requests']:,} requests, about {span(told['seconds'])} "
             "at the share of the server's limit that the settings allow"
         )
         for stream, requests in told["by_stream"].items():
@@ -152,9 +154,3 @@ def case(
     decided and learned."""
     for file in steps.case_file(about, community):
         out.print(str(file))
-
-
-def _spell(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 QUESTIONS = build.SQL / "reports"
 WHOLE = 0.98  # a period of which less was read is shown, but greyed
-LOOKS_BACK = timedelta(weeks=13)  # of curves, as `in_view` in sql/reports/macros.sql
-FEWEST_WAITS = 20  # that a percentile is told of, as in marts.wait_times
+LOOKS_BACK = timedelta(weeks=13)  # of curves, bars and heat maps
 
 Row = dict[str, Any]
 
@@ -34,8 +33,8 @@ Row = dict[str, Any]
 class Figure:
     """One number of a period beside the same of the period before and of the season a year ago.
 
-    name    the end is its unit: `_h` hours, `_rate` 0 to 1, else a count
-    others  null where it cannot be told: nothing was read then, or it is about too few
+    The end of its name is its unit: `_h` hours, `_rate` 0 to 1, else a count. A number is null
+    where it cannot be told: nothing was read then, or it is about too few.
     """
 
     name: str
@@ -48,16 +47,19 @@ class Figure:
 class Curve:
     """How many of the questions of some days still wait after so many hours (Kaplan and Meier).
 
-    steps  (hours, share still waiting), falling
+    is_told  whether the questions are so many that hours may be told of them
+    steps    (hours, share still waiting), falling
     """
 
     name: str
     waits: int
+    is_told: bool
     steps: tuple[tuple[float, float], ...]
 
     def reached(self, share: float) -> float | None:
-        """Hours until this share had an answer; null while it has not come so far."""
-        if self.waits < FEWEST_WAITS:
+        """Hours until this share had an answer; null while it has not come so far, or where they
+        are not told."""
+        if not self.is_told:
             return None
         return next((h for h, waiting in self.steps if waiting <= 1 - share + 1e-9), None)
 
@@ -178,7 +180,9 @@ def _curve(db: duckdb.DuckDBPyConnection, period: Period, asker: str) -> Curve:
     _set(db, period, asker)
     rows = _ask(db, "waiting")
     steps = tuple((row["waited_h"], row["still_waiting"]) for row in rows)
-    return Curve(asker, rows[0]["waits"] if rows else 0, steps)
+    if not rows:
+        return Curve(asker, 0, False, ())
+    return Curve(asker, rows[0]["waits"], rows[0]["is_told"], steps)
 
 
 def _covered(db: duckdb.DuckDBPyConnection, period: Period) -> float:
@@ -199,6 +203,7 @@ def _all(db: duckdb.DuckDBPyConnection, kind: str) -> dict[str, list[Row]]:
 def _set(db: duckdb.DuckDBPyConnection, period: Period, asker: str = "all") -> None:
     db.execute("SET VARIABLE first = ?::DATE", [period.first])
     db.execute("SET VARIABLE after = ?::DATE", [period.after])
+    db.execute("SET VARIABLE view_first = ?::DATE", [period.after - LOOKS_BACK])
     db.execute("SET VARIABLE asker = ?", [asker])
 
 

@@ -26,6 +26,7 @@ from pipeline.errors import FixSettings
 
 NAME = r"^[a-z][a-z0-9_]*$"
 SCHEDULE = "0 2 * * *"
+Language = Literal["en", "zh"]  # of what readers are told; its words are in digest/ and report/
 
 
 class _Section(BaseModel):
@@ -167,7 +168,7 @@ class Ladder(_Section):
 class Audience(_Section):
     """Readers of a digest who may all see the same. Nothing private unless named here."""
 
-    language: Literal["en", "zh"] | None = Field(None, description="default: the digest's first")
+    language: Language | None = Field(None, description="default: the digest's first")
     sections: tuple[SectionName, ...] = get_args(SectionName)
     sources: tuple[str, ...] = Field((), description="only these sources; all if empty")
     private: tuple[str, ...] = Field(
@@ -208,7 +209,7 @@ class Audience(_Section):
 class DigestSettings(_Section):
     """The moderators' digest of a community."""
 
-    languages: tuple[Literal["en", "zh"], ...] = ("en",)
+    languages: tuple[Language, ...] = ("en",)
     most_flags: int = Field(10, ge=0, le=15, description="most threads needing a judgement")
     most_newcomers: int = Field(10, ge=0, le=10, description="most newcomers waiting")
     most_questions: int = Field(15, ge=0, le=20, description="most unanswered questions of others")
@@ -257,7 +258,7 @@ class ReportSettings(_Section):
     """The evaluation report of a community, written when a week or a month has ended."""
 
     periods: tuple[Literal["week", "month"], ...] = ("week", "month")
-    languages: tuple[Literal["en", "zh"], ...] = Field(("en",), min_length=1)
+    languages: tuple[Language, ...] = Field(("en",), min_length=1)
     pdf: bool = Field(False, description="also print it; needs Chromium")
     mail_to: tuple[Address, ...] = Field((), description="who gets it; needs the table `mail`")
 

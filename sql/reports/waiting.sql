@@ -15,7 +15,8 @@ SELECT
     waited_h,
     exp(sum(CASE WHEN happened < at_risk THEN ln(1 - happened / at_risk) ELSE -700 END) OVER (ORDER BY waited_h))
         AS still_waiting,
-    sum(ended) OVER () AS waits
+    sum(ended) OVER () AS waits,
+    are_enough_waits(sum(ended) OVER ()) AS is_told
 FROM risks
 QUALIFY happened > 0
 ORDER BY waited_h
