@@ -146,6 +146,7 @@ def rows_last_published(home: Community) -> dict[str, dict[str, int]]:
 
 
 def planned_streams(home: Community, night: Night, source: str) -> list[dict[str, Any]]:
+    """What a source was planned to give, a stream each; empty where it did not answer the plan."""
     try:
         text = plan_file(home, night, source).read_text()
     except FileNotFoundError:
@@ -155,37 +156,45 @@ def planned_streams(home: Community, night: Night, source: str) -> list[dict[str
 
 
 def report_of(home: Community, night: Night, source: str, stream: str) -> Report | None:
+    """The report of a stream's read; null where it did not run to its end tonight."""
     return landing.report(landing_of(home).stream(source, night["run"], stream))
 
 
 def home_of(night: Night) -> Community:
+    """The settings of the community whose night it is."""
     return settings.load().community(night["community"])
 
 
 def run_folder(home: Community, night: Night) -> Path:
+    """Where a night writes down what it planned, found and met; made if it is not there."""
     folder = home.home / "runs" / night["run"]
     landing.make_folder(folder)
     return folder
 
 
 def plan_file(home: Community, night: Night, source: str) -> Path:
+    """Where it is written what a source can give tonight."""
     return run_folder(home, night) / f"{source}.plan.json"
 
 
 def bookmarks_folder(home: Community, night: Night, source: str) -> Path:
+    """Where the bookmarks lie from which tonight's reads of a source go on."""
     return home.home / "work" / "bookmarks" / night["run"] / source
 
 
 def journal_of(night: Night) -> Journal:
+    """The journal this process writes to."""
     home = home_of(night)
     return Journal(run_folder(home, night) / "journal.jsonl", disk_of(home))
 
 
 def moment_of(as_of: str | None) -> datetime:
+    """An ISO time as an aware moment; now where none is given."""
     return datetime.fromisoformat(as_of) if as_of else datetime.now(UTC)
 
 
 def new_run() -> str:
+    """The name of a run that begins now; names sort by time."""
     return datetime.now(UTC).strftime(_RUN)
 
 

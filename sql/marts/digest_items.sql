@@ -99,7 +99,7 @@ answered AS (
     SELECT source, waited_h, cume_dist() OVER (PARTITION BY source ORDER BY waited_h) AS older_than_rate
     FROM marts.waits
     WHERE population = 'questions' AND event = 'response' AND has_happened AND created_at >= as_of() - INTERVAL 90 DAYS
-    QUALIFY count(*) OVER (PARTITION BY source) >= 20
+    QUALIFY are_enough_waits(count(*) OVER (PARTITION BY source))
 )
 
 SELECT

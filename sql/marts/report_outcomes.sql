@@ -47,7 +47,7 @@ SELECT
     rate(sum(agreed), sum(decided)) AS agreed_rate,
     rate_low(sum(agreed), sum(decided)) AS agreed_rate_low,
     rate_high(sum(agreed), sum(decided)) AS agreed_rate_high,
-    CASE WHEN sum(ended) >= 20 THEN min(age_h) FILTER (still_open <= 0.5) END AS p50_h,
-    CASE WHEN sum(ended) >= 20 THEN min(age_h) FILTER (still_open <= 0.1) END AS p90_h
+    CASE WHEN are_enough_waits(sum(ended)) THEN min(age_h) FILTER (still_open <= 0.5) END AS p50_h,
+    CASE WHEN are_enough_waits(sum(ended)) THEN min(age_h) FILTER (still_open <= 0.1) END AS p90_h
 FROM curves
 GROUP BY source, kind

@@ -89,7 +89,7 @@ SELECT
         WHEN least(c.threads, c.others) >= 20 AND t.variance > 0
             THEN two_sided_p((c.answered - t.expected_answered) / sqrt(t.variance))
     END AS log_rank_p,
-    CASE WHEN c.threads >= 20 THEN t.p50_h END AS p50_h,
+    CASE WHEN are_enough_waits(c.threads) THEN t.p50_h END AS p50_h,
     c.due_24h,
     c.within_24h,
     c.others_due_24h,
