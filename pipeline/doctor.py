@@ -153,17 +153,18 @@ def _source(home: Community, name: str) -> list[Finding]:
         source = open_source(home, name)
         found += source.probe()
         if isinstance(chosen, DiscourseSettings) and exit_code(found) == 0:
-            found.append(_key_rights(home, name, source))
+            found.append(_key_rights(home, name, source, reports=chosen.review_queue))
     except HearthError as error:
         found.append(Finding.of(error))
     return found
 
 
-def _key_rights(home: Community, name: str, source: Source) -> Finding:
-    """Whether the key may write where a digest is posted with it, and only there."""
-    posts = any(str(a.discourse).partition("/")[0] == name for a in home.digest.audiences.values())
+def _key_rights(home: Community, name: str, source: Source, *, reports: bool) -> Finding:
+    """Whether the key may write where something is posted with it, and only there. Whether one
+    that `reports` may do so, the source itself has asked."""
+    posts = any(place.startswith(f"{name}/") for place in _forum_places(home))
     writes = may_write(source.writer)
-    if writes and not posts:
+    if writes and not (posts or reports):
         return Finding("warn", "the key may also write, and no digest is posted with it",
                        "now that its queries are stored, a key with the scopes global:read and "
                        "run_queries (Data Explorer) is enough")  # fmt: skip
@@ -171,6 +172,16 @@ def _key_rights(home: Community, name: str, source: Source) -> Finding:
         return Finding("fail", "the key may not write, and a digest is to be posted with it",
                        "give it the scope topics:write beside those for reading")  # fmt: skip
     return Finding("ok", "the key may write, for digests" if writes else "the key only reads")
+
+
+def _forum_places(home: Community) -> Iterator[str]:
+    """Groups and people of forums, "source/name", that are sent a message."""
+    for audience in home.digest.audiences.values():
+        places = [
+            audience.discourse,
+            *(rungs.lead_discourse for rungs in audience.ladders.values()),
+        ]
+        yield from (place for place in places if place)
 
 
 def _channels(home: Community) -> Iterator[Finding]:

@@ -114,6 +114,7 @@ def test_all_that_does_not_fit_together_is_said_at_once():
         "digest.audiences.mods.ladders.help.lead_mail: needs a table `mail`",
         "digest.audiences.mods.ladders.help.mention_after_h: needs the audience's `rocketchat`",
         "digest.audiences.mods.discourse: no discourse source 'blog'",
+        "digest.audiences.mods.ladders.help.lead_discourse: no discourse source 'blog'",
         "keep_text_days: what was fetched holds the texts too",
     ):  # fmt: skip
         assert wish in said
@@ -132,6 +133,7 @@ discourse = "blog/mods"
 mention_after_h = 1
 lead_after_h = 2
 lead_mail = "lead@example.org"
+lead_discourse = "blog/anna"
 """
 
 

@@ -351,9 +351,12 @@ class Community(_Section):
                 if source and getattr(self.sources.get(source), "platform", "") != platform:
                     yield f"{where}.{platform}: no {platform} source {source!r}"
             for ladder, rungs in audience.ladders.items():
+                rung = f"{where}.ladders.{ladder}"
                 if rungs.mention_after_h is not None and not audience.rocketchat:
-                    yield (f"{where}.ladders.{ladder}.mention_after_h: needs the audience's "
-                           "`rocketchat`")  # fmt: skip
+                    yield f"{rung}.mention_after_h: needs the audience's `rocketchat`"
+                lead = str(rungs.lead_discourse or "").partition("/")[0]
+                if lead and getattr(self.sources.get(lead), "platform", "") != "discourse":
+                    yield f"{rung}.lead_discourse: no discourse source {lead!r}"
 
     @field_validator("sources")
     @classmethod

@@ -265,6 +265,25 @@ def test_a_refused_password_of_the_mail_server_is_named(office, certificate, mon
     assert "not-the-passw0rd" not in told
 
 
+LADDER = """
+[communities.ember.digest.audiences.moderators.ladders.support]
+lead_after_h = 1
+lead_discourse = "forum/anna"
+"""
+
+
+@pytest.mark.parametrize("posts", ["to a person", "to the review queue"])
+def test_a_key_that_writes_because_it_must_is_as_it_should_be(office, posts):
+    if posts == "to a person":
+        office.file.write_text(office.file.read_text() + LADDER)
+    else:
+        office.add("review_queue = true", FORUM)
+    ended, told = diagnosis()
+    assert ended == 0, told
+    assert "the key may write, for digests" in told
+    assert "may also write" not in told
+
+
 def test_a_test_notice_reaches_the_operators(office, inbox):
     told = CliRunner().invoke(cli.app, ["doctor", "--send-test"])
     assert "nobody to send to; set `operators` and a table `mail`" in str(told.exception)
