@@ -143,7 +143,7 @@ def outcome(lines: Iterable[Line]) -> tuple[str, list[Line]]:
         return "whole", troubles
     if last.get("conclude") == "trouble":
         return "stale", troubles
-    verbs = ("plan", "load", "build", "score", "validate", "publish", "digest")
+    verbs = ("plan", "load", "build", "score", "validate", "publish", "digest", "evaluate")
     failed = any(last.get(verb) == "trouble" for verb in verbs)
     return ("failed" if failed else "unfinished"), troubles
 
