@@ -160,9 +160,6 @@ class Judge:
     def _question(self, work: _Work) -> Score:
         message, title = work.message, work.message.title or ""
         value, reasons = questions.needs_answer(title, work.parts)
-        if message.needs_answer is not None:
-            value = float(message.needs_answer)
-            reasons = (Reason("asking_channel" if message.needs_answer else "quiet_channel"),)
         is_question = value >= questions.THRESHOLD
         asked = (s for s in sentences(work.parts.text) if questions.asks(s))
         return Score(

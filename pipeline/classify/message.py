@@ -24,8 +24,6 @@ class Message:
     is_human       false for bots, integrations and the system: they are never judged and never
                    answer
     is_first       true for the message that opens its thread
-    needs_answer   what the operator says of the channel: true, each thread asks for an answer;
-                   false, none does; null, the text decides
     reply_to       message_id this one answers, null where the source does not say
     thanked_by     account_ids that liked it or reacted to it with approval
     is_accepted    true for the accepted answer
@@ -42,7 +40,6 @@ class Message:
     is_first: bool = False
     title: str | None = None
     channel: str | None = None
-    needs_answer: bool | None = None
     reply_to: str | None = None
     username: str | None = None
     thanked_by: frozenset[str] = frozenset()

@@ -136,15 +136,6 @@ def test_these_do_not(title, text):
     assert needs_answer(title, authored(text, "markdown"))[0] < 0.5
 
 
-def test_the_operator_knows_the_channel_better_than_the_text():
-    judge = Judge(("en",))
-    for says, code in [(True, "asking_channel"), (False, None)]:
-        message = replace(thread(("ann", "My game")).messages[0], needs_answer=says)
-        score = next(s for s in judge.score([message]) if s.label == "question")
-        assert (score.score, score.is_flagged) == (float(says), says)
-        assert [r.code for r in score.reasons] == ([code] if code else [])
-
-
 def heated(*turns, **more):
     view = thread(*turns, **more)
     scores = {}
