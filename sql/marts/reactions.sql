@@ -1,5 +1,12 @@
 -- What several accounts of one person gave is one row, and so is what people gave whose names nobody bears.
-WITH given AS (
+-- A like that is the shadow of an emoji (Discourse counts both) is left out.
+WITH emojis AS (
+    SELECT DISTINCT source, message_id, account_id
+    FROM staging.reactions
+    WHERE account_id IS NOT NULL AND emoji <> 'like' AND coalesce(created_at <= as_of(), TRUE)
+),
+
+given AS (
     SELECT
         r.source,
         r.message_id,
@@ -11,7 +18,9 @@ WITH given AS (
     INNER JOIN marts.messages AS m ON r.source = m.source AND r.message_id = m.message_id
     LEFT JOIN staging.accounts AS a
         ON r.source = a.source AND r.account_id IS NULL AND r.username = a.username AND a.gone_at IS NULL
-    WHERE NOT m.is_private AND coalesce(r.created_at <= as_of(), TRUE)
+    LEFT JOIN emojis AS e
+        ON r.source = e.source AND r.message_id = e.message_id AND r.account_id = e.account_id AND r.emoji = 'like'
+    WHERE NOT m.is_private AND coalesce(r.created_at <= as_of(), TRUE) AND e.account_id IS NULL
 )
 
 SELECT
