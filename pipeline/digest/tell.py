@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from pipeline.digest.due import due_at, is_due, rests_not
 from pipeline.digest.edition import Edition, Health, Item
@@ -48,10 +49,12 @@ _Sent = tuple[str, dict[str, str]]  # where it went, and chat messages by refere
 
 
 class Teller:
-    """Sends a community's editions.
+    """Sends the editions of one night of a community.
 
     folder       where the files go
     open_client  the name of a source -> its ForumClient, or its Poster
+    as_of        the night's moment; `night` is its day on the community's clock
+    sent_at      now
     """
 
     def __init__(
@@ -59,40 +62,41 @@ class Teller:
         community: Community,
         ledger: Ledger,
         folder: Path,
-        sent_at: datetime,
         open_client: Callable[[str], Any],
+        *,
+        as_of: datetime,
+        sent_at: datetime,
     ) -> None:
         self._community = community
         self._ledger = ledger
         self._folder = folder
+        self._as_of = as_of
+        self.night = as_of.astimezone(ZoneInfo(community.time_zone)).date()
         self._sent_at = sent_at
         self._open_client = open_client
 
-    def due(self, as_of: datetime, night: date) -> list[Place]:
-        """What of this night is to be told now: the files always, a channel once, when its readers
-        may be told."""
+    def due(self) -> list[Place]:
+        """What is to be told now: the files always, a channel once, when its readers may be
+        told."""
         return [
             (audience, channel)
             for audience, reader in self._community.digest.audiences.items()
             for channel in ("files", *channels(reader))
             if channel == "files"
-            or (
-                is_due(reader, self._zone(reader), as_of, self._sent_at)
-                and not self._ledger.was_sent(audience, night, channel)
-            )
+            or (self._is_due(reader) and not self._ledger.was_sent(audience, self.night, channel))
         ]
 
-    def later(self, as_of: datetime, night: date) -> list[tuple[Place, datetime]]:
-        """What of this night waits for its hour, or for the end of quiet hours, and from when."""
-        due = self.due(as_of, night)
+    def later(self) -> list[tuple[Place, datetime]]:
+        """What waits for its hour, or for the end of quiet hours, and from when."""
+        due = self.due()
         return [
             ((audience, channel), at)
             for audience, reader in self._community.digest.audiences.items()
-            for at in [due_at(reader, self._zone(reader), as_of)]
+            for at in [due_at(reader, self._zone(reader), self._as_of)]
             for channel in channels(reader)
             if rests_not(reader, self._zone(reader), at)
             and (audience, channel) not in due
-            and not self._ledger.was_sent(audience, night, channel)
+            and not self._ledger.was_sent(audience, self.night, channel)
         ]
 
     def editions(
@@ -101,24 +105,21 @@ class Teller:
         rows: Iterable[Mapping[str, Any]],
         health: Health,
         verdicts: Collection[Verdict] = (),
-        *,
-        as_of: datetime,
-        night: date,
     ) -> Iterator[tuple[Edition, str]]:
         """(edition, channel) of each place. Each channel has its own memory, so one that failed, or
         that rests on this weekday, catches up in one digest. What is in the shadow is left out, and
         rules that moderators found wrong too often are named."""
-        rules, shadow = self._rules(verdicts, as_of)
+        rules, shadow = self._rules(verdicts)
         health = replace(health, precision=tuple(asdict(rule) for rule in rules))
-        judged = closed(verdicts, night)
+        judged = closed(verdicts, self.night)
         claimed = claims(verdicts, self._sent_at)
         rows = list(rows)
         for audience, channel in places:
-            told = self._ledger.told(audience, night, channel)
-            known = told.keys() - woken(told, verdicts, night)
+            told = self._ledger.told(audience, self.night, channel)
+            known = told.keys() - woken(told, verdicts, self.night)
             edition = select(
                 rows, health, known, self._community, audience,
-                as_of=as_of, night=night, judged=judged, shadow=shadow,
+                as_of=self._as_of, night=self.night, judged=judged, shadow=shadow,
                 claims=claimed,
             )  # fmt: skip
             yield edition, channel
@@ -129,13 +130,10 @@ class Teller:
         rows: Iterable[Mapping[str, Any]],
         health: Health,
         verdicts: Collection[Verdict] = (),
-        *,
-        as_of: datetime,
-        night: date,
     ) -> Iterator[Told]:
         """Send each of these places, see `due`, its edition; a channel in trouble does not keep the
         others waiting. Files are written again by a rerun."""
-        made = self.editions(places, rows, health, verdicts, as_of=as_of, night=night)
+        made = self.editions(places, rows, health, verdicts)
         for edition, channel in made:
             yield self._sent(edition, channel)
 
@@ -143,77 +141,72 @@ class Teller:
         self,
         rows: Iterable[Mapping[str, Any]],
         verdicts: Collection[Verdict],
-        *,
-        as_of: datetime,
-        night: date,
     ) -> Iterator[Told]:
         """Take the steps of ladders that are due, for audiences that may be told now."""
-        _, shadow = self._rules(verdicts, as_of)
-        judged, claimed = closed(verdicts, night), claims(verdicts, self._sent_at)
+        _, shadow = self._rules(verdicts)
+        judged, claimed = closed(verdicts, self.night), claims(verdicts, self._sent_at)
         rows = list(rows)
         for audience, reader in self._community.digest.audiences.items():
-            if not reader.ladders or not is_due(reader, self._zone(reader), as_of, self._sent_at):
+            if not reader.ladders or not self._is_due(reader):
                 continue
             items = open_items(
                 rows, self._community, reader, judged=judged, shadow=shadow, claims=claimed
             )
             told, taken = self._ledger.first_told(audience), self._ledger.steps_taken(audience)
             for step in steps(reader, items, told, taken, self._sent_at):
-                yield self._climbed(audience, night, step)
+                yield self._climbed(audience, step)
 
     def report(
         self,
         rows: Iterable[Mapping[str, Any]],
         verdicts: Collection[Verdict],
-        *,
-        as_of: datetime,
-        night: date,
     ) -> Iterator[Told]:
         """Put what attacks into the review queues that are to be used, each message once; of a
         night no more than a digest shows. Who works through a source's queue may read it there, so
         that private places are no matter."""
         from pipeline.digest import review
 
-        _, shadow = self._rules(verdicts, as_of)
-        judged = closed(verdicts, night)
+        _, shadow = self._rules(verdicts)
+        judged = closed(verdicts, self.night)
         open_rows = [{**row, "is_private": False} for row in rows if row["kind"] == "toxic"]
         for source in review.sources(self._community):
             reader = Audience(sources=(source,))
             found = open_items(open_rows, self._community, reader, judged=judged, shadow=shadow)
             known = self._ledger.reported()
             new = [item for item in found if (source, item.message_id) not in known]
-            yield self._reported(source, new[: self._community.digest.most_flags], night)
+            yield self._reported(source, new[: self._community.digest.most_flags])
 
-    def _reported(self, source: str, items: Iterable[Item], night: date) -> Told:
+    def _reported(self, source: str, items: Iterable[Item]) -> Told:
         from pipeline.digest.review import report
 
         sent = 0
         try:
             for item in items:
                 report(self._open_client(source), item, self._community.digest.languages[0])
-                self._ledger.record_report(self._community.name, night, item, self._sent_at)
+                self._ledger.record_report(self._community.name, self.night, item, self._sent_at)
                 sent += 1
         except HearthError as error:
             return Told(source, "review", sent, trouble=str(error))
         return Told(source, "review", sent, "its review queue")
 
-    def _climbed(self, audience: str, night: date, step: Step) -> Told:
+    def _climbed(self, audience: str, step: Step) -> Told:
         from pipeline.digest.rungs import take
 
         try:
             where = take(self._community, audience, step, self._sent_at, self._open_client)
         except HearthError as error:
             return Told(audience, step.channel, trouble=str(error))
-        self._ledger.record_step(self._community.name, audience, night, step, self._sent_at)
+        self._ledger.record_step(self._community.name, audience, self.night, step, self._sent_at)
         return Told(audience, step.channel, len(step.items), where)
 
-    def _rules(
-        self, verdicts: Collection[Verdict], as_of: datetime
-    ) -> tuple[list[Precision], set[str]]:
+    def _rules(self, verdicts: Collection[Verdict]) -> tuple[list[Precision], set[str]]:
         """The rules that were judged, and the names of all that are in the shadow."""
         settings = self._community.judgement
-        rules = precision(verdicts, as_of, settings.trusted)
+        rules = precision(verdicts, self._as_of, settings.trusted)
         return rules, {*settings.shadow, *(rule.rule for rule in rules if rule.is_shadow)}
+
+    def _is_due(self, reader: Audience) -> bool:
+        return is_due(reader, self._zone(reader), self._as_of, self._sent_at)
 
     def _zone(self, reader: Audience) -> str:
         return reader.time_zone or self._community.time_zone

@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from pipeline import settings
 from pipeline.errors import Degraded, FixSettings
@@ -41,9 +40,9 @@ def digest(night: Night) -> dict[str, Any]:
     from pipeline import warehouse
 
     home, journal = home_of(night), journal_of(night)
-    teller, moment, day = _teller(home), moment_of(night["as_of"]), _day(home, night)
-    sent = _tell(home, night, teller, teller.due(moment, day), warehouse.opened(home))
-    for (audience, channel), at in teller.later(moment, day):
+    teller = _teller(home, night)
+    sent = _tell(home, night, teller, teller.due(), warehouse.opened(home))
+    for (audience, channel), at in teller.later():
         journal.done(f"digest/{audience}/{channel}", f"waits until {at:%Y-%m-%d %H:%M} UTC")
     return {"sent": [told.channel for told in sent if not told.trouble]}
 
@@ -58,11 +57,10 @@ def send_due(community: str | None = None) -> list[str]:
     night = last_published(home)
     if night is None:
         return []
-    teller = _teller(home)
-    moment, day = moment_of(night["as_of"]), _day(home, night)
+    teller = _teller(home, night)
 
     def due() -> list[Place]:
-        return [place for place in teller.due(moment, day) if place[1] != "files"]
+        return [place for place in teller.due() if place[1] != "files"]
 
     if not due():
         return []
@@ -89,12 +87,11 @@ def preview(community: str | None = None) -> list[Path]:
         raise FixSettings(f"{home.name}: no night was published yet; `hearth nightly` makes one")
     folder = home.home / "digests" / "preview"
     places = [(name, (channels(r) or ["files"])[0]) for name, r in home.digest.audiences.items()]
-    teller, moment, day = _teller(home), moment_of(night["as_of"]), _day(home, night)
     with warehouse.read_only(home) as db:
         found = (*_items_and_numbers(db, home, night), known_verdicts(home))
     shutil.rmtree(folder, ignore_errors=True)
     written = []
-    for edition, _ in teller.editions(places, *found, as_of=moment, night=day):
+    for edition, _ in _teller(home, night).editions(places, *found):
         reader = home.digest.audiences[edition.audience]
         language = reader.language or home.digest.languages[0]
         page, *_ = deliver_files(edition, folder, (language,))
@@ -112,12 +109,15 @@ def _write_mail(file: Path, edition: Edition, language: str, mail: MailSettings)
     return file
 
 
-def _teller(home: Community) -> Teller:
+def _teller(home: Community, night: Night) -> Teller:
     from pipeline.digest.ledger import Ledger
     from pipeline.digest.tell import Teller
 
     folder = home.home / "digests"
-    return Teller(home, Ledger(folder / "ledger.jsonl"), folder, _now(), _writer(home))
+    return Teller(
+        home, Ledger(folder / "ledger.jsonl"), folder, _writer(home),
+        as_of=moment_of(night["as_of"]), sent_at=_now(),
+    )  # fmt: skip
 
 
 def _now() -> datetime:
@@ -130,10 +130,6 @@ def _writer(home: Community) -> Any:
     return lambda source: open_source(home, source).writer
 
 
-def _day(home: Community, night: Night) -> date:
-    return moment_of(night["as_of"]).astimezone(ZoneInfo(home.time_zone)).date()
-
-
 def _tell(
     home: Community,
     night: Night,
@@ -144,15 +140,14 @@ def _tell(
     from pipeline.digest.ledger import Ledger
     from pipeline.digest.night import verdicts
 
-    journal, day = journal_of(night), _day(home, night)
+    journal = journal_of(night)
     with warehouse as db:
         found = _items_and_numbers(db, home, night)
         ledger = Ledger(home.home / "digests" / "ledger.jsonl")
-        said = verdicts(db, home, ledger, _writer(home), day)
-    moment = moment_of(night["as_of"])
-    sent = list(teller.tell(places, *found, said, as_of=moment, night=day))
-    sent += teller.climb(found[0], said, as_of=moment, night=day)
-    sent += teller.report(found[0], said, as_of=moment, night=day)
+        said = verdicts(db, home, ledger, _writer(home), teller.night)
+    sent = list(teller.tell(places, *found, said))
+    sent += teller.climb(found[0], said)
+    sent += teller.report(found[0], said)
     for told in sent:
         step = f"digest/{told.audience}/{told.channel}"
         if told.trouble:

@@ -28,9 +28,11 @@ class Climbing:
 
     def night(self, number, verdicts=(), rows=ROWS):
         now = FIRST + timedelta(days=number)
-        teller = Teller(self.home, self.ledger, self.folder, now, self.clients.__getitem__)
-        list(teller.tell([("moderators", "files")], rows, Health(), as_of=now, night=now.date()))
-        climbed = teller.climb(rows, verdicts, as_of=now, night=now.date())
+        teller = Teller(
+            self.home, self.ledger, self.folder, self.clients.__getitem__, as_of=now, sent_at=now
+        )
+        list(teller.tell([("moderators", "files")], rows, Health()))
+        climbed = teller.climb(rows, verdicts)
         return [(told.channel, told.items, told.trouble) for told in climbed]
 
 

@@ -20,7 +20,8 @@ def teller(folder, world, **source):  # noqa: F811
     home = community()
     forum = home.sources["forum"].model_copy(update={"review_queue": True, **source})
     home = home.model_copy(update={"sources": {**home.sources, "forum": forum}})
-    return Teller(home, Ledger(folder / "sent.jsonl"), folder, NIGHT, lambda _: world.client)
+    return Teller(home, Ledger(folder / "sent.jsonl"), folder, lambda _: world.client,
+                  as_of=NIGHT, sent_at=NIGHT)  # fmt: skip
 
 
 def flags(world):  # noqa: F811
@@ -38,12 +39,12 @@ def post(world):  # noqa: F811
 def test_a_message_is_reported_once_and_never_so_that_it_could_be_hidden(tmp_path, world, post):  # noqa: F811
     rows = [row("1", "toxic", message_id=post), row("2"), row("3", "sour", message_id=post)]
     telling = teller(tmp_path, world)
-    told = [list(telling.report(rows, (), as_of=NIGHT, night=NIGHT.date())) for _ in range(2)]
+    told = [list(telling.report(rows, ())) for _ in range(2)]
     assert [(t.channel, t.items, t.trouble) for [t] in told] == [
         ("review", 1, None), ("review", 0, None),
     ]  # fmt: skip
     (tmp_path / "sent.jsonl").unlink()  # killed between reporting and noting it
-    list(telling.report(rows, (), as_of=NIGHT, night=NIGHT.date()))
+    list(telling.report(rows, ()))
     assert flags(world) == [{"post_id": int(post), "kind": 7}]
     assert list(telling._ledger.reported()) == [("forum", post)]
 
@@ -51,7 +52,7 @@ def test_a_message_is_reported_once_and_never_so_that_it_could_be_hidden(tmp_pat
 def test_it_is_off_unless_it_is_on(tmp_path, world, post):  # noqa: F811
     rows = [row("1", "toxic", message_id=post)]
     off = teller(tmp_path, world, review_queue=False)
-    assert list(off.report(rows, (), as_of=NIGHT, night=NIGHT.date())) == []
+    assert list(off.report(rows, ())) == []
     assert flags(world) == []
 
 
@@ -60,7 +61,7 @@ def test_a_refusal_says_what_is_missing_and_is_tried_again(tmp_path, world, post
     telling = teller(tmp_path, world)
     world.forum.flag(int(post), -1, "notify_moderators", NIGHT)
     monkeypatch.setattr("pipeline.digest.review._is_reported", lambda *_: False)
-    [told] = telling.report(rows, (), as_of=NIGHT, night=NIGHT.date())
+    [told] = telling.report(rows, ())
     assert "a key with the scope" in told.trouble or "its key to write" in told.trouble
     assert telling._ledger.reported() == {}
 

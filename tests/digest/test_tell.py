@@ -50,11 +50,11 @@ class Nights:
 
     def tell(self, night, rows, verdicts=(), health=None):
         as_of = datetime.combine(night, datetime.min.time(), UTC) + timedelta(hours=2)
-        teller = Teller(self.home, self.ledger, self.folder / "digests", as_of, self.open_client)
-        places = teller.due(as_of, night)
-        return list(
-            teller.tell(places, rows, health or Health(), verdicts, as_of=as_of, night=night)
-        )
+        teller = Teller(
+            self.home, self.ledger, self.folder / "digests", self.open_client,
+            as_of=as_of, sent_at=as_of,
+        )  # fmt: skip
+        return list(teller.tell(teller.due(), rows, health or Health(), verdicts))
 
     def page(self, night):
         name = f"{night:%Y-%m-%d}-moderators"
