@@ -71,8 +71,13 @@ def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
 def _score(db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime) -> int:
     """Judge what has no score by this judge on this text; returns how many messages.
 
-    Scores that are out of date go first, so a night that is killed goes on where it stopped.
+    Scores that are out of date go first, so a night that is killed goes on where it stopped. So do
+    those of messages that turned out to be a bot's.
     """
+    db.execute(
+        "DELETE FROM judgement.scores AS j USING marts.messages AS m"
+        " WHERE j.source = m.source AND j.message_id = m.message_id AND NOT m.is_human"
+    )
     reading = db.cursor()
     reading.execute(
         "CREATE OR REPLACE TEMP TABLE unjudged AS SELECT s.source, s.message_id"

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline import warehouse
 from pipeline.settings import load
-from tests.test_night import NOW, World, ago, unchecked  # noqa: F401 - a fixture
+from tests.test_night import NOW, World, ago
 
 RUDE = "You are a complete idiot, shut up."
 
@@ -59,7 +59,7 @@ class Quarrels(World):
 
 
 @pytest.fixture
-def world(tmp_path, monkeypatch, unchecked):  # noqa: F811
+def world(tmp_path, monkeypatch, unchecked):
     world = Quarrels(tmp_path, monkeypatch)
     with world.serve() as addresses:
         world.settings(addresses)
@@ -239,3 +239,11 @@ def test_what_was_found_is_kept_night_by_night(world):
         ("question", "2026-03-03", 5, 0, 0),
         ("toxic", "2026-03-02", 1, 1, 1),
     ]
+
+
+def test_who_turns_out_to_be_a_bot_has_asked_nothing(world):
+    world.chat.users[world.ada]["type"] = "bot"
+    world.say(world.bob, "the release party is over", 0.5)
+    world.night()
+    assert world.work("FROM judgement.threads WHERE source = 'chat' AND kind = 'question'") == []
+    assert world.work("SELECT DISTINCT source FROM judgement.scores") == [("forum",), ("chat",)]
