@@ -264,15 +264,24 @@ class Topics:
         list names it any more. Without a list item the record is made of the topic's own answer.
         """
         seen: set[int] = set()
+        own: dict[str, Any] = {}
         number = 1
         while True:
-            asked_at = self._site.now()
+            asked_at, printed = self._site.now(), self._prints
             try:
                 answer = self._topic_page(topic, number)
             except Refused as refused:
-                if was_listed and self._is_proof(refused):
+                if (
+                    own and refused.status == 404
+                ):  # past the end, before servers led to the last page
+                    yield self._last(topic, own, seen, (), asked_at)
+                elif was_listed and self._is_proof(refused):
                     yield self._gone(topic, asked_at)
                 return
+            if own and printed != self._prints:  # pages are shorter from now on
+                seen.clear()
+                number = 1
+                continue
             own = item or {name: answer[name] for name in answer if name not in BULKY}
             if own.get("category_id") not in self._open:
                 yield self._gone(topic, asked_at)
@@ -283,10 +292,21 @@ class Topics:
             records = self._records(new, asked_at)
             number += 1
             if not new or ("stream" in stream and seen.issuperset(stream["stream"])):
-                self.found.strays |= self._of_topic(topic) - seen
-                yield Part((*records, topic_record(own, asked_at)))
+                yield self._last(topic, own, seen, records, asked_at)
                 return
             yield Part(records)
+
+    def _last(
+        self,
+        topic: int,
+        own: dict[str, Any],
+        seen: set[int],
+        records: tuple[Record, ...],
+        asked_at: int,
+    ) -> Part:
+        """The last records of a topic, and its own; what is held of it and was not seen strayed."""
+        self.found.strays |= self._of_topic(topic) - seen
+        return Part((*records, topic_record(own, asked_at)))
 
     def _topic_page(self, topic: int, number: int) -> dict[str, Any]:
         """A page of a topic, deleted posts included. Raises Refused where it may not be read."""

@@ -161,6 +161,7 @@ def test_deleted_topics_are_told_from_destroyed_ones(world_of: Serve, quiet: Swi
         {"per_page": False, "tags_as_objects": False},
         {"page_overflow_redirects": False},
         {"mega_topic_posts": 20},
+        {"mega_topic_posts": 20, "page_overflow_redirects": False},
         {"detailed_404": True},
         {"category_definitions_listed": True},
     ],
@@ -172,7 +173,7 @@ def test_old_and_odd_servers_give_the_same(world_of: Serve, old: dict[str, Any])
         history.reply(0, n)
     with world_of(history.forum, way_in="rest", who_liked=False) as world:
         world.night()
-        for event in (("delete", 9), ("reply", 0, 1), ("move", 11, 5)):
+        for event in (("delete", 9), ("retitle", 0), ("reply", 0, 1), ("move", 11, 5)):
             play(history, [event])
         world.night()
         for stream in ("posts", "topics", "users"):
