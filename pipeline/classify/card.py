@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.classify import chat_train
+from pipeline.classify.chat_train import TRIED
 from pipeline.classify.model import Model, load, save
 from pipeline.classify.train import AIMS, MANIFEST, SEED, Shown, read, train
 
@@ -31,8 +32,6 @@ _LIMITS = {
   that name nothing else is therefore missed.
 - Traditional characters and dialects were not measured.""",
 }
-
-TRIED = Path(__file__).parent / "models" / "tried"  # by language: what was tried and not kept
 
 
 def write_models(folder: Path, into: Path, languages: Sequence[str]) -> list[Path]:

@@ -1,20 +1,22 @@
 """Who goes on from whom in a flat chat channel, and so whether a question there was answered.
 
 Nothing links an answer to its question there. For each message those before it, and "something
-new", compete for being what it goes on from; so it is known with a probability, message by message,
-whether it still belongs to the conversation that the question began. Another person's message that
-does is an answer. In a quiet channel less is asked of it: who alone speaks next, and names nobody
-else, answers.
+new", compete for being what it goes on from. So it is known with a probability, message by message,
+whether it still belongs to the conversation that the question began. Each person who spoke after
+the question is then weighed by a few facts: how likely their messages belong to it, whom they name,
+whether they were talking anyway. Some count where people name each other, some where they do not; a
+channel stands somewhere between.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,29 +28,39 @@ from pipeline.classify.message import Message
 MODEL = Path(__file__).parent / "models" / "chat.toml"
 WINDOW = 60  # messages before a message that it may go on from
 AHEAD = 100  # messages of a channel after a question that can answer it
-QUIET_MIN, NEXT, PAUSE_MIN = 10, 6, 60  # silence before, messages after, silence that ends them
-ALONE = 0.9  # chosen: the dialogs we have (`chat.md`) hold no other talk to measure it by
+LATELY, LATELY_MIN = 15, 30  # messages and minutes before a question: who spoke then was talking
 
 NEW = (
-    "always", "asks", "names_nobody", "names_somebody_here", "short_answer", "thanks",
-    "new_here", "spoke_lately", "named_lately", "asks_naming_nobody",
+    "always", "asks", "names_nobody", "names_somebody_here", "short_answer", "new_here",
+    "spoke_lately", "named_lately", "asks_naming_nobody", "words", "greets",
+    "opens_like_a_question", "own_minutes",
 )  # fmt: skip
 BACK = (
-    "distance", "next", "within_3", "within_12", "minutes", "own", "own_latest", "own_next",
-    "own_to_same", "own_within_2_minutes", "names_writer", "names_writer_latest",
-    "names_writer_who_named_me", "names_writer_latest_to_me", "mentions_writer", "names_another",
-    "named_me", "named_me_latest", "talks_with_writer", "named_another", "shared_words",
-    "answers_question", "answers_question_to_all", "thanks_who_named_me", "short_answer_next",
+    "distance", "next", "minutes", "own", "own_latest", "own_next", "own_to_same",
+    "own_within_2_minutes", "names_writer", "names_writer_who_named_me",
+    "names_writer_latest_to_me", "mentions_writer", "names_another", "named_me",
+    "named_me_latest", "named_me_unheard", "mentioned_me", "talks_with_writer", "named_each_other",
+    "named_another", "names_the_same", "rare_words", "words", "answers_question_to_all",
+    "thanks_who_named_me", "short_answer_next", "back_and_forth", "spoke_since",
+    "writer_spoke_since",
+)  # fmt: skip
+NAMING = ("always", "likely", "direct", "people", "names_asker", "names_others")
+NAMELESS = (
+    "always", "likely", "direct", "people", "asker_goes_on_from", "asker_speaks_later",
+    "goes_on_from_others", "was_talking",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Log-odds of what a message goes on from, in the order of NEW and BACK, and the probability
-    from which a question counts as answered."""
+    """Log-odds of what a message goes on from, in the order of NEW and BACK; of a person's having
+    answered, in the order of NAMING and NAMELESS; and the probability from which a question counts
+    as answered."""
 
     new: Any
     back: Any
+    naming: Any
+    nameless: Any
     threshold: float
 
 
@@ -56,9 +68,11 @@ class Weights:
 def weights(file: Path = MODEL) -> Weights:
     """The shipped ones; `hearth train` writes them."""
     told = tomllib.loads(file.read_text(encoding="utf-8"))
-    new, back = ([told[part][name] for name in names] for part, names in
-                 (("new", NEW), ("back", BACK)))  # fmt: skip
-    return Weights(np.array(new), np.array(back), told["threshold"])
+    parts = (("new", NEW), ("back", BACK), ("naming", NAMING), ("nameless", NAMELESS))
+    new, back, naming, nameless = (
+        np.array([told[part][name] for name in names]) for part, names in parts
+    )
+    return Weights(new, back, naming, nameless, told["threshold"])
 
 
 class Talk:
@@ -70,17 +84,28 @@ class Talk:
         messages = [m for m in channel if m.is_human]
         names = [(m.username or m.account_id or "").lower() for m in messages]
         number = {name: n for n, name in enumerate(dict.fromkeys(names))}
+        known = {_stem(name): n for name, n in number.items()} | number
+        known.pop("", None)
         texts = [m.body[:2000].lower() for m in messages]
         says = cues.patterns("replies")["thanks"]
         self.place = {m.message_id: n for n, m in enumerate(messages)}
         self.writer = np.array([number[name] for name in names])
-        self.to = np.array([number.get(_addressed(text), -1) for text in texts])
+        named = [_named(text, known) for text in texts]
+        self.to = np.array([to for to, _ in named], int)
+        self.to[self.to == self.writer] = -1
+        self.mentions = [
+            people - {me} for (_, people), me in zip(named, self.writer.tolist(), strict=True)
+        ]
         self.minute = np.array([m.created_at.timestamp() / 60 for m in messages])
         self.asks = np.array([questions.asks(text) for text in texts], bool)
+        self.opens = np.array([questions.opens(text) for text in texts], bool)
         self.thanks = np.array([bool(says.search(text)) for text in texts], bool)
         self.is_short = np.array([bool(_SHORT.match(text)) for text in texts], bool)
-        self.mentions = [_mentioned(text, number) for text in texts]
+        self.greets = np.array([bool(_GREETS.match(text)) for text in texts], bool)
+        self.length = np.log1p([len(text.split()) for text in texts])
         self.words = [frozenset(_WORD.findall(text)) - _COMMON - number.keys() for text in texts]
+        self.said, self.turn = _places(self.words), _turns(self.writer)
+        self.heard = _places(self.mentions)
         self.linked = [self.place.get(m.reply_to or "", -1) for m in messages]
         self.chances: dict[int, Any] = {}
 
@@ -92,21 +117,58 @@ class Talk:
             later = self.minute[at + 1 : at + 1 + len(inside)]
             inside = inside[later <= until.timestamp() / 60]
         others = self.writer[at + 1 : at + 1 + len(inside)] != self.writer[at]
-        likely = float(np.max(inside * others, initial=0.0))
-        return max(likely, ALONE) if self._alone(at, at + 1 + len(inside)) else likely
+        if not others.any():
+            return 0.0
+        if np.max(inside * others) == 1.0:  # the platform's own links say so
+            return 1.0
+        scores = self.people(at, inside)[1] @ np.concatenate([self.by.naming, self.by.nameless])
+        return float(1 / (1 + np.exp(-scores.max())))
 
-    def _alone(self, at: int, end: int) -> bool:
-        """Whether a silence was broken here, and of others one alone spoke next, to nobody else."""
-        before = np.flatnonzero(self.writer[:at] != self.writer[at])
-        if len(before) and self.minute[at] - self.minute[before[-1]] < QUIET_MIN:
-            return False
-        end = min(end, at + 1 + NEXT)
-        pauses = np.flatnonzero(np.diff(self.minute[at:end]) > PAUSE_MIN)
-        next_to_it = np.arange(at + 1, at + 1 + pauses[0] if len(pauses) else end)
-        others = next_to_it[self.writer[next_to_it] != self.writer[at]]
-        return len(set(self.writer[others])) == 1 and bool(
-            np.isin(self.to[others], (-1, self.writer[at])).all()
-        )
+    def people(self, at: int, inside: Any) -> tuple[list[int], Any]:
+        """Who else spoke after this place, and what speaks for each one's having answered: a row by
+        NAMING and NAMELESS. How much either counts depends on the talk around: where every other
+        message names somebody, or more do, NAMING alone; where none does, NAMELESS alone.
+
+        inside  how likely each message after it belongs to its conversation
+        """
+        me, end = self.writer[at], at + 1 + len(inside)
+        after = np.arange(at + 1, end)
+        mine = after[self.writer[after] == me]
+        people = [n for n in dict.fromkeys(self.writer[after].tolist()) if n != me]
+        around = range(max(0, at - WINDOW), end)
+        naming = min(1.0, 2 * np.mean([self.to[n] >= 0 or bool(self.mentions[n]) for n in around]))
+        rows = []
+        for person in people:
+            theirs = after[self.writer[after] == person]
+            likely = inside[theirs - at - 1].max()
+            shared = np.array([
+                1, np.log((likely + 0.005) / (1.005 - likely)),
+                max(self._goes_on_from(n, [at, *mine]) for n in theirs), np.log(len(people)),
+            ])  # fmt: skip
+            named = [any(self._names(n, me) for n in theirs),
+                     np.mean((self.to[theirs] >= 0) & (self.to[theirs] != me))]  # fmt: skip
+            later = mine[mine > theirs[0]]
+            others = after[(self.writer[after] != me) & (self.writer[after] != person)].tolist()
+            unnamed = [
+                max((self._goes_on_from(n, theirs) for n in later), default=0), len(later) > 0,
+                max(self._goes_on_from(n, others) for n in theirs), self._was_talking(person, at),
+            ]  # fmt: skip
+            rows.append(np.concatenate(
+                [naming * shared, naming * np.array(named), (1 - naming) * shared,
+                 (1 - naming) * np.array(unnamed)]))  # fmt: skip
+        return people, np.array(rows)
+
+    def _was_talking(self, person: int, at: int) -> bool:
+        start = max(0, at - LATELY)
+        lately = self.minute[start:at] >= self.minute[at] - LATELY_MIN
+        return bool((lately & (self.writer[start:at] == person)).any())
+
+    def _names(self, at: int, person: int) -> bool:
+        return self.to[at] == person or person in self.mentions[at]
+
+    def _goes_on_from(self, at: int, places: Sequence[int]) -> float:
+        chances = self.goes_on(at)
+        return float(sum(chances[at - n] for n in places if 0 < at - n < len(chances)))
 
     def conversation(self, at: int) -> Any:
         """How likely each of the AHEAD messages after this place belongs to its conversation."""
@@ -135,33 +197,63 @@ class Talk:
         there = np.arange(at - 1, max(-1, at - 1 - WINDOW), -1)
         me, to = self.writer[at], self.to[at]
         writer, named = self.writer[there], self.to[there]
-        latest = np.zeros(len(there), bool)
-        latest[np.unique(writer, return_index=True)[1]] = True
         own, is_to = writer == me, writer == to if to >= 0 else np.zeros(len(there), bool)
         named_me = (named == me) & ~own
-        named_latest = _first(named_me)
+        _, first, which = np.unique(writer, return_index=True, return_inverse=True)
+        latest = np.zeros(len(there), bool)
+        latest[first] = True
+        since = self.turn[there][first][which] - self.turn[there]
         to_nobody, to_here = to < 0, bool(is_to.any())
         partner = next((n for n in named[own] if n >= 0), -2)
         minutes = np.maximum(0, self.minute[at] - self.minute[there])
         distance = at - there
-        shared = np.array([len(self.words[at] & self.words[n]) for n in there])
-        mentioned = np.array([n in self.mentions[at] for n in writer], bool)
+        spoke_since = (np.cumsum(own) > 0) & ~own
+        mentioned = np.isin(writer, list(self.mentions[at]))
         asked = self.asks[there] & ~own & (not self.asks[at])
+        turns = len(there) > 2 and own[1] and not own[0] and writer[0] == writer[2]
         new = [
-            1, self.asks[at], to_nobody, to_here, self.is_short[at], self.thanks[at],
-            not own.any(), own[:5].any(), named_me[:14].any(), self.asks[at] and to_nobody,
+            1, self.asks[at], to_nobody, to_here, self.is_short[at], not own.any(), own[:5].any(),
+            named_me[:14].any(), self.asks[at] and to_nobody, self.length[at], self.greets[at],
+            self.opens[at] and to_nobody, np.log1p(minutes[own][0]) if own.any() else 0,
         ]  # fmt: skip
         back = [
-            np.log(distance), distance == 1, distance <= 3, distance <= 12, np.log1p(minutes),
-            own, own & latest, own & (distance == 1), own & (named == to), own & (minutes < 2),
-            is_to, is_to & latest, is_to & named_me, is_to & named_latest,
-            mentioned & to_nobody & ~own, to_here & ~is_to & ~own,
-            named_me, named_latest & to_nobody, (writer == partner) & latest & to_nobody,
-            (named >= 0) & ~named_me & ~own & to_nobody, np.minimum(shared, 4),
-            asked, asked & (named < 0) & (distance <= 12), named_me & self.thanks[at],
-            (distance == 1) & ~own & self.is_short[at],
+            np.log(distance), distance == 1, np.log1p(minutes), own, own & latest,
+            own & (distance == 1), own & (named == to), own & (minutes < 2), is_to,
+            is_to & named_me, is_to & _first(named_me), mentioned & to_nobody,
+            to_here & ~is_to & ~own, named_me, _first(named_me) & to_nobody,
+            named_me & ~spoke_since, self._back(self.heard, me, at) & ~named_me & ~own,
+            (writer == partner) & latest & to_nobody, self._named_each_other(there, at) * to_nobody,
+            (named >= 0) & ~named_me & ~own & to_nobody, (named >= 0) & (named == to) & ~own,
+            self._rare_words(at), self.length[there], asked & (named < 0) & (distance <= 12),
+            named_me & self.thanks[at], (distance == 1) & ~own & self.is_short[at],
+            (distance == 1) & turns, spoke_since, np.log1p(since),
         ]  # fmt: skip
         return np.array(new, float), np.array(back, float).T
+
+    def _back(self, places: Mapping[Any, Sequence[int]], what: Any, at: int) -> Any:
+        """For each message back, whether it is among the places of something."""
+        found = np.zeros(min(at, WINDOW), bool)
+        found[[at - 1 - n for n in places.get(what, ()) if 0 < at - n <= WINDOW]] = True
+        return found
+
+    def _rare_words(self, at: int) -> Any:
+        """For each message back, the words it shares with this one, weighed by how rare they are
+        among those messages; at most 4."""
+        shared = np.zeros(min(at, WINDOW))
+        for word in sorted(self.words[at]):
+            has = self._back(self.said, word, at)
+            shared[has] += np.log((1 + WINDOW) / (1 + has.sum()))
+        return np.minimum(shared / 3, 4)
+
+    def _named_each_other(self, there: Any, at: int) -> Any:
+        """For each message back, how often its writer and this one's named each other since the
+        window began, as a logarithm."""
+        me, writer, named = self.writer[at], self.writer[there], self.to[there]
+        size = int(self.writer.max()) + 1
+        times = np.bincount(writer[named == me], minlength=size)
+        times += np.bincount(named[(writer == me) & (named >= 0)], minlength=size)
+        times[me] = 0
+        return np.log1p(times[writer])
 
 
 def _first(where: Any) -> Any:
@@ -170,24 +262,56 @@ def _first(where: Any) -> Any:
     return found
 
 
-def _addressed(text: str) -> str:
-    """The name a lower-case text opens with ("name: ...", "@name ...", or a first word that may be
-    one); empty without."""
+def _places(each: Sequence[frozenset[Any]]) -> dict[Any, list[int]]:
+    """What a message holds -> the places that hold it."""
+    found: dict[Any, list[int]] = defaultdict(list)
+    for at, things in enumerate(each):
+        for thing in things:
+            found[thing].append(at)
+    return dict(found)
+
+
+def _turns(writer: Any) -> Any:
+    """Of each message, how many its writer wrote before it."""
+    count: dict[int, int] = defaultdict(int)
+    found = []
+    for person in writer.tolist():
+        found.append(count[person])
+        count[person] += 1
+    return np.array(found, int)
+
+
+def _named(text: str, known: Mapping[str, int]) -> tuple[int, frozenset[int]]:
+    """Whom a lower-case text opens with ("name: ...", "@name ...", or a first word that is one;
+    -1: nobody), and those named anywhere in it. Between its ends a name counts as it is spelt, and
+    only if it is not too short or common to be sure of."""
     head = _ADDRESS.match(text)
-    name = (head[1] or head[2] or head[3]) if head else ""
-    return "" if name in _COMMON else name
+    words = _NAME.findall(text)
+    people = {known.get(word, -1) for word in words if len(word) > 3 and word not in _COMMON}
+    people |= {_somebody(word, known) for word in words[-1:]}
+    to = _somebody(head[1] or head[2] or head[3], known) if head else -1
+    return to, frozenset(people - {-1})
 
 
-def _mentioned(text: str, number: Mapping[str, int]) -> frozenset[int]:
-    """Those named anywhere; names too short or common to be sure of are not."""
-    words = (word for word in _NAME.findall(text) if len(word) > 3 and word not in _COMMON)
-    return frozenset(number[word] for word in words if word in number)
+def _somebody(word: str, known: Mapping[str, int]) -> int:
+    """Whose name a word is, with what people add to names or leave off; -1: nobody's."""
+    return -1 if word in _COMMON else known.get(word, known.get(_stem(word), -1))
+
+
+@lru_cache(maxsize=100_000)
+def _stem(name: str) -> str:
+    """A name without what people add and leave off: "foo_", "foo|away", "foo123" are "foo"."""
+    short = _TAIL.sub("", name)
+    return short if len(short) > 2 and short not in _COMMON else name
 
 
 _ADDRESS = re.compile(
-    r"\s*(?:@([\w.\[\]\\`^{}|-]+)|([\w.\[\]\\`^{}|-]+)\s*[:,;>]|([\w\[\]\\`^{}|-]{4,})(?=\s))"
+    r"\s*\[?(?:@([\w.\[\]\\`^{}|-]+)|([\w.\[\]\\`^{}|-]+?)\]?\s*(?:[:,;>]|\.\.|\s?-\s)"
+    r"|([\w\[\]\\`^{}|-]{4,})(?=\s|$))"
 )
 _NAME = re.compile(r"[\w\[\]\\`^{}|-]+")
+_TAIL = re.compile(r"^[\W_]+|[|_-](?:afk|away|work|home|laptop)\W*$|[\W_\d]+$")
+_GREETS = re.compile(r"\W*(?:hi|hey|hello|howdy|greetings|(?:good )?(?:morning|evening))\b")
 _SHORT = re.compile(
     r"\W*(?:yes|yeah|yep|yup|no|nope|ok|okay|ah|oh|hm+|lol|sure|right|what|well|so|but|and|then|it)\b"
     r"|\W*(?:是|对|好|嗯|可以|不|没|哦|啊|那|但)"

@@ -62,6 +62,11 @@ def asks(sentence: str) -> bool:
     return any(_patterns()[cue].search(sentence) for cue in ("asks", "mark", "begs"))
 
 
+def opens(text: str) -> bool:
+    """True if a text begins like a question, after a greeting or without."""
+    return bool(_patterns()["opens"].match(_HAIL.sub("", text)))
+
+
 def _evidence(title: str, text: str) -> Iterator[tuple[str, str, float]]:
     """Each cue found, with its words and weight; in the title before the text."""
     parts = sentences(text[:2000])
@@ -81,6 +86,9 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     return {**found, "mark": re.compile(r"[?？](?=\W*$|\s)")}
 
 
+_HAIL = re.compile(
+    r"^\W*(?:(?:hi|hello|hey|all|guys|everyone|everybody|folks|please|ok|so)\W+)*", re.IGNORECASE
+)
 _GREETING = re.compile(
     r"\W*(?:hi|hello|hey|yo|good (?:morning|evening|day)|大家好|你们好|您好|你好|早|早上好|"
     r"(?:is )?any ?(?:one|body) (?:here|there|around|home)|有人(?:在)?吗|在吗|在不在)"

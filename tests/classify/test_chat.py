@@ -27,7 +27,10 @@ BUSY = [
 ]
 
 
+ANN = ("ann_b|away", ASK[1])
 ANSWERED = {
+    "named at the end": [ASK, *BUSY, ("bob", "use the disks tool, ann")],
+    "by a short form of the name": [ANN, *BUSY, ("bob", "ann_b: use the disks tool")],
     "named": [ASK, ("bob", "ann: plug it in, it mounts by itself"), ("ann", "thanks, that worked")],
     "named in between others": [ASK, *BUSY, ("bob", "@ann use the disks tool"), ("ann", "bob: ty")],
 }
@@ -48,6 +51,13 @@ NOT_TAKEN_UP = {
     "somebody was speaking": [(0, "cem", "the beta is out"), (5, *ASK), (6, "cem", "it is nice")],
     "a day later": [(0, *ASK), (1440, "cem", "the beta is out")],
     "a bot": [(0, *ASK), (1, "bot", "the build is green")],
+    "one who helped before talks with another": [
+        (0, "ann", "where is the disk?"),
+        (3, "bob", "@ann in the list"),
+        (6, "ann", "thanks"),
+        (600, *ASK),
+        *((612 + n, ("bob", "eve")[n % 2], f"the party {n} was great") for n in range(6)),
+    ],
 }
 
 
@@ -57,9 +67,30 @@ def timed(lines):
             for m, (at, *_) in zip(said, lines, strict=True)]  # fmt: skip
 
 
+@pytest.mark.parametrize("said", ["foo_: yes", "foo: yes", "ask there, Foo|away", "@foo123 yes"])
+def test_a_name_is_known_with_what_people_add_to_it(said):
+    talk = chat.Talk(channel(("foo", "hello all"), ("bar", said)))
+    assert 0 in {talk.to[1], *talk.mentions[1]}
+
+
+def test_a_common_word_and_one_s_own_name_name_nobody():
+    talk = chat.Talk(channel(("ubuntu", "hello all"), ("bar", "ubuntu: bar says hello"),
+                             ("linux4", "linux is nice"), ("bar", "I run linux")))  # fmt: skip
+    assert talk.to[1] == -1
+    assert talk.mentions[1] == talk.mentions[3] == frozenset()
+
+
+def test_a_rare_word_ties_messages_more_than_a_common_one():
+    often = [("cem", "the kernel is out")] * 8
+    talk = chat.Talk(channel(("ann", "gparted fails"), *often, ("bob", "kernel and gparted")))
+    rare = talk.evidence(9)[1][:, chat.BACK.index("rare_words")]
+    assert rare[8] > rare[0] > 0
+    assert set(rare[:8]) == {rare[0]}
+
+
 def test_who_alone_speaks_next_in_a_quiet_channel_answers():
     talk = chat.Talk(timed(TAKEN_UP))
-    assert talk.answered("0") >= chat.ALONE
+    assert talk.answered("0") >= chat.weights().threshold
     assert talk.answered("0", START + timedelta(minutes=39)) == 0.0
 
 
@@ -109,6 +140,16 @@ def test_every_message_goes_on_from_something():
         chances = talk.goes_on(at)
         assert len(chances) == 1 + min(at, chat.WINDOW)
         assert chances.sum() == pytest.approx(1.0)
+
+
+def test_who_spoke_is_weighed_by_how_people_name_each_other_there():
+    size = len(chat.NAMING)
+    for lines, naming in ((BUSY[:1], False), ([(who, f"ann: {said}") for who, said in BUSY], True)):
+        talk = chat.Talk(channel(ASK, *lines * 30))
+        people, rows = talk.people(0, talk.conversation(0))
+        assert rows.shape == (len(people), size + len(chat.NAMELESS))
+        assert rows[:, :size].any() == naming
+        assert rows[:, size:].any() != naming
 
 
 def test_evidence_has_a_weight_each_and_each_weight_its_evidence():
