@@ -44,7 +44,7 @@ WITH votes AS (
 )
 SELECT s.source || '/' || s.thread_id, s.body, s.form, sum(v.vote) > 0
 FROM votes AS v
-JOIN marts.statements AS s ON v.source = s.source AND v.message_id = s.message_id
+JOIN marts.wordings AS s ON v.source = s.source AND v.message_id = s.message_id
 JOIN judgement.scores AS j
     ON v.source = j.source AND v.message_id = j.message_id AND j.label = 'strict' AND j.language = ?
 GROUP BY s.source, s.message_id, s.thread_id, s.body, s.form

@@ -80,10 +80,10 @@ def _score(db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime) -> in
     )
     reading = db.cursor()
     reading.execute(
-        "CREATE OR REPLACE TEMP TABLE unjudged AS SELECT s.source, s.message_id"
-        " FROM marts.statements AS s WHERE s.is_human AND s.deleted_at IS NULL AND NOT EXISTS ("
-        " FROM judgement.scores AS j WHERE j.source = s.source AND j.message_id = s.message_id"
-        " AND j.body_hash = s.body_hash AND j.model_version = $version)",
+        "CREATE OR REPLACE TEMP TABLE unjudged AS SELECT w.source, w.message_id"
+        " FROM marts.wordings AS w WHERE w.is_human AND w.deleted_at IS NULL AND NOT EXISTS ("
+        " FROM judgement.scores AS j WHERE j.source = w.source AND j.message_id = w.message_id"
+        " AND j.body_hash = w.body_hash AND j.model_version = $version)",
         {"version": judging.version},
     )
     reading.execute(
@@ -91,9 +91,9 @@ def _score(db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime) -> in
         " WHERE j.source = u.source AND j.message_id = u.message_id"
     )
     reading.execute(
-        "SELECT s.* FROM marts.statements AS s"
-        " SEMI JOIN unjudged AS u ON s.source = u.source AND s.message_id = u.message_id"
-        f" WHERE s.settled_at <= ?::TIMESTAMP - {SETTLED}",
+        "SELECT w.* FROM marts.wordings AS w"
+        " SEMI JOIN unjudged AS u ON w.source = u.source AND w.message_id = u.message_id"
+        f" WHERE w.settled_at <= ?::TIMESTAMP - {SETTLED}",
         [as_of.astimezone(UTC).replace(tzinfo=None)],
     )
     scored = 0
@@ -281,8 +281,9 @@ def read_scores(scores: str) -> list[Score]:
 
 
 def message(row: Mapping[str, Any]) -> Message:
-    """A row of marts.statements or marts.conversations as the judge takes it; people go by their
-    pseudonyms. What answers a thread from outside is its own thread."""
+    """A row of marts.wordings, marts.statements or marts.conversations as the judge takes it;
+    people go by their pseudonyms. The first tells nothing of what surrounds a message. What answers a
+    thread from outside is its own thread."""
     return Message(
         source=row["source"],
         thread_id=row["thread_id"] if row.get("is_inside", True) else row["message_id"],
@@ -294,11 +295,11 @@ def message(row: Mapping[str, Any]) -> Message:
         is_human=row["is_human"],
         is_first=row["is_first"],
         title=row["title"],
-        channel=row["channel"],
-        reply_to=row["reply_to"],
-        username=row["username"],
-        thanked_by=frozenset(row["thanked_by"]),
-        is_accepted=row["is_accepted"],
+        channel=row.get("channel"),
+        reply_to=row.get("reply_to"),
+        username=row.get("username"),
+        thanked_by=frozenset(row.get("thanked_by", ())),
+        is_accepted=row.get("is_accepted", False),
     )
 
 

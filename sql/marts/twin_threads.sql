@@ -14,7 +14,7 @@ written AS (
             concat_ws(' ', s.title, s.body), '```.*?```|<pre.*?</pre>|<[^>]*>|\[quote.*?\[/quote\]|https?://\S+', ' ', 'gs'
         )) AS body
     FROM asked AS a
-    INNER JOIN marts.statements AS s ON a.source = s.source AND a.thread_id = s.thread_id AND s.is_first
+    INNER JOIN marts.wordings AS s ON a.source = s.source AND a.thread_id = s.thread_id AND s.is_first
 ),
 
 runs AS (

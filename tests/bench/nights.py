@@ -57,15 +57,17 @@ from pipeline import build, tonight
 from pipeline.classify.judge import Judge
 with warehouse.opened(home) as db:
     build.set_scene(db, home, tonight.moment_of({night}["as_of"]))
-    [(count,)] = db.execute("SELECT count(*) FROM marts.statements WHERE is_human").fetchall()
-    db.execute(
-        "INSERT INTO judgement.scores BY NAME SELECT s.source, s.message_id, label, s.body_hash,"
-        " md5(s.body_hash) AS text_hash, 'en' AS language, hash(s.body_hash) % 1000 / 1000 AS score,"
-        " 0.999 AS threshold, '[]'::JSON AS reasons, 'en' AS model, ? AS model_version"
-        " FROM marts.statements AS s, (VALUES ('uncivil'), ('strict'), ('question')) AS labels (label)"
-        " WHERE s.is_human AND (s.is_first OR label <> 'question') AND hash(s.message_id) % ? >= ?",
-        [Judge(home.languages).version, max(count, 20_000), 20_000],
-    )
+    [(count,)] = db.execute("SELECT count(*) FROM marts.wordings WHERE is_human").fetchall()
+    for part in range(32):  # what one transaction brings is held in memory until it ends
+        db.execute(
+            "INSERT INTO judgement.scores BY NAME SELECT s.source, s.message_id, label, s.body_hash,"
+            " md5(s.body_hash) AS text_hash, 'en' AS language, hash(s.body_hash) % 1000 / 1000 AS score,"
+            " 0.999 AS threshold, '[]'::JSON AS reasons, 'en' AS model, ? AS model_version"
+            " FROM marts.wordings AS s, (VALUES ('uncivil'), ('strict'), ('question')) AS labels (label)"
+            " WHERE s.is_human AND (s.is_first OR label <> 'question') AND hash(s.message_id) % ? >= ?"
+            " AND hash(s.message_id, 'part') % 32 = ?",
+            [Judge(home.languages).version, max(count, 20_000), 20_000, part],
+        )
 """
 NIGHTS = {"first night": 0, "quiet night": 0, "night of 5,000 changes": 5_000}
 VERBS = ("load", "build", "score", "validate", "publish")
@@ -104,7 +106,10 @@ def measure(community: Synthetic, place: Path, env: dict[str, str]) -> None:
     for number, (name, changes) in enumerate(NIGHTS.items()):
         if number:
             community.night(number, changes)
-        costs = dict(night(number, env))
+        costs = {}
+        for step, cost in night(number, env):
+            costs[step] = cost
+            print(f"{name}: {step}, {cost.cpu_s:.0f} CPU s", file=sys.stderr, flush=True)
         floor = floor or one_scan(env)
         tell(name, costs, floor)
     work, published = place / "work" / "warehouse.duckdb", place / "published"
