@@ -228,7 +228,9 @@ def _card(item: Item, say: Words, zone: str) -> Card:
 def _facts(item: Item, say: Words, zone: str) -> list[str]:
     facts: list[str] = [_claims(item.claims, say, zone)] if item.claims else []
     facts.append(_age(item, say))
-    if item.older_than_rate is not None and item.older_than_rate >= _WORTH_TELLING:
+    if item.older_than_rate == 1:
+        facts.append(say("fact.older_than_all"))
+    elif item.older_than_rate is not None and item.older_than_rate >= _WORTH_TELLING:
         facts.append(say("fact.older_than", n=floor(100 * item.older_than_rate)))
     if item.channel:
         facts.append(say("fact.channel", channel=item.channel))

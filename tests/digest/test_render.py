@@ -143,6 +143,8 @@ def test_a_claim_and_an_unusual_age_are_told():
         "   ada looks after it until Tue 3 Mar, 19:00 (Europe/Berlin) · waiting 30 h, target 24 h"
         " · older than 92 % of answered questions · in Help"
     ) in text
+    oldest = render_text(edition([row("1", older_than_rate=1.0)]), "en")
+    assert " · older than all answered questions · in Help" in oldest
 
 
 def test_text_tells_why_how_long_and_where():
