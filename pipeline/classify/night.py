@@ -281,9 +281,9 @@ def read_scores(scores: str) -> list[Score]:
 
 
 def message(row: Mapping[str, Any]) -> Message:
-    """A row of marts.wordings, marts.statements or marts.conversations as the judge takes it;
-    people go by their pseudonyms. The first tells nothing of what surrounds a message. What answers a
-    thread from outside is its own thread."""
+    """A row of marts.wordings (it tells nothing of what surrounds a message), marts.statements or
+    marts.conversations as the judge takes it; people go by their pseudonyms. What answers a thread
+    from outside is its own thread."""
     return Message(
         source=row["source"],
         thread_id=row["thread_id"] if row.get("is_inside", True) else row["message_id"],
