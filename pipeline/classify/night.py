@@ -79,11 +79,15 @@ def _score(db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime) -> in
         " WHERE j.source = m.source AND j.message_id = m.message_id AND NOT m.is_human"
     )
     reading = db.cursor()
+    reading.execute(  # a step of its own: DuckDB would hold both joins in memory at once
+        "CREATE OR REPLACE TEMP TABLE said AS SELECT source, message_id, body_hash"
+        " FROM marts.wordings WHERE is_human AND deleted_at IS NULL"
+    )
     reading.execute(
-        "CREATE OR REPLACE TEMP TABLE unjudged AS SELECT w.source, w.message_id"
-        " FROM marts.wordings AS w WHERE w.is_human AND w.deleted_at IS NULL AND NOT EXISTS ("
-        " FROM judgement.scores AS j WHERE j.source = w.source AND j.message_id = w.message_id"
-        " AND j.body_hash = w.body_hash AND j.model_version = $version)",
+        "CREATE OR REPLACE TEMP TABLE unjudged AS SELECT s.source, s.message_id FROM said AS s"
+        " WHERE NOT EXISTS (FROM judgement.scores AS j"
+        " WHERE j.source = s.source AND j.message_id = s.message_id"
+        " AND j.body_hash = s.body_hash AND j.model_version = $version)",
         {"version": judging.version},
     )
     reading.execute(

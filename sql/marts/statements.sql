@@ -34,10 +34,9 @@ SELECT
     coalesce(h.thanked_by, []) AS thanked_by,
     k.message_id IS NOT NULL AS is_accepted
 FROM marts.wordings AS w
-INNER JOIN staging.messages AS s ON w.source = s.source AND w.message_id = s.message_id
 LEFT JOIN staging.channels AS c ON w.source = c.source AND w.channel_id = c.channel_id
-LEFT JOIN staging.accounts AS a ON s.source = a.source AND s.account_id = a.account_id
+LEFT JOIN staging.accounts AS a ON w.source = a.source AND w.account_id = a.account_id
 LEFT JOIN staging.messages AS p
-    ON s.source = p.source AND s.thread_id = p.thread_id AND try_cast(s.reply_to AS INTEGER) = p.position
+    ON w.source = p.source AND w.thread_id = p.thread_id AND w.answered_position = p.position
 LEFT JOIN thanked AS h ON w.source = h.source AND w.message_id = h.message_id
 LEFT JOIN accepted AS k ON w.source = k.source AND w.message_id = k.message_id
