@@ -66,7 +66,7 @@ def select(
     reader = community.digest.audiences[audience]
     sites = tuple(source.url for source in community.sources.values())
     lit = [row for row in (_without(row, shadow) for row in rows) if row is not None]
-    allowed = [row for row in lit if _allowed(row, reader)]
+    allowed = [row for row in lit if _allowed(row, reader, audience)]
     decided, known = _Known(judged), _Known(told)
     still = [row for row in allowed if not decided.covers(_key(row))]
     new = [row for row in still if not known.covers(_key(row))]
@@ -94,6 +94,7 @@ def open_items(
     community: Community,
     reader: Audience,
     *,
+    audience: str = MODERATORS,
     judged: Collection[ItemKey] = (),
     shadow: Collection[str] = (),
     claims: Claims = MappingProxyType({}),
@@ -102,7 +103,8 @@ def open_items(
     decided = _Known(judged)
     sites = tuple(source.url for source in community.sources.values())
     lit = (_without(row, shadow) for row in rows if row["kind"] != "answered")
-    still = [r for r in lit if r and _allowed(r, reader) and not decided.covers(_key(r))]
+    allowed = [row for row in lit if row and _allowed(row, reader, audience)]
+    still = [row for row in allowed if not decided.covers(_key(row))]
     return [_item(group, _Known(()), sites, claims) for group in _by_thread(still)]
 
 
@@ -125,7 +127,9 @@ def _flagged(rows: Iterable[Mapping[str, Any]]) -> int:
     return len({(row["source"], row["thread_id"]) for row in rows if row["kind"] in _FLAGS})
 
 
-def _allowed(row: Mapping[str, Any], reader: Audience) -> bool:
+def _allowed(row: Mapping[str, Any], reader: Audience, audience: str) -> bool:
+    if row["is_hidden"] and audience != MODERATORS:
+        return False
     if reader.sources and row["source"] not in reader.sources:
         return False
     if SECTIONS[row["kind"]] not in reader.sections:

@@ -150,8 +150,9 @@ class Teller:
             if not reader.ladders or not self._is_due(reader):
                 continue
             items = open_items(
-                rows, self._community, reader, judged=judged, shadow=shadow, claims=claimed
-            )
+                rows, self._community, reader, audience=audience,
+                judged=judged, shadow=shadow, claims=claimed,
+            )  # fmt: skip
             told, taken = self._ledger.first_told(audience), self._ledger.steps_taken(audience)
             for step in steps(reader, items, told, taken, self._sent_at):
                 yield self._climbed(audience, step)

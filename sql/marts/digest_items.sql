@@ -114,6 +114,7 @@ SELECT
     coalesce(a.name, a.username) AS person,
     i.is_by_newcomer AS is_newcomer,
     i.is_private,
+    coalesce(m.is_hidden, FALSE) OR coalesce(b.is_hidden, FALSE) AS is_hidden,
     i.created_at,
     i.age_h,
     i.target_h,
@@ -148,6 +149,7 @@ FROM items AS i
 INNER JOIN raw.sources AS s ON i.source = s.source
 INNER JOIN staging.threads AS t ON i.source = t.source AND i.thread_id = t.thread_id
 LEFT JOIN staging.messages AS m ON i.source = m.source AND i.message_id = m.message_id
+LEFT JOIN staging.messages AS b ON i.source = b.source AND i.context_id = b.message_id
 LEFT JOIN staging.accounts AS a ON m.source = a.source AND m.account_id = a.account_id AND a.gone_at IS NULL
 LEFT JOIN staging.channels AS c ON i.source = c.source AND i.channel_id = c.channel_id
 LEFT JOIN knowing AS k ON i.source = k.source AND i.thread_id = k.thread_id

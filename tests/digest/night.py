@@ -39,6 +39,7 @@ _PLAIN: dict[str, Any] = {
     "people": 1,
     "views": 40,
     "is_private": False,
+    "is_hidden": False,
     "context": None,
     "curve": None,
     "who_might_know": None,

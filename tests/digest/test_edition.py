@@ -242,6 +242,15 @@ def test_an_item_reaches_only_those_who_may_read_it(audience, item):
     assert made.still_open == 0
 
 
+def test_what_the_source_hides_reaches_moderators_alone():
+    items = [row("1", "toxic", is_hidden=True), row("2", "toxic")]
+    wanted = {"moderators": ["1", "2"], "everyone": ["2"]}
+    for audience, threads in wanted.items():
+        readers = community(audiences={"moderators": {}, "everyone": {}})
+        made = select(items, Health(), (), readers, audience, as_of=AS_OF, night=NIGHT)
+        assert sorted(i.thread_id for s in made.sections for i in s.items) == threads
+
+
 def test_a_private_item_is_not_counted_for_those_who_may_not_know_of_it():
     secret = row("9", source="forum", channel="Staff", is_private=True)
     told = select(
