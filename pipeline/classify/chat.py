@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,14 +54,18 @@ NAMELESS = (
 @dataclass(frozen=True, slots=True)
 class Weights:
     """Log-odds of what a message goes on from, in the order of NEW and BACK; of a person's having
-    answered, in the order of NAMING and NAMELESS; and the probability from which a question counts
-    as answered."""
+    answered, in the order of NAMING and NAMELESS; and two probabilities.
+
+    answered  from which a question counts as answered
+    begins    from which a message begins a conversation
+    """
 
     new: Any
     back: Any
     naming: Any
     nameless: Any
-    threshold: float
+    answered: float
+    begins: float
 
 
 @cache
@@ -72,7 +76,15 @@ def weights(file: Path = MODEL) -> Weights:
     new, back, naming, nameless = (
         np.array([told[part][name] for name in names]) for part, names in parts
     )
-    return Weights(new, back, naming, nameless, told["threshold"])
+    return Weights(new, back, naming, nameless, told["answered"], told["begins"])
+
+
+class Heard(NamedTuple):
+    """Of a question in a flat channel: whether it begins a conversation, and how likely another
+    person answered it (0 to 1)."""
+
+    begins: bool
+    answered: float
 
 
 class Talk:
@@ -105,9 +117,18 @@ class Talk:
         self.length = np.log1p([len(text.split()) for text in texts])
         self.words = [frozenset(_WORD.findall(text)) - _COMMON - number.keys() for text in texts]
         self.said, self.turn = _places(self.words), _turns(self.writer)
-        self.heard = _places(self.mentions)
+        self.named_in = _places(self.mentions)
         self.linked = [self.place.get(m.reply_to or "", -1) for m in messages]
         self.chances: dict[int, Any] = {}
+
+    def heard(self, message_id: str, until: datetime | None = None) -> Heard:
+        """What is known of a question (until a moment)."""
+        return Heard(self.begins(message_id), self.answered(message_id, until))
+
+    def begins(self, message_id: str) -> bool:
+        """Whether a message begins a conversation. A question that does not is part of another: a
+        helper asks back, or somebody goes on."""
+        return bool(self.goes_on(self.place[message_id])[0] >= self.by.begins)
 
     def answered(self, message_id: str, until: datetime | None = None) -> float:
         """0 to 1: how likely another person answered this message (until a moment)."""
@@ -221,7 +242,7 @@ class Talk:
             own & (distance == 1), own & (named == to), own & (minutes < 2), is_to,
             is_to & named_me, is_to & _first(named_me), mentioned & to_nobody,
             to_here & ~is_to & ~own, named_me, _first(named_me) & to_nobody,
-            named_me & ~spoke_since, self._back(self.heard, me, at) & ~named_me & ~own,
+            named_me & ~spoke_since, self._back(self.named_in, me, at) & ~named_me & ~own,
             (writer == partner) & latest & to_nobody, self._named_each_other(there, at) * to_nobody,
             (named >= 0) & ~named_me & ~own & to_nobody, (named >= 0) & (named == to) & ~own,
             self._rare_words(at), self.length[there], asked & (named < 0) & (distance <= 12),

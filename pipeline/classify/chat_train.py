@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.classify import questions
 from pipeline.classify.chat import AHEAD, BACK, NAMELESS, NAMING, NEW, WINDOW, Talk, Weights
 from pipeline.classify.chat_sets import Logs, Room, mix, read, read_dialogs
 from pipeline.classify.train import FOLDS, SEED, f1
 from pipeline.errors import FixSettings
+from pipeline.text import authored
 
 TRIED = Path(__file__).parent / "models" / "tried"  # by model: what was tried and not kept
 STRENGTH = 1.0  # inverse of regularisation
@@ -104,6 +106,7 @@ class Learned:
     quiet      share of quiet rooms' questions that are right, where nobody else talks
     found      share of the answered that are found, where others talk
     mistaken   share of the unanswered that are taken for answered, where others talk
+    asked_back share of the logs' questions that begin nothing and are taken for beginnings
     """
 
     weights: Weights
@@ -113,6 +116,7 @@ class Learned:
     quiet: float
     found: float
     mistaken: float
+    asked_back: float
 
 
 def train(folder: Path) -> Learned:
@@ -123,6 +127,7 @@ def train(folder: Path) -> Learned:
     each = {file: links(Talk(logs.channels[file], nothing), logs.parents[file]) for file in files}
     seen: list[Question] = []
     hits: list[bool] = []
+    begun: list[tuple[bool, float]] = []
     for fold in range(FOLDS):
         held = files[fold::FOLDS]
         found = fit([choice for file in files if file not in held for choice in each[file]])
@@ -130,6 +135,7 @@ def train(folder: Path) -> Learned:
             bool(right[(rows @ found).argmax()]) for file in held for rows, right in each[file]
         ]
         seen += _logged(logs, held, fold, _linking(found))
+        begun += beginnings(logs, held, _linking(found))
         held = names[fold::FOLDS]
         seen += (_quiet(room, fold, _linking(found)) for room in rooms if room.name in held)
     likely = np.zeros(len(seen))
@@ -140,13 +146,26 @@ def train(folder: Path) -> Learned:
                 score = max(rows[0] @ found for rows, _ in question.people)
                 likely[n] = 1 / (1 + np.exp(-score))
     linking = fit([choice for file in files for choice in each[file]])
-    return _learned(seen, likely, linking, fit(_taught(seen)), float(np.mean(hits)))
+    answering = fit(_taught(seen))
+    return _learned(seen, likely, begun, (linking, answering), float(np.mean(hits)))
+
+
+def beginnings(logs: Logs, names: Sequence[str], by: Weights) -> Iterator[tuple[bool, float]]:
+    """Of each message that asks: does it begin a conversation, and how likely by these weights."""
+    for name in names:
+        talk = Talk(logs.channels[name], by)
+        for at, sources in sorted(logs.parents[name].items()):
+            asked, _ = questions.needs_answer(
+                "", authored(logs.channels[name][at].body, "markdown")
+            )
+            if asked >= questions.THRESHOLD:
+                yield sources == {at}, talk.goes_on(at)[0]
 
 
 def _linking(found: Any) -> Weights:
     """Weights of links alone, by NEW and BACK."""
     new, back = np.split(found, [len(NEW)])
-    return Weights(new, back, np.zeros(len(NAMING)), np.zeros(len(NAMELESS)), 0.5)
+    return Weights(new, back, np.zeros(len(NAMING)), np.zeros(len(NAMELESS)), 0.5, 0.5)
 
 
 def _logged(logs: Logs, files: Sequence[str], fold: int, by: Weights) -> Iterator[Question]:
@@ -179,27 +198,36 @@ def _taught(seen: Sequence[Question]) -> Choices:
 
 
 def _learned(
-    seen: Sequence[Question], likely: Any, linking: Any, answering: Any, link_hits: float
+    seen: Sequence[Question],
+    likely: Any,
+    begun: Sequence[tuple[bool, float]],
+    found: tuple[Any, Any],
+    link_hits: float,
 ) -> Learned:
-    """The weights that are kept; the threshold is the best for the logs."""
+    """The weights that are kept, those of links and those of people; and two thresholds: the best
+    for the logs, and the one that keeps nine in ten of the beginnings."""
+    linking, answering = found
     gold = np.array([question.is_answered for question in seen])
     kind = np.array([question.kind for question in seen])
     logged, alone = kind == "irc", kind == "alone"
     mixed = ~logged & ~alone
     grid = np.arange(0.1, 0.9, 0.02).round(2)
-    found = {float(at): f1(~gold[logged], likely[logged] < at) for at in grid}
-    threshold = max(found, key=lambda at: found[at])
+    reached = {float(at): f1(~gold[logged], likely[logged] < at) for at in grid}
+    threshold = max(reached, key=lambda at: reached[at])
     said = likely >= threshold
+    begins, chances = np.array(begun).T
+    least = float(np.quantile(chances[begins == 1], 0.1).round(2))
     new, back = np.split(linking.round(2), [len(NEW)])
     naming, nameless = np.split(answering.round(2), [len(NAMING)])
     return Learned(
-        Weights(new, back, naming, nameless, threshold),
+        Weights(new, back, naming, nameless, threshold, least),
         int(logged.sum()),
-        found[threshold],
+        reached[threshold],
         link_hits,
         float((gold == said)[alone].mean()),
         float(said[mixed & gold].mean()),
         float(said[mixed & ~gold].mean()),
+        float((chances[begins == 0] >= least).mean()),
     )
 
 
@@ -221,7 +249,8 @@ def _toml(weights: Weights) -> str:
         "# Log-odds of what a message of a flat channel goes on from, and of who answered it",
         "# (classify/chat.py). Written by `hearth train`; what they do stands in chat.md.",
         "",
-        f"threshold = {weights.threshold}",
+        f"answered = {weights.answered}",
+        f"begins = {weights.begins}",
     ]
     parts = (
         ("new", NEW, weights.new),
@@ -257,10 +286,12 @@ what quiet rooms are mixed with.
 ## What it did on what it had not seen
 
 Five folds, by stretch of log and by room. Likeliest source right: {learned.link_hits:.2f} of
-messages. A question counts as answered from {learned.weights.threshold:g}: F1 of "unanswered"
+messages. A question counts as answered from {learned.weights.answered:g}: F1 of "unanswered"
 {learned.f1:.3f} in the logs. In quiet rooms {learned.quiet:.2f} of the questions are right where
 nobody else talks. Where others do, {learned.found:.2f} of the answered are found, and
-{learned.mistaken:.2f} of the unanswered are taken for answered.
+{learned.mistaken:.2f} of the unanswered are taken for answered. A message begins something from
+{learned.weights.begins:g}: nine in ten of the logs' questions that do, and {learned.asked_back:.2f}
+of those that ask back or go on. Only a question that begins something is told of.
 
 `hearth evaluate` shows it on the development half of the logs, beside the rule "named within 50
 messages", and on the rooms, which it has learned from.

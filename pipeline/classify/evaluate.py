@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.classify import answers, chat, chat_sets, questions
+from pipeline.classify import answers, chat, chat_sets, chat_train, questions
 from pipeline.classify.answers import ThreadView, read_replies, unanswered
 from pipeline.classify.heat import heat
 from pipeline.classify.judge import MODELS, TONES, Judge
@@ -265,10 +265,14 @@ def _chat(folder: Path) -> Iterator[Line]:
         talks[file].answered(logs.channels[file][place].message_id)
         for file, place, _ in logs.questions
     ]
-    ours = np.array(likely) >= chat.weights().threshold
+    ours = np.array(likely) >= chat.weights().answered
     plain = np.array([_named_within_50(*place) for place in where])
     for word, side in (("unanswered", False), ("answered", True)):
         yield _line(f"IRC dev: F1 {word}", f1, gold == side, ours == side, plain == side)
+    begun = chat_train.beginnings(logs, sorted(logs.channels), chat.weights())
+    begins, chances = np.array(list(begun)).T
+    yield _line("IRC dev: which questions begin something, F1", f1, begins == 1,
+                chances >= chat.weights().begins, np.ones(len(begins), bool))  # fmt: skip
 
 
 def _quiet_chat(folder: Path) -> Iterator[Line]:
@@ -280,7 +284,7 @@ def _quiet_chat(folder: Path) -> Iterator[Line]:
         some = [room for room in rooms if room.kind in kinds]
         gold = np.array([bool(room.answers) for room in some])
         likely = [chat.Talk(room.channel).answered(room.question) for room in some]
-        ours = np.array(likely) >= chat.weights().threshold
+        ours = np.array(likely) >= chat.weights().answered
         plain = [
             _named_within_50(
                 room.channel, [m.message_id for m in room.channel].index(room.question)

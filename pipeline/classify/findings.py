@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.classify import chat, cues
 from pipeline.classify.answers import ThreadView, Verdict, unanswered
+from pipeline.classify.chat import Heard
 from pipeline.classify.heat import Heat, heat
 from pipeline.classify.message import Message, Reason, Score
 from pipeline.text import authored, text_hash
@@ -19,16 +20,17 @@ _CURVE = 40  # turns a sparkline has room for
 Row = dict[str, Any]
 
 
-def findings(thread: ThreadView, as_of: datetime, in_channel: float | None = None) -> Iterator[Row]:
+def findings(thread: ThreadView, as_of: datetime, in_channel: Heard | None = None) -> Iterator[Row]:
     """Rows of judgement.threads about this thread, without the version of the judge.
 
-    in_channel  how likely the question was answered in its flat channel (`chat.Talk`); null in
-                a forum, where replies stand in the thread
+    in_channel  what its flat channel says of the question; null in a forum, where replies stand in
+                the thread
     """
     found = {"source": thread.source, "thread_id": thread.thread_id}
     asked = _score(thread, thread.messages[0], "question")
-    if asked and asked.is_flagged:
-        yield {**found, **_question(thread, asked, answered(thread, as_of, in_channel))}
+    if asked and asked.is_flagged and (in_channel is None or in_channel.begins):
+        likely = in_channel.answered if in_channel else None
+        yield {**found, **_question(thread, asked, answered(thread, as_of, likely))}
     worst = _worst(thread)
     if worst:
         yield {**found, **_toxic(thread, worst)}
@@ -48,7 +50,7 @@ def answered(thread: ThreadView, as_of: datetime, in_channel: float | None) -> V
     )
     if in_channel is None or inside or verdict.rule in _ASKERS_WORD:
         return verdict
-    if in_channel < chat.weights().threshold:
+    if in_channel < chat.weights().answered:
         silence = Reason("channel_went_on", {"likely": round(in_channel, 2)})
         return Verdict("L0", "waiting", (silence,), None, first.created_at)
     said = Reason("answered_in_channel", {"likely": round(in_channel, 2)})

@@ -211,7 +211,7 @@ def _walk(
         if view is None:
             continue
         begun = {m.message_id: m.created_at for m in view.messages}
-        for row in findings(view, moment, nights.channels.answered(thread, moment)):
+        for row in findings(view, moment, nights.channels.heard(thread, moment)):
             lit = _lit(row, shadow)
             if row["kind"] in told or not lit or not _is_told(row, moment, begun, due):
                 continue

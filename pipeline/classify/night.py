@@ -50,8 +50,7 @@ def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
     in_channel = dict(_in_channel(db))
     found = []
     for thread in _threads(db):
-        likely = in_channel.get((thread.source, thread.thread_id))
-        rows = findings(thread, as_of, likely)
+        rows = findings(thread, as_of, in_channel.get((thread.source, thread.thread_id)))
         found += [{**row, "model_version": judging.version} for row in rows]
     _keep(db, found)
     with transaction(db):
@@ -195,8 +194,8 @@ def _keep(db: duckdb.DuckDBPyConnection, found: Iterable[Mapping[str, Any]]) -> 
         )
 
 
-def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str], float]]:
-    """(source, thread) of each stirred question in a chat room -> how likely it was answered."""
+def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str], chat.Heard]]:
+    """(source, thread) of each stirred question in a chat room -> what its room says of it."""
     said = rows(
         db,
         "WITH first AS (SELECT l.*, s.thread_id IS NOT NULL AS is_stirred FROM lively AS l"
@@ -214,7 +213,7 @@ def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str]
         if asked:
             talk = chat.Talk(channel)
             for opening in asked:
-                yield (source, opening.thread_id), talk.answered(opening.message_id)
+                yield (source, opening.thread_id), talk.heard(opening.message_id)
 
 
 def _asks(scores: str) -> bool:

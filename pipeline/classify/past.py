@@ -147,13 +147,13 @@ class Channels:
             for place, messages in said.items()
         }
 
-    def answered(self, thread: PastThread, moment: datetime) -> float | None:
-        """`chat.Talk.answered` of a thread's question as the channel stood; null outside chat."""
+    def heard(self, thread: PastThread, moment: datetime) -> chat.Heard | None:
+        """`chat.Talk.heard` of a thread's question as the channel stood; null outside chat."""
         place = self._place.get((thread.source, thread.thread_id))
         question = thread.said[0].message
         if place is None or not question.is_human:
             return None
-        return self._talks[place].answered(question.message_id, moment)
+        return self._talks[place].heard(question.message_id, moment)
 
 
 def threads(db: duckdb.DuckDBPyConnection, since: datetime) -> Iterator[PastThread]:

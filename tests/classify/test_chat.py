@@ -90,7 +90,7 @@ def test_a_rare_word_ties_messages_more_than_a_common_one():
 
 def test_who_alone_speaks_next_in_a_quiet_channel_answers():
     talk = chat.Talk(timed(TAKEN_UP))
-    assert talk.answered("0") >= chat.weights().threshold
+    assert talk.answered("0") >= chat.weights().answered
     assert talk.answered("0", START + timedelta(minutes=39)) == 0.0
 
 
@@ -98,7 +98,20 @@ def test_who_alone_speaks_next_in_a_quiet_channel_answers():
 def test_other_talk_in_a_quiet_channel_answers_nothing(lines):
     said = timed(lines)
     asked = next(m.message_id for m in said if m.body == ASK[1])
-    assert chat.Talk(said).answered(asked) < chat.weights().threshold
+    assert chat.Talk(said).answered(asked) < chat.weights().answered
+
+
+ASKED_BACK = {
+    "by name": [ASK, ("bob", "ann: which release do you run?")],
+    "the asker goes on": [ASK, ("ann", "or is there a tool for it?")],
+}
+
+
+@pytest.mark.parametrize("lines", ASKED_BACK.values(), ids=ASKED_BACK)
+def test_a_question_inside_a_conversation_begins_none(lines):
+    talk = chat.Talk(channel(*lines))
+    assert (talk.begins("0"), talk.begins("1")) == (True, False)
+    assert talk.heard("0") == (True, talk.answered("0"))
 
 
 def likely(*lines):
@@ -107,12 +120,12 @@ def likely(*lines):
 
 @pytest.mark.parametrize("lines", ANSWERED.values(), ids=ANSWERED)
 def test_answered(lines):
-    assert likely(*lines) >= chat.weights().threshold
+    assert likely(*lines) >= chat.weights().answered
 
 
 @pytest.mark.parametrize("lines", UNANSWERED.values(), ids=UNANSWERED)
 def test_unanswered(lines):
-    assert likely(*lines) < chat.weights().threshold
+    assert likely(*lines) < chat.weights().answered
 
 
 def test_an_answer_without_a_name_counts_for_more_than_silence():

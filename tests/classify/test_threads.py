@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.classify import Judge, Message, Reason, ThreadView, heat, unanswered
+from pipeline.classify.chat import Heard
+from pipeline.classify.findings import findings
 from pipeline.classify.questions import needs_answer
 from pipeline.text import authored
 
@@ -134,6 +136,14 @@ def test_these_need_an_answer(title, text):
 @pytest.mark.parametrize(("title", "text"), STATEMENTS)
 def test_these_do_not(title, text):
     assert needs_answer(title, authored(text, "markdown"))[0] < 0.5
+
+
+def test_a_question_that_begins_nothing_in_its_channel_is_none():
+    asked = thread(ASK, title=None)
+    asked = replace(asked, scores={"0": list(Judge().score(asked.messages))})
+    for begins, kinds in ((True, ["question"]), (False, [])):
+        found = findings(asked, START, Heard(begins, answered=0.1))
+        assert [row["kind"] for row in found] == kinds
 
 
 def heated(*turns, **more):
