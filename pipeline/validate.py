@@ -141,7 +141,9 @@ def validate(file: Path, docs: Path, last_night: Rows | None = None) -> Validati
 
     last_night  the rows of the night that was last published, for the bands
     """
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    theirs = logging.getLogger("great_expectations")
+    theirs.setLevel(logging.ERROR)
+    theirs.propagate = False  # some of its modules set a level of their own
     with _standing_in(*_NEEDLESS):
         import great_expectations as gx
 

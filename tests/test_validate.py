@@ -58,6 +58,12 @@ def validated(tmp_path, monkeypatch, broken, rows, last_night=None):
     return found
 
 
+def test_great_expectations_keeps_its_progress_to_itself(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    validated(tmp_path, monkeypatch, contract(), "(1, 'a', 1)")
+    assert not [r for r in caplog.records if r.name.startswith("great_expectations")]
+
+
 def test_what_is_broken_is_named_with_its_rows(tmp_path, monkeypatch):
     rows = "(1, 'a', 1), (1, 'b', 2), (NULL, 'c', 11), (4, NULL, -1)"
     found = validated(tmp_path, monkeypatch, contract(rows_from=9), rows)
