@@ -134,8 +134,9 @@ def train(folder: Path) -> Learned:
         hits += [
             bool(right[(rows @ found).argmax()]) for file in held for rows, right in each[file]
         ]
-        seen += _logged(logs, held, fold, _linking(found))
-        begun += beginnings(logs, held, _linking(found))
+        talks = {file: Talk(logs.channels[file], _linking(found)) for file in held}
+        seen += _logged(logs, talks, fold)
+        begun += beginnings(logs, talks)
         held = names[fold::FOLDS]
         seen += (_quiet(room, fold, _linking(found)) for room in rooms if room.name in held)
     likely = np.zeros(len(seen))
@@ -150,10 +151,9 @@ def train(folder: Path) -> Learned:
     return _learned(seen, likely, begun, (linking, answering), float(np.mean(hits)))
 
 
-def beginnings(logs: Logs, names: Sequence[str], by: Weights) -> Iterator[tuple[bool, float]]:
-    """Of each message that asks: does it begin a conversation, and how likely by these weights."""
-    for name in names:
-        talk = Talk(logs.channels[name], by)
+def beginnings(logs: Logs, talks: Mapping[str, Talk]) -> Iterator[tuple[bool, float]]:
+    """Of each message that asks: does it begin a conversation, and how likely by its talk."""
+    for name, talk in talks.items():
         for at, sources in sorted(logs.parents[name].items()):
             asked, _ = questions.needs_answer(
                 "", authored(logs.channels[name][at].body, "markdown")
@@ -168,9 +168,8 @@ def _linking(found: Any) -> Weights:
     return Weights(new, back, np.zeros(len(NAMING)), np.zeros(len(NAMELESS)), 0.5, 0.5)
 
 
-def _logged(logs: Logs, files: Sequence[str], fold: int, by: Weights) -> Iterator[Question]:
-    for file in files:
-        talk = Talk(logs.channels[file], by)
+def _logged(logs: Logs, talks: Mapping[str, Talk], fold: int) -> Iterator[Question]:
+    for file, talk in talks.items():
         for where, at, _ in logs.questions:
             if where != file:
                 continue

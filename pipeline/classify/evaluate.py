@@ -269,8 +269,7 @@ def _chat(folder: Path) -> Iterator[Line]:
     plain = np.array([_named_within_50(*place) for place in where])
     for word, side in (("unanswered", False), ("answered", True)):
         yield _line(f"IRC dev: F1 {word}", f1, gold == side, ours == side, plain == side)
-    begun = chat_train.beginnings(logs, sorted(logs.channels), chat.weights())
-    begins, chances = np.array(list(begun)).T
+    begins, chances = np.array(list(chat_train.beginnings(logs, talks))).T
     yield _line("IRC dev: which questions begin something, F1", f1, begins == 1,
                 chances >= chat.weights().begins, np.ones(len(begins), bool))  # fmt: skip
 
