@@ -1,12 +1,12 @@
 """Object storage between machines that work on one community, through fsspec.
 
-    <landing>/landing/<source>/<run>/<stream>/…   what was fetched; stays, as the disk's copy does
-    <landing>/work/bookmarks/<run>/<source>/…     what an extraction is to go on from
-    <landing>/runs/<run>/…                        what was planned, and what each process says of it
+    landing/<source>/<run>/<stream>/…   what was fetched; stays, as the disk's copy does
+    work/bookmarks/<run>/<source>/…     what an extraction is to go on from
+    runs/<run>/…                        what was planned, and what each process says of it
 
-Names there are those below the community's home. Extraction needs nothing else; it may run on any
-machine. One machine has the warehouse: it fetches what landed, loads it from its own disk, and is
-the only one to change or remove what is there.
+These are names below the address, and below the community's home. Extraction needs nothing else; it
+may run on any machine. One machine has the warehouse: it fetches what landed, loads it from its own
+disk, and is the only one to change or remove what is there.
 """
 
 from __future__ import annotations
