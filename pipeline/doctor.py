@@ -81,17 +81,24 @@ def _machine(home: Community) -> Iterator[Finding]:
         return
     mode = home.home.stat().st_mode & 0o777
     if mode & 0o077:
-        yield Finding("warn", f"{home.home} is open to other users of this machine ({mode:04o})",
-                      f"chmod 700 {home.home}, unless you mean it")  # fmt: skip
+        yield Finding(
+            "warn",
+            f"{home.home} is open to other users of this machine ({mode:04o})",
+            f"chmod 700 {home.home}, unless you mean it",
+        )
     kind = file_system(home.home, Path("/proc/self/mounts"))
     if kind.startswith(_REMOTE):
-        yield _fail(f"{home.home} lies on a network file system ({kind}), whose locks do not hold",
-                    "keep `home` on a disk of this machine")  # fmt: skip
+        yield _fail(
+            f"{home.home} lies on a network file system ({kind}), whose locks do not hold",
+            "keep `home` on a disk of this machine",
+        )
     yield from _asked(lambda: housekeeping.check_room(home), "the disk has room for a night")
     most, wanted = memory(Path("/sys/fs/cgroup")), _bytes(home.memory)
     if wanted > most:
-        yield _fail(f"`memory` is {home.memory}, this machine gives us {most / 1e9:.1f} GB",
-                    "lower it in hearth.toml, to half of that at most")  # fmt: skip
+        yield _fail(
+            f"`memory` is {home.memory}, this machine gives us {most / 1e9:.1f} GB",
+            "lower it in hearth.toml, to half of that at most",
+        )
     else:
         yield Finding("ok", f"{home.memory} of {most / 1e9:.1f} GB of memory")
 
@@ -165,12 +172,18 @@ def _key_rights(home: Community, name: str, source: Source, *, reports: bool) ->
     posts = any(place.startswith(f"{name}/") for place in _forum_places(home))
     writes = may_write(source.writer)
     if writes and not (posts or reports):
-        return Finding("warn", "the key may also write, and no digest is posted with it",
-                       "now that its queries are stored, a key with the scopes global:read and "
-                       "run_queries (Data Explorer) is enough")  # fmt: skip
+        return Finding(
+            "warn",
+            "the key may also write, and no digest is posted with it",
+            "now that its queries are stored, a key with the scopes global:read and "
+            "run_queries (Data Explorer) is enough",
+        )
     if posts and not writes:
-        return Finding("fail", "the key may not write, and a digest is to be posted with it",
-                       "give it the scope topics:write beside those for reading")  # fmt: skip
+        return Finding(
+            "fail",
+            "the key may not write, and a digest is to be posted with it",
+            "give it the scope topics:write beside those for reading",
+        )
     return Finding("ok", "the key may write, for digests" if writes else "the key only reads")
 
 
@@ -188,13 +201,19 @@ def _channels(home: Community) -> Iterator[Finding]:
     if home.mail is not None:
         mail = home.mail
         if mail.username and not (mail.password and mail.password.get_secret_value()):
-            yield Finding("warn", "the mail server was not asked: its password is not set",
-                          "set it, then ask again")  # fmt: skip
+            yield Finding(
+                "warn",
+                "the mail server was not asked: its password is not set",
+                "set it, then ask again",
+            )
         else:
             yield from _asked(lambda: check_login(mail), f"{mail.host} takes our mail")
     if not home.operators and home.ping is None:
-        yield Finding("warn", "nobody hears of a night that failed or never began",
-                      "set `operators`, `ping`, or watch `hearth status --check 26`")  # fmt: skip
+        yield Finding(
+            "warn",
+            "nobody hears of a night that failed or never began",
+            "set `operators`, `ping`, or watch `hearth status --check 26`",
+        )
     if home.ping is not None:
         yield from _asked(lambda: _reach(str(home.ping)), "the watchdog of `ping` can be reached")
     for name, audience in home.digest.audiences.items():
@@ -205,8 +224,11 @@ def _channels(home: Community) -> Iterator[Finding]:
         for place in audience.private:
             source, _, channel = place.partition("/")
             if source not in home.sources or channel not in home.sources[source].private:
-                yield Finding("warn", f"{name} may see {place}, which is not read",
-                              f"add it to `private` of source {source}, or drop it")  # fmt: skip
+                yield Finding(
+                    "warn",
+                    f"{name} may see {place}, which is not read",
+                    f"add it to `private` of source {source}, or drop it",
+                )
 
 
 def _look(home: Community, kind: str, place: str) -> Callable[[], None]:

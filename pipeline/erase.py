@@ -40,8 +40,16 @@ _BATCH = 10_000
 # numbers of hashed words and cards of counts: nobody's name or words get in, and a name that is an
 # ordinary word would cost what moderators taught.
 _OTHERWISE = (
-    "landing", "work", "published", "digests", "cases", "backup", "damaged", "erasures", "models",
-)  # fmt: skip
+    "landing",
+    "work",
+    "published",
+    "digests",
+    "cases",
+    "backup",
+    "damaged",
+    "erasures",
+    "models",
+)
 _BY_CHANCE = 6  # bytes of a name that do not occur by chance in what is no text
 
 
@@ -55,8 +63,9 @@ def erase(community: Community, source: str, account: str, now: datetime) -> dic
     `erasures/`; it names nobody.
     """
     if source not in community.sources:
-        raise FixSettings(f"{community.name}: no source {source!r}; there are "
-                          f"{', '.join(community.sources)}")  # fmt: skip
+        raise FixSettings(
+            f"{community.name}: no source {source!r}; there are {', '.join(community.sources)}"
+        )
     with warehouse.opened(community) as db:
         landed = landing_of(community)
         load.load(db, landed)

@@ -98,8 +98,10 @@ class Decisions:
         if people.contradiction:
             a, b = people.contradiction
             via = ", ".join(str(x) for x in sorted(people.of(a) - {a, b}))
-            raise FixSettings(f"{a} and {b} are told apart, and links with {via} join them; "
-                              "`hearth people unlink` one of those first")  # fmt: skip
+            raise FixSettings(
+                f"{a} and {b} are told apart, and links with {via} join them; "
+                "`hearth people unlink` one of those first"
+            )
         self._write(sorted(decisions, key=lambda d: (d.first, d.second)))
 
     def _write(self, decisions: list[Decision]) -> None:
@@ -116,24 +118,39 @@ def settle(db: duckdb.DuckDBPyConnection, community: Community) -> None:
         people.join_if_nothing_speaks_against(one, other)
     db.execute("DELETE FROM raw.account_links")
     db.execute("DELETE FROM raw.identities")
-    insert(db, "raw.account_links", [
-        {"first_source": d.first.source, "first_account_id": d.first.account_id,
-         "second_source": d.second.source, "second_account_id": d.second.account_id,
-         "is_link": d.is_link, "decided_at": d.at}
-        for d in decisions
-    ])  # fmt: skip
-    insert(db, "raw.identities", [
-        {**account._asdict(), "head": str(min(person))}
-        for person in people.several() for account in sorted(person)
-    ])  # fmt: skip
+    insert(
+        db,
+        "raw.account_links",
+        [
+            {
+                "first_source": d.first.source,
+                "first_account_id": d.first.account_id,
+                "second_source": d.second.source,
+                "second_account_id": d.second.account_id,
+                "is_link": d.is_link,
+                "decided_at": d.at,
+            }
+            for d in decisions
+        ],
+    )
+    insert(
+        db,
+        "raw.identities",
+        [
+            {**account._asdict(), "head": str(min(person))}
+            for person in people.several()
+            for account in sorted(person)
+        ],
+    )
 
 
 def find(db: duckdb.DuckDBPyConnection, community: Community, written: str) -> Account:
     """The account written source/id or source/user name. Raises FixSettings where none is held."""
     source, _, name = written.partition("/")
     if source not in community.sources:
-        raise FixSettings(f"{written!r}: write it source/name; the sources are "
-                          f"{', '.join(community.sources)}")  # fmt: skip
+        raise FixSettings(
+            f"{written!r}: write it source/name; the sources are {', '.join(community.sources)}"
+        )
     row = db.execute(
         "SELECT account_id FROM staging.accounts WHERE source = $source AND gone_at IS NULL"
         " AND (account_id = $name OR lower(username) = lower($name))"

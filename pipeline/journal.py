@@ -70,8 +70,10 @@ class Journal:
         except OSError as error:
             if error.errno not in FULL:
                 raise
-            full = FixSettings(f"{step}: no room to write {error.filename or ''}; free space, then "
-                               "run again: nothing was lost")  # fmt: skip
+            full = FixSettings(
+                f"{step}: no room to write {error.filename or ''}; free space, then "
+                "run again: nothing was lost"
+            )
             self.trouble(step, str(full))
             raise full from None
         except Exception as error:

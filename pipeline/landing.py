@@ -189,8 +189,10 @@ def write_whole(file: Path, content: bytes) -> None:
         beside.replace(file)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise FixSettings(f"cannot write {file}: {error.strerror}; free space or fix its folder's "
-                          "permissions, then run again: nothing was lost") from None  # fmt: skip
+        raise FixSettings(
+            f"cannot write {file}: {error.strerror}; free space or fix its folder's "
+            "permissions, then run again: nothing was lost"
+        ) from None
     sync_folder(file.parent)
 
 
@@ -213,8 +215,10 @@ def make_folder(folder: Path) -> None:
         for place in reversed([folder, *folder.parents]):
             place.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise FixSettings(f"cannot make the folder {folder}: {error.strerror}; choose another "
-                          "`home` in hearth.toml or fix its permissions") from None  # fmt: skip
+        raise FixSettings(
+            f"cannot make the folder {folder}: {error.strerror}; choose another "
+            "`home` in hearth.toml or fix its permissions"
+        ) from None
 
 
 @contextmanager

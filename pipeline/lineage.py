@@ -14,10 +14,20 @@ from pipeline.errors import FixSettings
 
 # The views of `raw` that staging reads (`sql/macros.sql`); they have no contract.
 VIEWS = {
-    "changed": ("source", "platform", "url", "stream", "key", "container", "record", "payload",
-                "first_seen_at", "gone_at"),
+    "changed": (
+        "source",
+        "platform",
+        "url",
+        "stream",
+        "key",
+        "container",
+        "record",
+        "payload",
+        "first_seen_at",
+        "gone_at",
+    ),
     "changed_versions": ("source", "platform", "stream", "key", "record", "seen_at", "state"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +50,10 @@ def lineage(column: str) -> Iterator[Step]:
     table, _, name = column.rpartition(".")
     known = contracts().get(table)
     if known is None or name not in known.columns:
-        raise FixSettings(f"{column!r} is no column; write schema.table.column, as in "
-                          "marts.threads.first_response_at")  # fmt: skip
+        raise FixSettings(
+            f"{column!r} is no column; write schema.table.column, as in "
+            "marts.threads.first_response_at"
+        )
     yield Step(0, column, None)
     yield from _below(table, name, 1, {column})
 

@@ -39,9 +39,20 @@ def _is_figures(line: str) -> bool:
 
 
 FIGURES = {
-    "0": "o", "1": "il", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g", "@": "a",
-    "$": "s", "!": "i", "+": "t", "#": "h",
-}  # fmt: skip
+    "0": "o",
+    "1": "il",
+    "3": "e",
+    "4": "a",
+    "5": "s",
+    "7": "t",
+    "8": "b",
+    "9": "g",
+    "@": "a",
+    "$": "s",
+    "!": "i",
+    "+": "t",
+    "#": "h",
+}
 """Figures and signs, with the letters people write them for."""
 
 _AS_LETTERS = str.maketrans({figure: letters[0] for figure, letters in FIGURES.items()})

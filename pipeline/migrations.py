@@ -42,9 +42,10 @@ def pending(db: duckdb.DuckDBPyConnection) -> list[Change]:
     with rows lacks what may not be null."""
     held = _held(db)
     kinds = dict(
-        db.execute("SELECT table_schema || '.' || table_name, table_type FROM"
-                   " information_schema.tables").fetchall()
-    )  # fmt: skip
+        db.execute(
+            "SELECT table_schema || '.' || table_name, table_type FROM information_schema.tables"
+        ).fetchall()
+    )
     changes = list(_leftovers(kinds))
     for contract in contracts().values():
         columns = held.get(contract.table)
@@ -77,8 +78,10 @@ def keep_copy(file: Path, now: datetime) -> Path:
         beside.replace(copy)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise FixSettings(f"cannot write {copy}: {error.strerror}; the work file was not touched: "
-                          "free space, then run again") from None  # fmt: skip
+        raise FixSettings(
+            f"cannot write {copy}: {error.strerror}; the work file was not touched: "
+            "free space, then run again"
+        ) from None
     sync_folder(folder)
     for old in sorted(folder.glob("work-*.duckdb"))[:-KEPT_COPIES]:
         old.unlink()
@@ -136,9 +139,10 @@ def _retyped(
         for name, kind in _wanted(contract).items()
     )
     return Change(
-        contract.table, says,
+        contract.table,
+        says,
         f"CREATE OR REPLACE TABLE {contract.table} AS SELECT {select} FROM {contract.table}",
-    )  # fmt: skip
+    )
 
 
 def _refused(table: str, why: str) -> FixSettings:

@@ -85,10 +85,8 @@ def definitions_changed(community: Community, earlier: str, later: str) -> bool:
     for run in (earlier, later):
         with duckdb.connect(_file(community, run), read_only=True) as db:
             found |= set(
-                db.execute(
-                    "SELECT max_by(definitions, built_at) FROM raw.builds"
-                ).fetchall()
-            )  # fmt: skip
+                db.execute("SELECT max_by(definitions, built_at) FROM raw.builds").fetchall()
+            )
     return len(found) > 1
 
 

@@ -90,9 +90,7 @@ def manifest_of(folder: Path, run: str) -> Manifest:
             ).fetchall()
             rows = {name: _count(db, name) for (name,) in tables}
             if audience == "community":
-                [(as_of,)] = db.execute(
-                    "SELECT max_by(as_of, built_at) FROM raw.builds"
-                ).fetchall()  # fmt: skip
+                [(as_of,)] = db.execute("SELECT max_by(as_of, built_at) FROM raw.builds").fetchall()
         files[audience] = PublishedFile(file.name, checksum(file), file.stat().st_size, rows)
     moment = as_of.replace(tzinfo=UTC).isoformat()
     return Manifest(run, moment, files["community"], files["restricted"])

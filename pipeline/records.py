@@ -133,9 +133,12 @@ class Bookmark:
                 "SELECT key, mark WHERE NOT gone"
                 " AND (? IS NULL OR try_cast(key AS BIGINT) >= ?)"
                 " AND (? IS NULL OR try_cast(key AS BIGINT) <= ?)",
-                low, low, high, high,
+                low,
+                low,
+                high,
+                high,
             )
-        )  # fmt: skip
+        )
 
     def digests(self, width: int) -> dict[int, tuple[int, str]]:
         """Bucket -> how many rows are held and not gone, and the MD5 of their keys and marks.
@@ -154,8 +157,9 @@ class Bookmark:
                 f"SELECT CAST({number} AS BIGINT) AS bucket, count(*),"
                 " md5(string_agg(concat(key, ':', mark), ',' ORDER BY try_cast(key AS BIGINT)))"
                 " WHERE NOT gone AND bucket BETWEEN ? AND ? GROUP BY bucket",
-                low, low + step - 1,
-            ):  # fmt: skip
+                low,
+                low + step - 1,
+            ):
                 found[bucket] = (entries, state)
         return found
 

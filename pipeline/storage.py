@@ -113,8 +113,10 @@ class ObjectStorage(Disk):
         try:
             return act()
         except PermissionError:
-            raise FixAccess(f"{self.address}: the storage refused us; check the credentials in the "
-                            "environment and what they allow there") from None  # fmt: skip
+            raise FixAccess(
+                f"{self.address}: the storage refused us; check the credentials in the "
+                "environment and what they allow there"
+            ) from None
         except FileNotFoundError:
             raise FixSettings(f"{self.address}: there is no such place; make it") from None
         except OSError as error:

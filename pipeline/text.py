@@ -196,14 +196,29 @@ _INLINE = frozenset(
     strong sub sup svg tt u var script style iframe video audio source center thead tbody""".split()  # noqa: SIM905
 )
 _APART = {
-    "blockquote": "quotes", "q": "quotes", "pre": "code", "code": "code", "kbd": "code",
-    "samp": "code", "tt": "code", "script": "drop", "style": "drop", "svg": "drop",
-    "iframe": "drop", "video": "drop", "audio": "drop",
-}  # fmt: skip
+    "blockquote": "quotes",
+    "q": "quotes",
+    "pre": "code",
+    "code": "code",
+    "kbd": "code",
+    "samp": "code",
+    "tt": "code",
+    "script": "drop",
+    "style": "drop",
+    "svg": "drop",
+    "iframe": "drop",
+    "video": "drop",
+    "audio": "drop",
+}
 _APART_CLASSES = (
-    ("quote", "quotes"), ("onebox", "drop"), ("elided", "drop"), ("email-elided", "drop"),
-    ("lightbox-wrapper", "drop"), ("poll", "drop"), ("footnotes-sep", "drop"),
-)  # fmt: skip
+    ("quote", "quotes"),
+    ("onebox", "drop"),
+    ("elided", "drop"),
+    ("email-elided", "drop"),
+    ("lightbox-wrapper", "drop"),
+    ("poll", "drop"),
+    ("footnotes-sep", "drop"),
+)
 
 
 def _tags(text: str) -> Iterator[tuple[str, str, str, str]]:
@@ -280,8 +295,9 @@ def _instead(kind: str, region: str) -> str:
 
 
 def _attributes(text: str) -> dict[str, str]:
-    return {m[1].lower(): html.unescape(m[2] or m[3] or m[4] or "")
-            for m in _ATTRIBUTE.finditer(text)}  # fmt: skip
+    return {
+        m[1].lower(): html.unescape(m[2] or m[3] or m[4] or "") for m in _ATTRIBUTE.finditer(text)
+    }
 
 
 def _kind(name: str, values: dict[str, str]) -> str:
@@ -317,8 +333,10 @@ def _unlog(text: str, found: _Found) -> str:
     return "\n".join(kept)
 
 
-_TARGET = re.compile(r"!?\[([^\[\]\n]{0,500})\]\(\s*<?([^\s()<>]{1,2000}(?:\([^\s()]{0,200}\))?)"
-                     r"[^()\n]{0,200}\)")  # fmt: skip
+_TARGET = re.compile(
+    r"!?\[([^\[\]\n]{0,500})\]\(\s*<?([^\s()<>]{1,2000}(?:\([^\s()]{0,200}\))?)"
+    r"[^()\n]{0,200}\)"
+)
 _ADDRESS = re.compile(
     r"<?\b(?:(?:https?|ftp|mailto):/{0,2}|www\.)[^\s<>\"'）】，。]{2,2000}>?", re.I
 )

@@ -48,8 +48,9 @@ def latest(community: str | None = None, run: str | None = None) -> Plan:
     home = settings.load().community(community)
     found = sorted((home.home / "runs").glob(f"{run or '*'}/night.json"))
     if not found:
-        raise FixSettings(f"{home.name}: no planned night{f' {run}' if run else ''}; "
-                          "`hearth plan` makes one")  # fmt: skip
+        raise FixSettings(
+            f"{home.name}: no planned night{f' {run}' if run else ''}; `hearth plan` makes one"
+        )
     planned: Plan = json.loads(found[-1].read_text())
     return planned
 

@@ -14,8 +14,11 @@ def verdict(answer):
     if answer is None:
         return 0, "nobody could be asked for vulnerabilities: there is no network to PyPI"
     known = [d for d in answer["dependencies"] if "skip_reason" not in d]
-    found = [f"{d['name']} {d['version']}: {v['id']}, mended in {', '.join(v['fix_versions']) or 'no version'}"
-             for d in known for v in d["vulns"]]  # fmt: skip
+    found = [
+        f"{d['name']} {d['version']}: {v['id']}, mended in {', '.join(v['fix_versions']) or 'no version'}"
+        for d in known
+        for v in d["vulns"]
+    ]
     silent = len(answer["dependencies"]) - len(known)
     told = f"{len(known)} packages asked for, {len(found)} vulnerabilities"
     if silent:
@@ -24,8 +27,19 @@ def verdict(answer):
 
 
 def main(pip_audit):
-    command = [pip_audit, "--disable-pip", "--require-hashes", "-r", LOCK, "-f", "json",
-               "--progress-spinner", "off", "--timeout", "15"]  # fmt: skip
+    command = [
+        pip_audit,
+        "--disable-pip",
+        "--require-hashes",
+        "-r",
+        LOCK,
+        "-f",
+        "json",
+        "--progress-spinner",
+        "off",
+        "--timeout",
+        "15",
+    ]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     code, says = verdict(json.loads(told.stdout) if told.stdout.startswith("{") else None)
     print(says)

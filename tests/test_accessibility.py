@@ -32,10 +32,21 @@ def looked_at(page, tmp_path, *switches):
     file = tmp_path / "page.html"
     file.write_text(page.replace("</body>", f"<script>{AXE.read_text()}</script>{RUN}</body>"))
     done = subprocess.run(
-        [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000",
-         "--dump-dom", *switches, f"--user-data-dir={tmp_path / 'profile'}", file.as_uri()],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [
+            BROWSER,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--virtual-time-budget=20000",
+            "--dump-dom",
+            *switches,
+            f"--user-data-dir={tmp_path / 'profile'}",
+            file.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     found = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)[1]))
     return found["violations"], found["passes"]
 

@@ -26,9 +26,13 @@ def home(tmp_path_factory):
 
 def message(key, text, reactions, gone, seen_at):
     payload = {
-        "_id": key, "rid": "r", "msg": text, "ts": MADE, "u": {"_id": "u1", "username": "a"},
+        "_id": key,
+        "rid": "r",
+        "msg": text,
+        "ts": MADE,
+        "u": {"_id": "u1", "username": "a"},
         "reactions": {f":{name}:": {"usernames": ["a", "b"]} for name in reactions},
-    }  # fmt: skip
+    }
     return Record(
         "messages", key, {} if gone else payload, seen_at=seen_at, container="r", gone=gone
     )
@@ -38,9 +42,11 @@ def message(key, text, reactions, gone, seen_at):
 def nights(draw):
     """A few nights of changes to a few chat messages."""
     change = st.tuples(
-        st.sampled_from("abc"), st.text("xy", max_size=2), st.lists(st.sampled_from(["x", "y"]), unique=True),
+        st.sampled_from("abc"),
+        st.text("xy", max_size=2),
+        st.lists(st.sampled_from(["x", "y"]), unique=True),
         st.booleans(),
-    )  # fmt: skip
+    )
     return draw(st.lists(st.lists(change, min_size=1, max_size=3), min_size=1, max_size=4))
 
 
@@ -94,9 +100,11 @@ def test_a_build_that_was_cut_short_is_done_again(home, monkeypatch):
         warehouse._set_pseudonym_key(db, home)
         build.build(db, home, AS_OF)
         before = db.execute("FROM raw.builds").fetchall()
-        db.execute("INSERT INTO raw.records (source, stream, key, container, payload, load, run,"
-                   " seen_at, first_seen_at) VALUES ('chat', 'rooms', 'x', '',"
-                   """ '{"_id": "x", "t": "c", "name": "general"}', 1, 'r', 0, 0)""")  # fmt: skip
+        db.execute(
+            "INSERT INTO raw.records (source, stream, key, container, payload, load, run,"
+            " seen_at, first_seen_at) VALUES ('chat', 'rooms', 'x', '',"
+            """ '{"_id": "x", "t": "c", "name": "general"}', 1, 'r', 0, 0)"""
+        )
         real = build._replace
 
         def breaks_late(connection, contract):
@@ -120,8 +128,10 @@ def test_changed_definitions_type_everything_anew(home, monkeypatch):
         warehouse.prepare(db)
         warehouse._set_pseudonym_key(db, home)
         build.build(db, home, AS_OF)
-        db.execute("INSERT INTO staging.channels (source, record, channel_id, kind, is_private)"
-                   " VALUES ('chat', 'rooms/x', 'x', 'room', false)")  # fmt: skip
+        db.execute(
+            "INSERT INTO staging.channels (source, record, channel_id, kind, is_private)"
+            " VALUES ('chat', 'rooms/x', 'x', 'room', false)"
+        )
         build.build(db, home, AS_OF)
         assert db.execute("SELECT count(*) FROM staging.channels").fetchone() == (1,)
         monkeypatch.setattr(build, "fingerprint", lambda: "another")

@@ -167,9 +167,12 @@ def test_one_human_in_two_sources_counts_once_and_a_namesake_is_only_suggested(w
     assert people_of_the_day(world) == 3  # anna, ben, his namesake
     (suggested,) = json.loads(hearth("suggestions", "--json"))
     assert suggested == {
-        "first": "chat/ben", "first_name": "Ben Berg", "second": "forum/ben", "second_name": "Ben",
+        "first": "chat/ben",
+        "first_name": "Ben Berg",
+        "second": "forum/ben",
+        "second_name": "Ben",
         "evidence": ["same_username"],
-    }  # fmt: skip
+    }
     assert "same_username" in hearth("suggestions")
 
     hearth("link", "forum/ben", "chat/ben")

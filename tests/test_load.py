@@ -90,8 +90,12 @@ def test_a_complete_list_buries_what_it_does_not_name(db, landed):
     landed.write("forum", "run3", "posts", late)
     load(db, landed)
     assert [(key, gone_at) for key, _, gone_at, _ in held(db)] == [
-        ("1", 20), ("2", None), ("3", 20), ("4", None), ("9", None),
-    ]  # fmt: skip
+        ("1", 20),
+        ("2", None),
+        ("3", 20),
+        ("4", None),
+        ("9", None),
+    ]
 
 
 def test_a_list_speaks_of_its_own_container_and_source_only(db, landed):
@@ -104,8 +108,10 @@ def test_a_list_speaks_of_its_own_container_and_source_only(db, landed):
     )
     load(db, landed)
     assert db.execute("SELECT source, key, gone_at FROM raw.records ORDER BY ALL").fetchall() == [
-        ("chat", "a", 20), ("chat", "b", None), ("talk", "a", None),
-    ]  # fmt: skip
+        ("chat", "a", 20),
+        ("chat", "b", None),
+        ("talk", "a", None),
+    ]
 
 
 def test_only_changed_content_is_marked_for_typing(db, landed):

@@ -47,10 +47,11 @@ class World:
         ben = self.forum.add_user("ben", "Ben", ago(900))
         place = self.forum.add_category("Support", "support", ago(900))
         self.topics = [
-            self.forum.create_topic(anna, place, f"How do I mend thing {n}?", f"It broke, {n} times.",
-                                    ago(200 - n))
+            self.forum.create_topic(
+                anna, place, f"How do I mend thing {n}?", f"It broke, {n} times.", ago(200 - n)
+            )
             for n in range(12)
-        ]  # fmt: skip
+        ]
         for topic, _ in self.topics[::2]:
             self.forum.reply(topic, ben, "Have you tried the other end of it?", ago(100))
         room = self.chat.add_room("help", ago(900))
@@ -64,8 +65,10 @@ class World:
     def settings(self, addresses, **extra):
         text = TOML.format(home=self.folder, forum=addresses.forum, chat=addresses.chat)
         for section, line in extra.items():
-            text = text.replace(f"[communities.ember.sources.{section}]\n",
-                                f"[communities.ember.sources.{section}]\npatience_s = 1\n{line}\n")  # fmt: skip
+            text = text.replace(
+                f"[communities.ember.sources.{section}]\n",
+                f"[communities.ember.sources.{section}]\npatience_s = 1\n{line}\n",
+            )
         (self.folder / "hearth.toml").write_text(text)
 
     def night(self, day=0):
@@ -85,9 +88,10 @@ class World:
         return {
             name: self.published(f"FROM {name} ORDER BY ALL")
             for name, contract in contracts().items()
-            if contract.publish == "community" and contract.schema_name == "marts"
+            if contract.publish == "community"
+            and contract.schema_name == "marts"
             and name != "marts.freshness"
-        }  # fmt: skip
+        }
 
 
 @pytest.fixture
@@ -99,17 +103,28 @@ def test_a_night_from_servers_to_digest(world):
     with world.serve() as addresses:
         world.settings(addresses)
         night = world.night()
-    assert world.published("SELECT source, count(*) FROM marts.messages WHERE is_countable GROUP BY ALL ORDER BY 1") == [
-        ("chat", 9), ("forum", 18),
-    ]  # fmt: skip
+    assert world.published(
+        "SELECT source, count(*) FROM marts.messages WHERE is_countable GROUP BY ALL ORDER BY 1"
+    ) == [
+        ("chat", 9),
+        ("forum", 18),
+    ]
     answered = "SELECT has_response, count(*) FROM marts.threads WHERE source = 'forum' AND is_countable GROUP BY 1 ORDER BY 1"
     assert world.published(answered) == [(False, 6), (True, 6)]
     assert list((world.folder / "digests").glob("2026-03-02-moderators/digest.html"))
     assert (world.folder / "docs" / night["run"] / "index.html").exists()
     lines = list(Journal(world.folder / "runs" / night["run"] / "journal.jsonl").lines())
     assert [line.step for line in lines if line.level == "done"][-9:] == [
-        "load", "build", "score", "validate", "publish", "digest/moderators/files", "report", "report", "night",
-    ]  # fmt: skip
+        "load",
+        "build",
+        "score",
+        "validate",
+        "publish",
+        "digest/moderators/files",
+        "report",
+        "report",
+        "night",
+    ]
 
 
 def test_the_same_night_twice_changes_nothing_and_says_nothing_new(world, unchecked):

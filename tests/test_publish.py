@@ -28,14 +28,52 @@ def home(tmp_path):
 def land_a_topic(home, raw="the secret words"):
     landed = Landing(home.home / "landing")
     made = "2026-03-01T10:00:00.000Z"
-    landed.write("forum", "run1", "posts", Part((
-        Record("categories", "5", {"id": 5, "name": "Support", "read_restricted": False}, seen_at=1),
-        Record("users", "7", {"id": 7, "username": "anna_k", "created_at": made}, seen_at=1),
-        Record("topics", "1", {"id": 1, "title": "Private title", "category_id": 5, "user_id": 7,
-                               "created_at": made, "archetype": "regular"}, seen_at=1),
-        Record("posts", "11", {"id": 11, "topic_id": 1, "post_number": 1, "post_type": 1, "raw": raw,
-                               "user_id": 7, "created_at": made, "version": 1}, seen_at=1),
-    )))  # fmt: skip
+    landed.write(
+        "forum",
+        "run1",
+        "posts",
+        Part(
+            (
+                Record(
+                    "categories",
+                    "5",
+                    {"id": 5, "name": "Support", "read_restricted": False},
+                    seen_at=1,
+                ),
+                Record(
+                    "users", "7", {"id": 7, "username": "anna_k", "created_at": made}, seen_at=1
+                ),
+                Record(
+                    "topics",
+                    "1",
+                    {
+                        "id": 1,
+                        "title": "Private title",
+                        "category_id": 5,
+                        "user_id": 7,
+                        "created_at": made,
+                        "archetype": "regular",
+                    },
+                    seen_at=1,
+                ),
+                Record(
+                    "posts",
+                    "11",
+                    {
+                        "id": 11,
+                        "topic_id": 1,
+                        "post_number": 1,
+                        "post_type": 1,
+                        "raw": raw,
+                        "user_id": 7,
+                        "created_at": made,
+                        "version": 1,
+                    },
+                    seen_at=1,
+                ),
+            )
+        ),
+    )
 
 
 def night(home, run):
@@ -50,9 +88,12 @@ def test_a_night_is_two_files_two_links_and_a_manifest(home):
     manifest = night(home, "n1")
     folder = home.home / "published"
     assert sorted(f.name for f in folder.iterdir()) == [
-        "community-n1.duckdb", "current.duckdb", "manifest.json",
-        "restricted-n1.duckdb", "restricted.duckdb",
-    ]  # fmt: skip
+        "community-n1.duckdb",
+        "current.duckdb",
+        "manifest.json",
+        "restricted-n1.duckdb",
+        "restricted.duckdb",
+    ]
     assert (folder / "current.duckdb").readlink().name == "community-n1.duckdb"
     content = (folder / "community-n1.duckdb").read_bytes()
     told = json.loads((folder / "manifest.json").read_text())
@@ -152,8 +193,16 @@ def test_a_driver_of_last_year_keeps_its_night_while_the_next_is_written(home, t
 
         assert reader.stdout.readline().strip() == "1.5.6"
         first = says("ask")
-        post = {"id": 12, "topic_id": 1, "post_number": 2, "post_type": 1, "raw": "an answer",
-                "user_id": 7, "created_at": "2026-03-01T11:00:00.000Z", "version": 1}  # fmt: skip
+        post = {
+            "id": 12,
+            "topic_id": 1,
+            "post_number": 2,
+            "post_type": 1,
+            "raw": "an answer",
+            "user_id": 7,
+            "created_at": "2026-03-01T11:00:00.000Z",
+            "version": 1,
+        }
         landed = Landing(home.home / "landing")
         landed.write("forum", "run2", "posts", Part((Record("posts", "12", post, seen_at=2),)))
         with warehouse.opened(home) as db:
@@ -187,8 +236,12 @@ def test_old_nights_are_forgotten(home):
     for run in ("n1", "n2", "n3"):
         night(few, run)
     left = sorted(f.name for f in (home.home / "published").glob("*-n*.duckdb"))
-    assert left == ["community-n2.duckdb", "community-n3.duckdb",
-                    "restricted-n2.duckdb", "restricted-n3.duckdb"]  # fmt: skip
+    assert left == [
+        "community-n2.duckdb",
+        "community-n3.duckdb",
+        "restricted-n2.duckdb",
+        "restricted-n3.duckdb",
+    ]
 
 
 def test_an_old_night_published_again_is_not_forgotten(home):

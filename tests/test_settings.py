@@ -109,14 +109,15 @@ def test_every_commented_line_of_the_template_may_be_used():
 def test_all_that_does_not_fit_together_is_said_at_once():
     said = refusal(MINIMAL + WISHES)
     for wish in (
-        "operators: needs a table `mail`", "report.mail_to: needs a table `mail`",
+        "operators: needs a table `mail`",
+        "report.mail_to: needs a table `mail`",
         "digest.audiences.mods.mail_to: needs a table `mail`",
         "digest.audiences.mods.ladders.help.lead_mail: needs a table `mail`",
         "digest.audiences.mods.ladders.help.mention_after_h: needs the audience's `rocketchat`",
         "digest.audiences.mods.discourse: no discourse source 'blog'",
         "digest.audiences.mods.ladders.help.lead_discourse: no discourse source 'blog'",
         "keep_text_days: what was fetched holds the texts too",
-    ):  # fmt: skip
+    ):
         assert wish in said
 
 
@@ -178,9 +179,11 @@ def test_a_task_is_lent_the_secrets_of_every_community(tmp_path, monkeypatch):
     file.write_text(MINIMAL + MINIMAL.replace("ember", "birch"))
     monkeypatch.setenv("HEARTH_SETTINGS", str(file))
     lent = {
-        "HEARTH_EMBER_PSEUDONYM_KEY", "HEARTH_EMBER_FORUM_KEY",
-        "HEARTH_BIRCH_PSEUDONYM_KEY", "HEARTH_BIRCH_FORUM_KEY",
-    }  # fmt: skip
+        "HEARTH_EMBER_PSEUDONYM_KEY",
+        "HEARTH_EMBER_FORUM_KEY",
+        "HEARTH_BIRCH_PSEUDONYM_KEY",
+        "HEARTH_BIRCH_FORUM_KEY",
+    }
     for name in lent:
         monkeypatch.delenv(name, raising=False)
     given = steps.lend_secrets(lambda name: (None, f"the password of {name}"))

@@ -150,11 +150,32 @@ def test_a_message_taken_apart(_, form, body, expected):
 
 MARKUP = st.lists(
     st.sampled_from(
-        ["<", ">", "</", "<a href='", '"', "`", "```\n", "[quote]", "[/quote]", "> ", "\n", "@ann",
-         "<pre>", "</pre>", "<blockquote>", "](", "https://", "&lt;", "&#x0;", "-- \n", "    "]
+        [
+            "<",
+            ">",
+            "</",
+            "<a href='",
+            '"',
+            "`",
+            "```\n",
+            "[quote]",
+            "[/quote]",
+            "> ",
+            "\n",
+            "@ann",
+            "<pre>",
+            "</pre>",
+            "<blockquote>",
+            "](",
+            "https://",
+            "&lt;",
+            "&#x0;",
+            "-- \n",
+            "    ",
+        ]
     )
     | st.text(max_size=8)
-).map("".join)  # fmt: skip
+).map("".join)
 
 
 @given(MARKUP, st.sampled_from(["html", "markdown"]))

@@ -46,6 +46,8 @@ def test_what_ends_well_stays_and_what_does_not_was_never_there(file):
 
 
 def test_a_commit_that_finds_the_disk_full_says_so(file):
-    told = subprocess.run([sys.executable, "-c", FULL, file], capture_output=True, text=True, check=True)  # fmt: skip
+    told = subprocess.run(
+        [sys.executable, "-c", FULL, file], capture_output=True, text=True, check=True
+    )
     assert "File too large" in told.stdout, told
     assert count(file) == 1

@@ -24,20 +24,27 @@ def contract(**parts):
                 "kind": {"type": "VARCHAR", "description": "Kind.", "values": ["a", "b"]},
                 "size": {"type": "INTEGER", "description": "Size.", "low": 0},
             },
-            "rules": {"small": {"says": "Things are small.", "sql": "size < 10",
-                                "severity": "warning"}},
+            "rules": {
+                "small": {"says": "Things are small.", "sql": "size < 10", "severity": "warning"}
+            },
             **parts,
         }
-    )  # fmt: skip
+    )
 
 
 def test_every_part_of_a_contract_is_a_promise():
     told = contract(rows_from=1, band={"keeps": 0.98, "per": "kind"})
     assert [(p.rule, p.severity) for p in validate.promises(told, {"b": 1, "a": 2})] == [
-        ("columns", "critical"), ("key", "critical"), ("rows", "warning"), ("band/a", "warning"),
-        ("band/b", "warning"), ("id_required", "critical"), ("kind_values", "critical"),
-        ("size_range", "critical"), ("small", "warning"),
-    ]  # fmt: skip
+        ("columns", "critical"),
+        ("key", "critical"),
+        ("rows", "warning"),
+        ("band/a", "warning"),
+        ("band/b", "warning"),
+        ("id_required", "critical"),
+        ("kind_values", "critical"),
+        ("size_range", "critical"),
+        ("small", "warning"),
+    ]
 
 
 def test_of_a_view_only_the_columns_are_asked():
@@ -68,9 +75,13 @@ def test_what_is_broken_is_named_with_its_rows(tmp_path, monkeypatch):
     rows = "(1, 'a', 1), (1, 'b', 2), (NULL, 'c', 11), (4, NULL, -1)"
     found = validated(tmp_path, monkeypatch, contract(rows_from=9), rows)
     assert [(b.rule, b.severity, b.rows) for b in found.broken] == [
-        ("key", "critical", 1), ("rows", "warning", 5), ("id_required", "critical", 1),
-        ("kind_values", "critical", 1), ("size_range", "critical", 1), ("small", "warning", 1),
-    ]  # fmt: skip
+        ("key", "critical", 1),
+        ("rows", "warning", 5),
+        ("id_required", "critical", 1),
+        ("kind_values", "critical", 1),
+        ("size_range", "critical", 1),
+        ("small", "warning", 1),
+    ]
     assert found.broken[0] == validate.Broken(
         "marts.things", "key", "critical", "No two rows share id.", 1
     )
@@ -99,21 +110,31 @@ def test_the_pages_load_nothing_and_leave_nothing_elsewhere(tmp_path, monkeypatc
 
 def test_a_band_names_the_rows_that_are_missing(tmp_path, monkeypatch):
     """49 rows of 50 are 98 %, 97 of 100 are not; what nobody counted before breaks nothing."""
-    banded = contract(band={"keeps": 0.98, "per": "kind"}, columns=dict.fromkeys(
-        ("id", "kind", "size"), {"type": "INTEGER", "description": ""}), rules={})  # fmt: skip
+    banded = contract(
+        band={"keeps": 0.98, "per": "kind"},
+        columns=dict.fromkeys(("id", "kind", "size"), {"type": "INTEGER", "description": ""}),
+        rules={},
+    )
     rows = [f"({n}, 'it''s', 1)" for n in range(97)] + [f"({n}, 'b', 1)" for n in range(100, 149)]
     rows.append("(200, 'new', 1)")
     last = {"it's": 100, "b": 50, "gone": 3}
     found = validated(tmp_path, monkeypatch, banded, ", ".join(rows), {"marts.things": last})
     assert [(b.rule, b.severity, b.rows) for b in found.broken] == [
-        ("band/gone", "warning", 3), ("band/it's", "warning", 1)
-    ]  # fmt: skip
+        ("band/gone", "warning", 3),
+        ("band/it's", "warning", 1),
+    ]
     assert found.broken[1].says == "At least 98 % of last night's 100 rows of it's are there."
     assert found.rows == {"marts.things": {"it's": 97, "b": 49, "new": 1}}
 
 
-@pytest.mark.parametrize("columns", ["id INTEGER, kind VARCHAR", "id INTEGER, kind VARCHAR,"
-                         " size INTEGER, more INTEGER", "id INTEGER, kind VARCHAR, width INTEGER"])  # fmt: skip
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "id INTEGER, kind VARCHAR",
+        "id INTEGER, kind VARCHAR, size INTEGER, more INTEGER",
+        "id INTEGER, kind VARCHAR, width INTEGER",
+    ],
+)
 def test_a_column_too_few_or_too_many_is_critical(tmp_path, monkeypatch, columns):
     broken = contract()
     monkeypatch.setattr(validate, "contracts", lambda: {broken.table: broken})

@@ -269,17 +269,19 @@ def evidence(opening: Message, replies: Sequence[Reply]) -> list[dict[str, float
             "then_unsolved": bool(back) and "unsolved" in replies[back[0]].says,
             **{kind: kind in reply.says for kind in _SAID},
         }
-        found.append({
-            **{name: float(flag) for name, flag in flags.items()},
-            "asker_returns": math.log1p(len(back)),
-            "likes": math.log1p(likes[at]),
-            "length": math.log1p(lengths[at]) - 4.5,
-            "shares_words": len(words(reply.parts.text) & asked) / math.sqrt(1 + len(asked)),
-            "later": math.log1p(at),
-            "followed_by": math.log1p(len(replies) - 1 - at),
-            "likes_above_others": likes[at] - sum(likes) / len(likes),
-            "writes_much_here": writers.count(reply.message.account_id) / len(writers),
-        })  # fmt: skip
+        found.append(
+            {
+                **{name: float(flag) for name, flag in flags.items()},
+                "asker_returns": math.log1p(len(back)),
+                "likes": math.log1p(likes[at]),
+                "length": math.log1p(lengths[at]) - 4.5,
+                "shares_words": len(words(reply.parts.text) & asked) / math.sqrt(1 + len(asked)),
+                "later": math.log1p(at),
+                "followed_by": math.log1p(len(replies) - 1 - at),
+                "likes_above_others": likes[at] - sum(likes) / len(likes),
+                "writes_much_here": writers.count(reply.message.account_id) / len(writers),
+            }
+        )
     return found
 
 

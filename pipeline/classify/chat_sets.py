@@ -77,9 +77,17 @@ def read_dialogs(folder: Path) -> list[list[Message]]:
     dialogs: dict[str, list[Message]] = defaultdict(list)
     for dialog, place, writer, text, at in rows:
         dialogs[dialog].append(
-            Message("gitter", dialog, f"{dialog}/{place}", writer, at.replace(tzinfo=UTC),
-                    text or "", "markdown", username=writer)
-        )  # fmt: skip
+            Message(
+                "gitter",
+                dialog,
+                f"{dialog}/{place}",
+                writer,
+                at.replace(tzinfo=UTC),
+                text or "",
+                "markdown",
+                username=writer,
+            )
+        )
     return list(dialogs.values())
 
 

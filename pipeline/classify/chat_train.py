@@ -80,8 +80,9 @@ def fit(choices: Choices) -> Any:
         return inner - mean.T @ mean + right_mean.T @ right_mean + np.eye(len(weights)) / STRENGTH
 
     start = np.zeros(rows.shape[1])
-    return minimize(loss, start, jac=True, hess=curvature, method="trust-exact",
-                    options={"gtol": 1e-6}).x  # fmt: skip
+    return minimize(
+        loss, start, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-6}
+    ).x
 
 
 @dataclass(frozen=True, slots=True)

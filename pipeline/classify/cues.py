@@ -22,9 +22,7 @@ _ENTRY = re.compile(r'"([^"]+)"|(\S+)')
 _ROUGH = frozenset({"vulgar", "insult", "dismissive", "threat", "coarse"})
 
 # Letters of other scripts that look like Latin ones.
-_LOOKALIKE = str.maketrans(
-    "аеорсухкіјѕԁһвнмтгαεικνορτυχωβ", "aeopcyxkijsdhbhmtraeiknoptuxwb"
-)  # fmt: skip
+_LOOKALIKE = str.maketrans("аеорсухкіјѕԁһвнмтгαεικνορτυχωβ", "aeopcyxkijsdhbhmtraeiknoptuxwb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,5 +246,23 @@ def _readings(word: str) -> Iterable[str]:
         yield from (whole for whole in _MASKED if pattern.match(whole))
 
 
-_MASKED = ("fuck", "fucking", "fucked", "fucker", "shit", "shitty", "bitch", "cunt", "dick", "ass",
-           "asshole", "crap", "damn", "idiot", "idiots", "stupid", "moron", "bullshit")  # fmt: skip
+_MASKED = (
+    "fuck",
+    "fucking",
+    "fucked",
+    "fucker",
+    "shit",
+    "shitty",
+    "bitch",
+    "cunt",
+    "dick",
+    "ass",
+    "asshole",
+    "crap",
+    "damn",
+    "idiot",
+    "idiots",
+    "stupid",
+    "moron",
+    "bullshit",
+)

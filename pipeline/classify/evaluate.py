@@ -157,8 +157,9 @@ def _alerts(rows: Rows, forum: Path | None) -> Iterator[Line]:
     for name in ("github_incivility", "github_derailment", "surge"):
         for label, what in ((1, "recall"), (0, "for nothing")):
             at = (rows.sets == name) & (labels == label)
-            yield _line(f"{name}: alerts, {what}", _share, labels[at], ringing[at],
-                        groups=rows.groups[at])  # fmt: skip
+            yield _line(
+                f"{name}: alerts, {what}", _share, labels[at], ringing[at], groups=rows.groups[at]
+            )
     same = trained.model.version == load(MODELS / "en.skops").version
     yield Line("English model trained again is the shipped one", float(same), None, len(rows.sets))
     if forum:
@@ -168,8 +169,13 @@ def _alerts(rows: Rows, forum: Path | None) -> Iterator[Line]:
         yield _line("forum: alerts a post", _share, flagged, flagged)
         bar = np.quantile([score.score or 0.0 for score in found], 0.997)
         at = (rows.sets == "github_incivility") & (labels == 1)
-        yield _line("github_incivility: recall where 3 in 1,000 forum posts ring", _share,
-                    labels[at], likely[at] > bar, groups=rows.groups[at])  # fmt: skip
+        yield _line(
+            "github_incivility: recall where 3 in 1,000 forum posts ring",
+            _share,
+            labels[at],
+            likely[at] > bar,
+            groups=rows.groups[at],
+        )
     if "github_derailment" in rows.sets:
         yield _warming(rows, trained)
 
@@ -224,12 +230,21 @@ def _thread(rows: Rows, trained: Trained, comments: Sequence[int]) -> ThreadView
     ]
     scores = {
         str(n): [
-            Score("github", str(n), "", "en", label, float(likely[n]),
-                  trained.model.heads[label].threshold, label, "")
+            Score(
+                "github",
+                str(n),
+                "",
+                "en",
+                label,
+                float(likely[n]),
+                trained.model.heads[label].threshold,
+                label,
+                "",
+            )
             for label, likely in ((tone, trained.out_of_fold[tone]) for tone in TONES)
         ]
         for n in comments
-    }  # fmt: skip
+    }
     return ThreadView("github", rows.groups[comments[0]], messages, scores)
 
 
@@ -247,8 +262,9 @@ def _chinese(rows: Rows) -> Line:
     plain = LogisticRegression(C=4.0, tol=1e-3, max_iter=500)
     plain.fit(vectorizer.fit_transform(texts[known]), labels[known])
     gold = labels[held]
-    ours, plainly = (m.predict(x) for m, x in (
-        (model, matrix[held]), (plain, vectorizer.transform(texts[held]))))  # fmt: skip
+    ours, plainly = (
+        m.predict(x) for m, x in ((model, matrix[held]), (plain, vectorizer.transform(texts[held])))
+    )
     return _line("COLD: accuracy on its dev half", _right, gold, ours, plainly)
 
 
@@ -270,8 +286,13 @@ def _chat(folder: Path) -> Iterator[Line]:
     for word, side in (("unanswered", False), ("answered", True)):
         yield _line(f"IRC dev: F1 {word}", f1, gold == side, ours == side, plain == side)
     begins, chances = np.array(list(chat_train.beginnings(logs, talks))).T
-    yield _line("IRC dev: which questions begin something, F1", f1, begins == 1,
-                chances >= chat.weights().begins, np.ones(len(begins), bool))  # fmt: skip
+    yield _line(
+        "IRC dev: which questions begin something, F1",
+        f1,
+        begins == 1,
+        chances >= chat.weights().begins,
+        np.ones(len(begins), bool),
+    )
 
 
 def _quiet_chat(folder: Path) -> Iterator[Line]:

@@ -116,8 +116,10 @@ def _tokens(sentence: str, language: str) -> list[Token]:
         plain = [token(raw, language) for raw in raws]
         if not any(t.is_disguised for t in plain):
             return plain
-        return [t if t.cues else token(lettered(raw), language)
-                for t, raw in zip(plain, raws, strict=True)]  # fmt: skip
+        return [
+            t if t.cues else token(lettered(raw), language)
+            for t, raw in zip(plain, raws, strict=True)
+        ]
     found: list[Token] = []
     for run in _RUN.finditer(lists.han_group().sub("", sentence)):
         if run[1]:

@@ -60,9 +60,13 @@ def question(first: Message, helper: str | None) -> Question:
     """The question that a thread's first message asks, and the person who helped with it."""
     text = f"{first.title or ''} {authored(first.body, first.form).text}"
     return Question(
-        first.source, first.thread_id, first.channel, first.account_id,
-        frozenset(words(text)), helper,
-    )  # fmt: skip
+        first.source,
+        first.thread_id,
+        first.channel,
+        first.account_id,
+        frozenset(words(text)),
+        helper,
+    )
 
 
 def who_might_know(

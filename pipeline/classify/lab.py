@@ -217,9 +217,15 @@ def _walk(
                 continue
             told.add(row["kind"])
             yield Flag(
-                moment.date(), thread.source, thread.thread_id, row["kind"], row["message_id"],
-                len(lit), lit, row["sentence"],
-            )  # fmt: skip
+                moment.date(),
+                thread.source,
+                thread.thread_id,
+                row["kind"],
+                row["message_id"],
+                len(lit),
+                lit,
+                row["sentence"],
+            )
 
 
 def _lit(row: Row, shadow: Collection[str]) -> tuple[str, ...]:

@@ -10,9 +10,17 @@ if TYPE_CHECKING:
 
 _SAME = " AND ".join(
     f"f.{column} IS NOT DISTINCT FROM t.{column}"
-    for column in ("source", "thread_id", "kind", "text_hash", "level", "severity", "model",
-                   "model_version")
-)  # fmt: skip
+    for column in (
+        "source",
+        "thread_id",
+        "kind",
+        "text_hash",
+        "level",
+        "severity",
+        "model",
+        "model_version",
+    )
+)
 
 
 def remember(db: duckdb.DuckDBPyConnection, as_of: datetime) -> None:

@@ -44,8 +44,10 @@ def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
     judging = Judge(community.languages, own=in_use(community.home))
     scored = _score(db, judging, as_of)
     # Whose first message has let its text go cannot be judged: what was found in it stays
-    db.execute("CREATE OR REPLACE TEMP TABLE lively AS FROM marts.conversations"
-               " QUALIFY bool_or(is_first) OVER (PARTITION BY source, thread_id)")  # fmt: skip
+    db.execute(
+        "CREATE OR REPLACE TEMP TABLE lively AS FROM marts.conversations"
+        " QUALIFY bool_or(is_first) OVER (PARTITION BY source, thread_id)"
+    )
     _stir(db, f"{judging.version} {_code()}", as_of)
     in_channel = dict(_in_channel(db))
     found = []
@@ -56,8 +58,10 @@ def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
     with transaction(db):
         remember(db, as_of)
     with transaction(db):
-        db.execute("DELETE FROM judgement.helpers AS h USING lively AS l"
-                   " WHERE h.source = l.source AND h.thread_id = l.thread_id")  # fmt: skip
+        db.execute(
+            "DELETE FROM judgement.helpers AS h USING lively AS l"
+            " WHERE h.source = l.source AND h.thread_id = l.thread_id"
+        )
         insert(db, "judgement.helpers", map(_helper_row, _helpers(db, community.unnamed, as_of)))
     row = db.execute(
         "SELECT count(DISTINCT (t.source, t.thread_id)) FROM judgement.threads AS t"

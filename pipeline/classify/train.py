@@ -261,8 +261,11 @@ def _stacked(rows: Rows, matrix: Any, aim: Aim) -> _Linear:
     known = ~np.isnan(rows.labels[aim.label])
     labels = rows.labels[aim.label]
     kinds = [f"{name} {label}" for name, label in zip(rows.sets, labels, strict=True)]
-    folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED).split(
-        kinds, kinds, rows.groups))  # fmt: skip
+    folds = list(
+        StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED).split(
+            kinds, kinds, rows.groups
+        )
+    )
     seen = np.zeros((len(labels), len(aim.views)))
     for at, view in enumerate(aim.views):
         for taught, held in folds:
@@ -333,11 +336,14 @@ def _normal(group: str | None) -> str:
 # The few alerts of GitHub's discussions are too few to learn the words of abuse from; each source
 # knows some, and how much each is to be believed is learned.
 _SOURCES = (
-    View("strict", 3.0), View("uncivil", 2.0), View("uncivil", 3.0, ("code_review",)),
-    View("uncivil", 3.0, ("gitter",)), View("uncivil", 3.0, ("surge",)),
+    View("strict", 3.0),
+    View("uncivil", 2.0),
+    View("uncivil", 3.0, ("code_review",)),
+    View("uncivil", 3.0, ("gitter",)),
+    View("uncivil", 3.0, ("surge",)),
     View("uncivil", 2.0, ("github_incivility", "github_derailment")),
     View("strict", 3.0, ("github_incivility", "github_derailment")),
-)  # fmt: skip
+)
 AIMS = {
     "de": (Aim("uncivil", 4.0, 0.5, 0.02), Aim("strict", 4.0, 0.5, 0.006)),
     "en": (Aim("uncivil", 2.0, 0.5, 0.02), Aim("strict", 0.05, 0.5, 0.006, _SOURCES)),

@@ -145,9 +145,14 @@ def _show_tallies(outcome: Outcome) -> None:
         tally = outcome.tally(flags)
         a_night = f"{tally.flags / max(1, outcome.nights):.2f}"
         table.add_row(
-            name, f"{tally.flags:,}", a_night, str(outcome.most_a_night(flags)),
-            str(tally.judged), str(tally.agreed), tally.precision,
-        )  # fmt: skip
+            name,
+            f"{tally.flags:,}",
+            a_night,
+            str(outcome.most_a_night(flags)),
+            str(tally.judged),
+            str(tally.agreed),
+            tally.precision,
+        )
     out.print(f"{outcome.nights} nights")
     out.print(table)
 

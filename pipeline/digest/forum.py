@@ -34,8 +34,14 @@ def post_to_group(client: ForumClient, group: str, edition: Edition, language: s
             continue
         raw = f"{part}\n\n{mark}"
         if topic is None:
-            topic = create(client, raw, archetype="private_message", target_recipients=group,
-                            title=_title(edition, language), external_id=key)  # fmt: skip
+            topic = create(
+                client,
+                raw,
+                archetype="private_message",
+                target_recipients=group,
+                title=_title(edition, language),
+                external_id=key,
+            )
         else:
             create(client, raw, topic_id=topic)
     return f"{client.host}/t/{topic}"

@@ -357,9 +357,14 @@ def _precision(health: Health, say: Words) -> tuple[str, ...]:
     for row in health.precision:
         numbers = {name: round(100 * row[name]) for name in ("low", "high")}
         lines.append(
-            say("health.precision", rule=row["rule"], agreed=row["agreed"], judged=row["judged"],
-                **numbers)
-        )  # fmt: skip
+            say(
+                "health.precision",
+                rule=row["rule"],
+                agreed=row["agreed"],
+                judged=row["judged"],
+                **numbers,
+            )
+        )
         if row["is_shadow"]:
             lines.append(say("health.shadow", rule=row["rule"]))
     return tuple(lines)

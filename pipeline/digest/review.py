@@ -45,9 +45,11 @@ def report(client: ForumClient, item: Item, language: str) -> None:
     text = say("review.text", reasons=reasons, ref=item.ref)
     try:
         client._post(
-            "/post_actions.json", id=int(item.message_id),
-            post_action_type_id=NOTIFY_MODERATORS, message=text,
-        )  # fmt: skip
+            "/post_actions.json",
+            id=int(item.message_id),
+            post_action_type_id=NOTIFY_MODERATORS,
+            message=text,
+        )
     except Refused as refusal:
         raise FixAccess(
             f"{refusal}; to use the review queue the account must be allowed to report posts, and "

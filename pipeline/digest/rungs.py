@@ -68,7 +68,11 @@ def _message(client: Any, name: str, subject: str, said: str, key: str) -> str:
     topic = thread_of(client, external)
     if topic is None:
         topic = create(
-            client, said, archetype="private_message", target_recipients=name,
-            title=safe.for_header(subject), external_id=external,
-        )  # fmt: skip
+            client,
+            said,
+            archetype="private_message",
+            target_recipients=name,
+            title=safe.for_header(subject),
+            external_id=external,
+        )
     return f"{client.host}/t/{topic}"

@@ -214,9 +214,22 @@ def _item(
 
 
 _AS_IS = (
-    "kind", "source", "thread_id", "message_id", "is_newcomer", "is_private", "created_at",
-    "age_h", "target_h", "older_than_rate", "level", "score", "replies", "people", "views",
-)  # fmt: skip
+    "kind",
+    "source",
+    "thread_id",
+    "message_id",
+    "is_newcomer",
+    "is_private",
+    "created_at",
+    "age_h",
+    "target_h",
+    "older_than_rate",
+    "level",
+    "score",
+    "replies",
+    "people",
+    "views",
+)
 
 
 def _words(row: Mapping[str, Any]) -> tuple[str, str | None]:

@@ -118,10 +118,17 @@ class Teller:
             told = self._ledger.told(audience, self.night, channel)
             known = told.keys() - woken(told, verdicts, self.night)
             edition = select(
-                rows, health, known, self._community, audience,
-                as_of=self._as_of, night=self.night, judged=judged, shadow=shadow,
+                rows,
+                health,
+                known,
+                self._community,
+                audience,
+                as_of=self._as_of,
+                night=self.night,
+                judged=judged,
+                shadow=shadow,
                 claims=claimed,
-            )  # fmt: skip
+            )
             yield edition, channel
 
     def tell(
@@ -150,9 +157,14 @@ class Teller:
             if not reader.ladders or not self._is_due(reader):
                 continue
             items = open_items(
-                rows, self._community, reader, audience=audience,
-                judged=judged, shadow=shadow, claims=claimed,
-            )  # fmt: skip
+                rows,
+                self._community,
+                reader,
+                audience=audience,
+                judged=judged,
+                shadow=shadow,
+                claims=claimed,
+            )
             told, taken = self._ledger.first_told(audience), self._ledger.steps_taken(audience)
             for step in steps(reader, items, told, taken, self._sent_at):
                 yield self._climbed(audience, step)

@@ -46,8 +46,11 @@ def curves(
     drawn = [_level(down(share), f"{share:.0%}") for share in (0, 0.25, 0.5, 0.75, 1)]
     for hours in HOURS:
         x = across(math.log(hours))
-        drawn.append(Markup('<line class="grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(
-            _n(x), TOP, HEIGHT - BOTTOM))  # fmt: skip
+        drawn.append(
+            Markup('<line class="grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(
+                _n(x), TOP, HEIGHT - BOTTOM
+            )
+        )
         drawn.append(_label(x, HEIGHT - 6, spell(hours)))
     for number, steps in enumerate(lines):
         path = [f"M{LEFT} {_n(down(1))}"]
@@ -68,15 +71,30 @@ def heat(
     drawn = [_label(LEFT + (hour + 0.5) * size, 12, f"{hour:02}") for hour in range(0, 24, 3)]
     for day, name in enumerate(weekdays):
         y = top + day * (size - 4)
-        drawn.append(Markup('<text class="label" x="{}" y="{}" text-anchor="end">{}</text>').format(
-            LEFT - 6, _n(y + size - 10), name))  # fmt: skip
+        drawn.append(
+            Markup('<text class="label" x="{}" y="{}" text-anchor="end">{}</text>').format(
+                LEFT - 6, _n(y + size - 10), name
+            )
+        )
         for hour in range(24):
             n = counts.get((day, hour), 0)
-            drawn.append(Markup(
-                '<rect class="cell part{}" x="{}" y="{}" width="{}" height="{}" fill-opacity="{}">'
-                "<title>{} {:02}:00: {}</title></rect>"
-            ).format(part, _n(LEFT + hour * size), _n(y), _n(size - 2), _n(size - 6),
-                     f"{0.06 + 0.94 * n / most:.2f}", name, hour, n))  # fmt: skip
+            drawn.append(
+                Markup(
+                    '<rect class="cell part{}" x="{}" y="{}" width="{}" height="{}"'
+                    ' fill-opacity="{}">'
+                    "<title>{} {:02}:00: {}</title></rect>"
+                ).format(
+                    part,
+                    _n(LEFT + hour * size),
+                    _n(y),
+                    _n(size - 2),
+                    _n(size - 6),
+                    f"{0.06 + 0.94 * n / most:.2f}",
+                    name,
+                    hour,
+                    n,
+                )
+            )
     return _picture(drawn, says, height=math.ceil(top + 7 * (size - 4) + 4))
 
 

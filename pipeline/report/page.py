@@ -19,9 +19,16 @@ from pipeline.report.select import WHOLE, Figure, Findings, Row
 
 _WORDS = Path(__file__).parent / "words"
 _SPELT = (  # columns of words, not of names
-    "metric", "verdict", "asker", "kind", "finding",
-    "tier_before", "tier_after", "aspect", "status",
-)  # fmt: skip
+    "metric",
+    "verdict",
+    "asker",
+    "kind",
+    "finding",
+    "tier_before",
+    "tier_after",
+    "aspect",
+    "status",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +287,16 @@ class _Setter:
         lines, shades = [], []
         for month, cells in sorted(cohorts.items()):
             rates = [cells[m]["active_rate"] if m in cells else None for m in months]
-            lines.append((f"{month:%Y-%m}", self.value("people", cells[0]["people"]),
-                          *("" if m not in cells else self.value("x_rate", r)
-                            for m, r in zip(months, rates, strict=True))))  # fmt: skip
+            lines.append(
+                (
+                    f"{month:%Y-%m}",
+                    self.value("people", cells[0]["people"]),
+                    *(
+                        "" if m not in cells else self.value("x_rate", r)
+                        for m, r in zip(months, rates, strict=True)
+                    ),
+                )
+            )
             shades.append((0, 0, *(0 if r is None else math.ceil(r * 4) for r in rates)))
         return Grid(
             caption=self._say("table.retention", source=source),

@@ -43,9 +43,20 @@ def print_pdf(html: Path, pdf: Path) -> None:
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses root otherwise
     with tempfile.TemporaryDirectory() as profile:
         done = subprocess.run(
-            [program, "--headless=new", "--disable-gpu", *as_root, f"--user-data-dir={profile}",
-             "--no-pdf-header-footer", f"--print-to-pdf={pdf}", html.resolve().as_uri()],
-            capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
+            [
+                program,
+                "--headless=new",
+                "--disable-gpu",
+                *as_root,
+                f"--user-data-dir={profile}",
+                "--no-pdf-header-footer",
+                f"--print-to-pdf={pdf}",
+                html.resolve().as_uri(),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
     if done.returncode or not pdf.exists():
         raise FixSettings(f"{program} could not print {html}: {done.stderr.strip()[-300:]}")

@@ -71,8 +71,10 @@ def send(community: Community, period: Period, sent_at: datetime) -> bool:
         number=period.name,
         sent_at=sent_at,
     )
-    message.set_content("\n".join([said.title, said.span, "", *said.lead, "", said.footer, ""]),
-                        cte="quoted-printable")  # fmt: skip
+    message.set_content(
+        "\n".join([said.title, said.span, "", *said.lead, "", said.footer, ""]),
+        cte="quoted-printable",
+    )
     for file in _attached(community, period):
         kind = ("application", "pdf") if file.suffix == ".pdf" else ("text", "html")
         message.add_attachment(file.read_bytes(), *kind, filename=file.name)

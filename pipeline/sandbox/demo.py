@@ -89,8 +89,11 @@ def serve(
         apps, moment = _made_up(night)
     forum, chat = (f"http://{server.HOST}:{port}" for port in ports)
     out.print(f"Discourse at {forum}, Rocket.Chat at {chat}; their clock stands at {moment}.")
-    out.print("Ctrl-C ends them. Settings and secrets for "
-              f"`hearth nightly --as-of {moment.isoformat()}`:\n", soft_wrap=True)  # fmt: skip
+    out.print(
+        "Ctrl-C ends them. Settings and secrets for "
+        f"`hearth nightly --as-of {moment.isoformat()}`:\n",
+        soft_wrap=True,
+    )
     out.print(SETTINGS.format(forum=forum, chat=chat), markup=False)
     for name, value in _secrets().items():
         out.print(f"export {name}={value!r}", markup=False)

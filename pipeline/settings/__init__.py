@@ -206,8 +206,10 @@ def _add_secrets(tree: dict[str, Any], env: Mapping[str, str], *, required: bool
             for secret in secrets:
                 variable = secret_variable(name, holder, secret)
                 if table.get(secret):
-                    yield f"{where}.{secret}: secrets do not belong "\
-                          f"in this file; set {variable} instead"  # fmt: skip
+                    yield (
+                        f"{where}.{secret}: secrets do not belong "
+                        f"in this file; set {variable} instead"
+                    )
                 table[secret] = env.get(variable, "")
                 if required and not env.get(variable):
                     yield f"environment variable {variable} is not set"

@@ -219,9 +219,17 @@ class DigestSettings(_Section):
 
 
 Rule = Literal[
-    "question/asks", "toxic/rule", "toxic/alert", "toxic/reports", "sour/tone", "sour/alert",
-    "sour/reports", "sour/wording", "sour/pattern", "sour/pace",
-]  # fmt: skip
+    "question/asks",
+    "toxic/rule",
+    "toxic/alert",
+    "toxic/reports",
+    "sour/tone",
+    "sour/alert",
+    "sour/reports",
+    "sour/wording",
+    "sour/pattern",
+    "sour/pace",
+]
 Model = Annotated[str, Field(pattern=r"^(strict_[a-z]{2}|heat|question_rules)$")]
 
 
@@ -242,8 +250,10 @@ class JudgementSettings(_Section):
             cls.model_validate({"shadow": shadow})
         except ValidationError:
             known = ", ".join(get_args(Rule))
-            raise FixSettings(f"{', '.join(shadow)}: rules are {known}; models are "
-                              "strict_en and the like, heat, question_rules") from None  # fmt: skip
+            raise FixSettings(
+                f"{', '.join(shadow)}: rules are {known}; models are "
+                "strict_en and the like, heat, question_rules"
+            ) from None
 
     @field_validator("trusted")
     @classmethod

@@ -171,9 +171,14 @@ class Transport:
         """The answer to a POST. Only where `repeatable` is it asked again when it is not certain
         that the server did nothing."""
         return self.call(
-            "POST", path, json=json, data=data,
-            repeatable=repeatable, buckets=buckets, patience_s=patience_s,
-        )  # fmt: skip
+            "POST",
+            path,
+            json=json,
+            data=data,
+            repeatable=repeatable,
+            buckets=buckets,
+            patience_s=patience_s,
+        )
 
     def call(
         self,

@@ -127,16 +127,19 @@ def validate(night: Night) -> dict[str, Any]:
     landing.write_whole(run_folder(home, night) / "validation.json", json.dumps(said).encode())
     journal = journal_of(night)
     for broken in found.broken:
-        journal.trouble(broken.table, f"{broken.rule} ({broken.severity}): {broken.says} "
-                                      f"Rows that break it: {broken.rows}.")  # fmt: skip
+        journal.trouble(
+            broken.table,
+            f"{broken.rule} ({broken.severity}): {broken.says} Rows that break it: {broken.rows}.",
+        )
     if found.critical:
         first = found.critical[0]
         raise ContractBroken(
             f"{len(found.critical)} critical rule(s) broken, first {first.table}/{first.rule}: "
             f"{first.says} Nothing was published; see {found.docs}"
         )
-    journal.done("validate", f"{found.checked:,} promises, {len(found.broken)} warnings; "
-                             f"see {found.docs}")  # fmt: skip
+    journal.done(
+        "validate", f"{found.checked:,} promises, {len(found.broken)} warnings; see {found.docs}"
+    )
     return {"checked": found.checked, "warnings": len(found.broken), "docs": str(found.docs)}
 
 

@@ -115,9 +115,13 @@ def _teller(home: Community, night: Night) -> Teller:
 
     folder = home.home / "digests"
     return Teller(
-        home, Ledger(folder / "ledger.jsonl"), folder, _writer(home),
-        as_of=moment_of(night["as_of"]), sent_at=_now(),
-    )  # fmt: skip
+        home,
+        Ledger(folder / "ledger.jsonl"),
+        folder,
+        _writer(home),
+        as_of=moment_of(night["as_of"]),
+        sent_at=_now(),
+    )
 
 
 def _now() -> datetime:

@@ -113,10 +113,13 @@ def measure(community: Synthetic, place: Path, env: dict[str, str]) -> None:
         floor = floor or one_scan(env)
         tell(name, costs, floor)
     work, published = place / "work" / "warehouse.duckdb", place / "published"
-    print(f"work file {size_of(work):,.0f} MB, a published night "
-          f"{size_of((published / 'current.duckdb').resolve()):,.0f} MB and restricted "
-          f"{size_of((published / 'restricted.duckdb').resolve()):,.0f} MB; "
-          f"one scan {floor.wall_s:.2f} s, {floor.cpu_s:.2f} s of CPU", flush=True)  # fmt: skip
+    print(
+        f"work file {size_of(work):,.0f} MB, a published night "
+        f"{size_of((published / 'current.duckdb').resolve()):,.0f} MB and restricted "
+        f"{size_of((published / 'restricted.duckdb').resolve()):,.0f} MB; "
+        f"one scan {floor.wall_s:.2f} s, {floor.cpu_s:.2f} s of CPU",
+        flush=True,
+    )
 
 
 def one_scan(env: dict[str, str]) -> Cost:
@@ -161,8 +164,11 @@ def tell(name: str, costs: dict[str, Cost], floor: Cost) -> None:
     )
     print(f"{name:26}{'seconds':>9}{'CPU s':>9}{'scans':>8}{'share':>8}{'peak MB':>10}")
     for step, cost in {**costs, "whole": whole}.items():
-        print(f"  {step:24}{cost.wall_s:9.1f}{cost.cpu_s:9.1f}{cost.cpu_s / floor.cpu_s:8.1f}"
-              f"{cost.cpu_s / whole.cpu_s:8.1%}{cost.peak_mb:10,.0f}", flush=True)  # fmt: skip
+        print(
+            f"  {step:24}{cost.wall_s:9.1f}{cost.cpu_s:9.1f}{cost.cpu_s / floor.cpu_s:8.1f}"
+            f"{cost.cpu_s / whole.cpu_s:8.1%}{cost.peak_mb:10,.0f}",
+            flush=True,
+        )
 
 
 def size_of(place: Path) -> float:

@@ -12,10 +12,19 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 
 def channel(*lines):
     return [
-        Message("chat", str(n), str(n), who, START + timedelta(minutes=n), text, "markdown",
-                username=who, is_human=who != "bot")
+        Message(
+            "chat",
+            str(n),
+            str(n),
+            who,
+            START + timedelta(minutes=n),
+            text,
+            "markdown",
+            username=who,
+            is_human=who != "bot",
+        )
         for n, (who, text) in enumerate(lines)
-    ]  # fmt: skip
+    ]
 
 
 ASK = ("ann", "how do I mount a usb drive on ubuntu?")
@@ -63,8 +72,10 @@ NOT_TAKEN_UP = {
 
 def timed(lines):
     said = channel(*(line[1:] for line in lines))
-    return [replace(m, created_at=START + timedelta(minutes=at))
-            for m, (at, *_) in zip(said, lines, strict=True)]  # fmt: skip
+    return [
+        replace(m, created_at=START + timedelta(minutes=at))
+        for m, (at, *_) in zip(said, lines, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("said", ["foo_: yes", "foo: yes", "ask there, Foo|away", "@foo123 yes"])
@@ -74,8 +85,14 @@ def test_a_name_is_known_with_what_people_add_to_it(said):
 
 
 def test_a_common_word_and_one_s_own_name_name_nobody():
-    talk = chat.Talk(channel(("ubuntu", "hello all"), ("bar", "ubuntu: bar says hello"),
-                             ("linux4", "linux is nice"), ("bar", "I run linux")))  # fmt: skip
+    talk = chat.Talk(
+        channel(
+            ("ubuntu", "hello all"),
+            ("bar", "ubuntu: bar says hello"),
+            ("linux4", "linux is nice"),
+            ("bar", "I run linux"),
+        )
+    )
     assert talk.to[1] == -1
     assert talk.mentions[1] == talk.mentions[3] == frozenset()
 

@@ -17,10 +17,18 @@ needs_sets = pytest.mark.skipif(not LABELS.exists(), reason=f"no labelled sets i
 def dialog(name, *speakers):
     at = datetime(2026, 3, 1, tzinfo=UTC)
     return [
-        Message("gitter", name, f"{name}/{n}", who, at + timedelta(minutes=n), "text", "markdown",
-                username=who)
+        Message(
+            "gitter",
+            name,
+            f"{name}/{n}",
+            who,
+            at + timedelta(minutes=n),
+            "text",
+            "markdown",
+            username=who,
+        )
         for n, who in enumerate(speakers)
-    ]  # fmt: skip
+    ]
 
 
 def test_fit_finds_what_the_right_choices_share():

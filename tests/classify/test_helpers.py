@@ -52,20 +52,30 @@ def test_nobody_is_named_who_asks_is_silent_or_not_to_be_named():
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from("bcd"), st.sampled_from("xyz"), st.sampled_from("12")),
-             max_size=40),
-    st.lists(st.tuples(st.sampled_from("bcde"), st.sampled_from("xyz"), st.sampled_from("12")),
-             max_size=20),
-)  # fmt: skip
+    st.lists(
+        st.tuples(st.sampled_from("bcd"), st.sampled_from("xyz"), st.sampled_from("12")),
+        max_size=40,
+    ),
+    st.lists(
+        st.tuples(st.sampled_from("bcde"), st.sampled_from("xyz"), st.sampled_from("12")),
+        max_size=20,
+    ),
+)
 def test_nobody_is_worn_out(helped, waiting):
     found = list(
         who_might_know(
-            [question(str(n), word, channel, who) for n, (who, word, channel) in enumerate(waiting)],
-            [question(f"h{n}", word, channel, "a", who) for n, (who, word, channel) in enumerate(helped)],
+            [
+                question(str(n), word, channel, who)
+                for n, (who, word, channel) in enumerate(waiting)
+            ],
+            [
+                question(f"h{n}", word, channel, "a", who)
+                for n, (who, word, channel) in enumerate(helped)
+            ],
             {("forum", who): NOW for who in "bcd"},
             NOW,
         )
-    )  # fmt: skip
+    )
     people = [s.person_id for s in found]
     threads = [s.thread_id for s in found]
     assert all(people.count(who) <= LOAD for who in people)

@@ -31,9 +31,11 @@ def world(tmp_path_factory):
             )
             ledger = (world.folder / "digests" / "ledger.jsonl").read_text().splitlines()[-1]
             attack = next(
-                item["ref"] for item in json.loads(ledger)["items"] for key in item["keys"]
+                item["ref"]
+                for item in json.loads(ledger)["items"]
+                for key in item["keys"]
                 if key[2] == "toxic"
-            )  # fmt: skip
+            )
             steps.give_verdict(attack, "agree", "mo")
             world.forum.delete_post(world.rude, world.ben, NOW + timedelta(hours=5))
             world.clock.set(NOW + timedelta(days=1))
@@ -90,7 +92,9 @@ def test_the_command_prints_it_masked_or_whole(world):
     assert said["loses"][0]["url"].startswith("http")
 
 
-@pytest.mark.parametrize("wrong", [["--threshold", "strict=high"], ["--threshold", "rude=0.5"], ["--rule", "sour/pase"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong", [["--threshold", "strict=high"], ["--threshold", "rude=0.5"], ["--rule", "sour/pase"]]
+)
 def test_a_wrong_word_is_named(world, wrong):
     run = CliRunner().invoke(app, ["lab", *wrong])
     assert wrong[1] in str(run.exception)

@@ -83,9 +83,16 @@ def test_an_attack_comes_with_its_rule_and_what_was_said_before(world):
         " FROM judgement.threads WHERE kind = 'toxic'"
     )
     assert found == [
-        (str(world.rude), "insults_you", ["rule", "reports"], 2, RUDE, "Have you read the manual page?",
-         str(world.calm)),
-    ]  # fmt: skip
+        (
+            str(world.rude),
+            "insults_you",
+            ["rule", "reports"],
+            2,
+            RUDE,
+            "Have you read the manual page?",
+            str(world.calm),
+        ),
+    ]
 
 
 def test_members_reports_are_evidence_until_a_moderator_decides(world):
@@ -161,8 +168,11 @@ def test_only_conversations_in_which_something_changed_are_judged_again(world):
     mark_all(world)
     next_night(world, 1)
     assert renewed(world) == set()
-    world.forum.like(world.forum.reply(world.waiting, world.ben, "Use longer screws.", NOW + timedelta(days=1)),
-                     world.cleo, NOW + timedelta(days=1))  # fmt: skip
+    world.forum.like(
+        world.forum.reply(world.waiting, world.ben, "Use longer screws.", NOW + timedelta(days=1)),
+        world.cleo,
+        NOW + timedelta(days=1),
+    )
     world.chat.post(world.channel, world.bob, "@ada in /var/log", NOW + timedelta(days=1))
     next_night(world, 2)
     assert renewed(world) == {str(world.waiting), world.answered, world.open}

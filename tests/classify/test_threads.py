@@ -21,9 +21,17 @@ def thread(*turns, title="Build fails on Windows", **more):
     for n, turn in enumerate(turns):
         account, text, *rest = turn
         message = Message(
-            "forum", "1", str(n), account, START + timedelta(hours=n), text, "markdown",
-            is_first=n == 0, title=title, username=account,
-        )  # fmt: skip
+            "forum",
+            "1",
+            str(n),
+            account,
+            START + timedelta(hours=n),
+            text,
+            "markdown",
+            is_first=n == 0,
+            title=title,
+            username=account,
+        )
         messages.append(replace(message, **(rest[0] if rest else {})))
     return ThreadView("forum", "1", messages, **more)
 

@@ -63,10 +63,20 @@ def measured(page, tmp_path, *switches):
     file = tmp_path / "frame.html"
     file.write_text(f"<!DOCTYPE html><title></title>{frame}</iframe>{MEASURE}")
     done = subprocess.run(
-        [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom", *switches,
-         f"--user-data-dir={tmp_path / 'profile'}", file.as_uri()],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [
+            BROWSER,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--dump-dom",
+            *switches,
+            f"--user-data-dir={tmp_path / 'profile'}",
+            file.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
     return json.loads(html.unescape(title[1]))
 

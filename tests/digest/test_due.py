@@ -73,8 +73,12 @@ def test_days_are_those_of_the_readers():
 
 def test_a_weekly_audience_is_told_on_the_first_of_its_days():
     friday = reader(weekly=True, days=[5, 1])
-    told = [n for n in range(14) for at in [utc("2026-03-02T02:00") + timedelta(days=n)]
-            if is_due(friday, "UTC", at, at)]  # fmt: skip
+    told = [
+        n
+        for n in range(14)
+        for at in [utc("2026-03-02T02:00") + timedelta(days=n)]
+        if is_due(friday, "UTC", at, at)
+    ]
     assert told == [4, 11]
 
 

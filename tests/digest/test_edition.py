@@ -87,11 +87,14 @@ def test_a_claim_stands_on_its_item_and_on_what_is_not_told_again():
 def test_people_are_thanked_only_before_those_who_may_see_their_source():
     health = Health(thanks=(thanked("Ines", accepted=1), {**thanked("Tom"), "source": "chat"}))
     seen = {
-        name: [t["person"] for t in select(
-            [], health, (), community(audiences=AUDIENCES), name, as_of=AS_OF, night=NIGHT
-        ).health.thanks]
+        name: [
+            t["person"]
+            for t in select(
+                [], health, (), community(audiences=AUDIENCES), name, as_of=AS_OF, night=NIGHT
+            ).health.thanks
+        ]
         for name in ("everyone", "forum_only", "board")
-    }  # fmt: skip
+    }
     assert seen == {"everyone": ["Ines", "Tom"], "forum_only": ["Ines"], "board": ["Tom"]}
 
 
@@ -227,9 +230,17 @@ AUDIENCES = {
     "board": {"private": ["chat/board", "chat/Staff"], "sources": ["chat"]},
 }
 ALLOWED = {
-    ("everyone", "1"), ("everyone", "3"), ("forum_only", "1"), ("helpers", "1"), ("staff", "1"),
-    ("staff", "2"), ("staff", "3"), ("board", "3"), ("board", "4"), ("board", "5"),
-}  # fmt: skip
+    ("everyone", "1"),
+    ("everyone", "3"),
+    ("forum_only", "1"),
+    ("helpers", "1"),
+    ("staff", "1"),
+    ("staff", "2"),
+    ("staff", "3"),
+    ("board", "3"),
+    ("board", "4"),
+    ("board", "5"),
+}
 
 
 @pytest.mark.parametrize(("audience", "item"), product(AUDIENCES, ROWS))

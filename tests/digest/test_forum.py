@@ -27,9 +27,15 @@ class World:
             platform="discourse", url=url, key=ADMIN_KEY, username="system"
         )
         transport = Transport(
-            url, headers(settings), source="forum", budget=Budget(None, 10_000, 60),
-            timeout_s=5, patience_s=5, check=signed_in, sleep=self.sleep,
-        )  # fmt: skip
+            url,
+            headers(settings),
+            source="forum",
+            budget=Budget(None, 10_000, 60),
+            timeout_s=5,
+            patience_s=5,
+            check=signed_in,
+            sleep=self.sleep,
+        )
         self.client = ForumClient(transport, "system")
         self.forum, self.faults, self.clock = forum, faults, clock
 
@@ -81,10 +87,17 @@ def test_a_night_posted_again_even_days_later_is_there_once(world):
 def test_what_is_too_long_for_one_post_is_two(world):
     long = "www.a.b " * 60
     rows = [
-        row(str(n), "toxic", title=long, sentence=long, channel=long, person=long,
-            reasons=[{"code": long, "x": long}] * 3)
+        row(
+            str(n),
+            "toxic",
+            title=long,
+            sentence=long,
+            channel=long,
+            person=long,
+            reasons=[{"code": long, "x": long}] * 3,
+        )
         for n in range(15)
-    ] + [row(f"q{n}", title=long, sentence=long, channel=long, person=long) for n in range(20)]  # fmt: skip
+    ] + [row(f"q{n}", title=long, sentence=long, channel=long, person=long) for n in range(20)]
     made = edition(rows, Health(), most_flags=15, most_questions=20)
     for _ in range(2):
         post_to_group(world.client, "moderators", made, "en")

@@ -38,9 +38,12 @@ class Climbing:
 
 def test_a_room_is_called_once_then_one_person_by_mail(tmp_path, chat, inbox):  # noqa: F811
     ladder = {
-        "places": ["forum/Help"], "mention_after_h": 24, "mention": ["ann"], "lead_after_h": 72,
+        "places": ["forum/Help"],
+        "mention_after_h": 24,
+        "mention": ["ann"],
+        "lead_after_h": 72,
         "lead_mail": "lead@example.org",
-    }  # fmt: skip
+    }
     mail = {"host": "127.0.0.1", "port": inbox.port, "security": "none", "sender": "h@example.org"}
     clients = {"chat": chat.poster}
     climbing = Climbing(tmp_path, ladder, mail, clients, rocketchat="chat/mods")
@@ -68,9 +71,13 @@ def test_a_lead_in_the_forum_gets_one_message(tmp_path, world):  # noqa: F811
     climbing = Climbing(tmp_path, ladder, clients={"forum": world.client})
     climbing.night(0)
     assert climbing.night(1) == [("support/lead", 2, None)]
-    (tmp_path / "sent.jsonl").write_text("".join(
-        line for line in (tmp_path / "sent.jsonl").read_text().splitlines(True) if "lead" not in line
-    ))  # fmt: skip
+    (tmp_path / "sent.jsonl").write_text(
+        "".join(
+            line
+            for line in (tmp_path / "sent.jsonl").read_text().splitlines(True)
+            if "lead" not in line
+        )
+    )
     assert climbing.night(1) == [("support/lead", 2, None)]  # killed before it was noted
     [[text]] = world.threads().values()
     assert text.startswith("These 2 have waited for long, and nobody has taken them up.")
@@ -78,8 +85,11 @@ def test_a_lead_in_the_forum_gets_one_message(tmp_path, world):  # noqa: F811
 
 @pytest.mark.parametrize("choice", ["agree", "disagree", "handled", "claim", "snooze"])
 def test_who_says_something_of_an_item_stops_it(tmp_path, choice):
-    climbing = Climbing(tmp_path, {"lead_after_h": 24, "lead_mail": "l@example.org"},
-                        {"host": "127.0.0.1", "port": 1, "sender": "h@example.org"})  # fmt: skip
+    climbing = Climbing(
+        tmp_path,
+        {"lead_after_h": 24, "lead_mail": "l@example.org"},
+        {"host": "127.0.0.1", "port": 1, "sender": "h@example.org"},
+    )
     climbing.night(0)
     keys = tuple(climbing.ledger.told("moderators", FIRST.date() + timedelta(days=1)))
     at = FIRST + timedelta(hours=20)
@@ -93,16 +103,23 @@ def test_who_says_something_of_an_item_stops_it(tmp_path, choice):
 
 def test_what_readers_may_not_see_never_climbs(tmp_path):
     secret = [row("9", channel="Staff", is_private=True)]
-    climbing = Climbing(tmp_path, {"lead_after_h": 0, "lead_mail": "l@example.org"},
-                        {"host": "127.0.0.1", "port": 1, "sender": "h@example.org"})  # fmt: skip
+    climbing = Climbing(
+        tmp_path,
+        {"lead_after_h": 0, "lead_mail": "l@example.org"},
+        {"host": "127.0.0.1", "port": 1, "sender": "h@example.org"},
+    )
     assert [climbing.night(n, rows=secret) for n in (0, 1)] == [[], []]
 
 
 @pytest.mark.parametrize(
     "ladder",
-    [{}, {"lead_after_h": 1}, {"lead_mail": "a@b.c", "mention_after_h": 1},
-     {"mention_after_h": 5, "lead_after_h": 1, "lead_mail": "a@b.c"}],
-)  # fmt: skip
+    [
+        {},
+        {"lead_after_h": 1},
+        {"lead_mail": "a@b.c", "mention_after_h": 1},
+        {"mention_after_h": 5, "lead_after_h": 1, "lead_mail": "a@b.c"},
+    ],
+)
 def test_a_ladder_without_rungs_in_order_is_refused(ladder):
     with pytest.raises(ValidationError):
         Ladder.model_validate(ladder)

@@ -30,8 +30,12 @@ def test_an_empty_ledger_knows_nothing(ledger):
 
 def test_what_was_sent_is_known_by_audience_night_and_channel(ledger):
     ledger.record(edition(BUSY), "mail", AS_OF)
-    asked = [("moderators", NIGHT, "mail"), ("moderators", NIGHT, "files"),
-             ("moderators", NEXT, "mail"), ("helpers", NIGHT, "mail")]  # fmt: skip
+    asked = [
+        ("moderators", NIGHT, "mail"),
+        ("moderators", NIGHT, "files"),
+        ("moderators", NEXT, "mail"),
+        ("helpers", NIGHT, "mail"),
+    ]
     assert [ledger.was_sent(*which) for which in asked] == [True, False, False, False]
 
 

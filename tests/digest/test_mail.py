@@ -32,9 +32,14 @@ def tls_server(inbox, certificate, monkeypatch):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(cert, key)
     controller = Controller(
-        inbox, hostname="127.0.0.1", port=0, tls_context=context, require_starttls=True,
-        authenticator=login, auth_required=True,
-    )  # fmt: skip
+        inbox,
+        hostname="127.0.0.1",
+        port=0,
+        tls_context=context,
+        require_starttls=True,
+        authenticator=login,
+        auth_required=True,
+    )
     monkeypatch.setenv("SSL_CERT_FILE", str(cert))
     with running(controller) as port:
         yield port

@@ -58,12 +58,18 @@ CODE = (".py", ".html", ".txt", ".md", ".xml")
 @pytest.mark.parametrize(
     ("language", "subject"),
     [
-        ("en", "[Ember users] 2 newcomers waiting · 2 open questions · 1 thread warming · "
-               "1 to judge · incomplete — Tue 3 Mar"),
-        ("zh", "[Ember users] 2 位新人在等回复 · 2 个问题待解答 · 1 个话题升温 · "
-               "1 条待判断 · 数据不全 — 3月3日 周二"),
+        (
+            "en",
+            "[Ember users] 2 newcomers waiting · 2 open questions · 1 thread warming · "
+            "1 to judge · incomplete — Tue 3 Mar",
+        ),
+        (
+            "zh",
+            "[Ember users] 2 位新人在等回复 · 2 个问题待解答 · 1 个话题升温 · "
+            "1 条待判断 · 数据不全 — 3月3日 周二",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_subject_counts_what_needs_a_person(language, subject):
     assert page(edition(BUSY, HEALTH), language, str).subject == subject
 
@@ -194,9 +200,11 @@ def test_the_fullest_digest_stays_below_every_limit(sign):
     health = Health(
         warnings=("w" * 400,) * 30,
         thanks=(thanked("p" * 90, newcomers=1, accepted=1, liked=1),) * 9,
-        precision=({"rule": "r" * 90, "agreed": 1, "judged": 2, "low": 0, "high": 1,
-                    "is_shadow": True},) * 30,
-    )  # fmt: skip
+        precision=(
+            {"rule": "r" * 90, "agreed": 1, "judged": 2, "low": 0, "high": 1, "is_shadow": True},
+        )
+        * 30,
+    )
     made = edition(rows, health, most_flags=15, most_questions=20, most_newcomers=10)
     assert sum(len(section.items) for section in made.sections) == 50
     for language in LANGUAGES:
@@ -242,9 +250,15 @@ def test_chat_has_a_head_and_one_message_an_item():
 
 @pytest.mark.parametrize(
     ("hours", "english", "chinese"),
-    [(0.0, "1 min", "1 分钟"), (0.5, "30 min", "30 分钟"), (1, "1 h", "1 小时"),
-     (47.4, "47 h", "47 小时"), (48, "2 days", "2 天"), (400, "17 days", "17 天")],
-)  # fmt: skip
+    [
+        (0.0, "1 min", "1 分钟"),
+        (0.5, "30 min", "30 分钟"),
+        (1, "1 h", "1 小时"),
+        (47.4, "47 h", "47 小时"),
+        (48, "2 days", "2 天"),
+        (400, "17 days", "17 天"),
+    ],
+)
 def test_durations_have_the_unit_a_person_would_choose(hours, english, chinese):
     assert Words("en", str).duration(hours) == english
     assert Words("zh", str).duration(hours) == chinese
@@ -254,9 +268,16 @@ def test_files_are_whole_and_a_rerun_replaces_them(tmp_path):
     first = deliver_files(edition(BUSY), tmp_path, ("en", "zh"))
     again = deliver_files(edition(BUSY, HEALTH), tmp_path, ("zh",))
     assert [file.name for file in first] == [
-        "digest.html", "digest.txt", "digest.md", "feed.xml",
-        "digest.zh.html", "digest.zh.txt", "digest.zh.md", "feed.zh.xml", "digest.json",
-    ]  # fmt: skip
+        "digest.html",
+        "digest.txt",
+        "digest.md",
+        "feed.xml",
+        "digest.zh.html",
+        "digest.zh.txt",
+        "digest.zh.md",
+        "feed.zh.xml",
+        "digest.json",
+    ]
     folder = tmp_path / "2026-03-03-moderators"
     assert sorted(tmp_path.iterdir()) == [folder]
     assert sorted(folder.iterdir()) == sorted(again)

@@ -20,8 +20,14 @@ def teller(folder, world, **source):  # noqa: F811
     home = community()
     forum = home.sources["forum"].model_copy(update={"review_queue": True, **source})
     home = home.model_copy(update={"sources": {**home.sources, "forum": forum}})
-    return Teller(home, Ledger(folder / "sent.jsonl"), folder, lambda _: world.client,
-                  as_of=NIGHT, sent_at=NIGHT)  # fmt: skip
+    return Teller(
+        home,
+        Ledger(folder / "sent.jsonl"),
+        folder,
+        lambda _: world.client,
+        as_of=NIGHT,
+        sent_at=NIGHT,
+    )
 
 
 def flags(world):  # noqa: F811
@@ -41,8 +47,9 @@ def test_a_message_is_reported_once_and_never_so_that_it_could_be_hidden(tmp_pat
     telling = teller(tmp_path, world)
     told = [list(telling.report(rows, ())) for _ in range(2)]
     assert [(t.channel, t.items, t.trouble) for [t] in told] == [
-        ("review", 1, None), ("review", 0, None),
-    ]  # fmt: skip
+        ("review", 1, None),
+        ("review", 0, None),
+    ]
     (tmp_path / "sent.jsonl").unlink()  # killed between reporting and noting it
     list(telling.report(rows, ()))
     assert flags(world) == [{"post_id": int(post), "kind": 7}]
@@ -90,6 +97,9 @@ def test_what_moderators_decide_in_the_queue_is_a_verdict_the_next_night(
         small.night(1)
     [verdict] = Heard(tmp_path / "digests" / "heard.jsonl").read()
     assert (verdict.item[:3], verdict.who, verdict.choice, verdict.via) == (
-        ("forum", str(topic), "toxic"), str(judge), "agree", "forum",
-    )  # fmt: skip
+        ("forum", str(topic), "toxic"),
+        str(judge),
+        "agree",
+        "forum",
+    )
     assert forum.read("SELECT count(*) AS n FROM reviewable_scores")[0]["n"] == 1

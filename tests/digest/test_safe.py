@@ -37,21 +37,40 @@ ANY_TEXT = st.one_of(
 def everywhere(text):
     """An edition with the text in every place a member, a server or a rule can write to."""
     rows = [
-        row("1", "newcomer_waiting", title=text, channel=text, person=text, is_newcomer=True,
-            who_might_know=[{"person": text, "answers": 0, "words": [text]},
-                            {"person": text, "answers": 2, "words": []}]),
-        row("2", "toxic", title="t", sentence=text, model="m", model_version="1", score=0.5,
-            reasons=[{"code": "made_up", "word": text}]),
-        row("3", "sour", title="t", sentence=text, context=text, curve=[0.1, 0.9],
-            evidence=["tone"]),
-    ]  # fmt: skip
+        row(
+            "1",
+            "newcomer_waiting",
+            title=text,
+            channel=text,
+            person=text,
+            is_newcomer=True,
+            who_might_know=[
+                {"person": text, "answers": 0, "words": [text]},
+                {"person": text, "answers": 2, "words": []},
+            ],
+        ),
+        row(
+            "2",
+            "toxic",
+            title="t",
+            sentence=text,
+            model="m",
+            model_version="1",
+            score=0.5,
+            reasons=[{"code": "made_up", "word": text}],
+        ),
+        row(
+            "3", "sour", title="t", sentence=text, context=text, curve=[0.1, 0.9], evidence=["tone"]
+        ),
+    ]
     health = Health(
         stale_sources=({"source": "forum", "since": None, "why": text},),
         warnings=(text,),
         thanks=(thanked(text, newcomers=1),),
-        precision=({"rule": text, "agreed": 1, "judged": 2, "low": 0, "high": 1,
-                    "is_shadow": False},),
-    )  # fmt: skip
+        precision=(
+            {"rule": text, "agreed": 1, "judged": 2, "low": 0, "high": 1, "is_shadow": False},
+        ),
+    )
     rows.append(row("4", title=text))  # told before, and in somebody's hands
     told = edition(rows[3:]).keys
     claim = (Claim(text, AS_OF),)
@@ -196,11 +215,21 @@ def test_title_is_masked_where_it_repeats_the_flagged_words():
 @pytest.mark.parametrize(
     "url",
     [
-        None, 7, "", "javascript:alert(1)", "http://evil.com/t/1", f"{SITE}.evil.com/t/1",
-       f"{SITE}@evil.com/", f"{SITE}/t/1\r\nX: y", f'{SITE}/"onclick=', f"{SITE}/t/1)", f"{SITE}/ ",
-        f"{SITE}/t/(1)", f"{SITE}/テ",
+        None,
+        7,
+        "",
+        "javascript:alert(1)",
+        "http://evil.com/t/1",
+        f"{SITE}.evil.com/t/1",
+        f"{SITE}@evil.com/",
+        f"{SITE}/t/1\r\nX: y",
+        f'{SITE}/"onclick=',
+        f"{SITE}/t/1)",
+        f"{SITE}/ ",
+        f"{SITE}/t/(1)",
+        f"{SITE}/テ",
     ],
-)  # fmt: skip
+)
 def test_foreign_or_strange_addresses_are_no_link(url):
     assert safe.web_address(url, (SITE,)) is None
 

@@ -29,9 +29,14 @@ def chat():
     with running(chat_app=chat_app(workspace, clock)) as addresses:
         headers = {"X-User-Id": READER_ID, "X-Auth-Token": READER_TOKEN}
         transport = Transport(
-            addresses.chat, headers, source="chat", budget=Budget(None, 10_000, 60),
-            timeout_s=5, patience_s=5, sleep=lambda _: None,
-        )  # fmt: skip
+            addresses.chat,
+            headers,
+            source="chat",
+            budget=Budget(None, 10_000, 60),
+            timeout_s=5,
+            patience_s=5,
+            sleep=lambda _: None,
+        )
         workspace.poster = Poster(Client(transport, share=1.0))
         yield workspace
 
@@ -51,9 +56,13 @@ class Nights:
     def tell(self, night, rows, verdicts=(), health=None):
         as_of = datetime.combine(night, datetime.min.time(), UTC) + timedelta(hours=2)
         teller = Teller(
-            self.home, self.ledger, self.folder / "digests", self.open_client,
-            as_of=as_of, sent_at=as_of,
-        )  # fmt: skip
+            self.home,
+            self.ledger,
+            self.folder / "digests",
+            self.open_client,
+            as_of=as_of,
+            sent_at=as_of,
+        )
         return list(teller.tell(teller.due(), rows, health or Health(), verdicts))
 
     def page(self, night):

@@ -139,10 +139,15 @@ def test_a_later_verdict_ends_a_snooze():
 
 def test_precision_counts_items_not_voices():
     verdicts = [
-        said("agree", "1"), said("agree", "1", who="bob"), said("disagree", "1", who="cleo"),
-        said("disagree", "2"), said("agree", "3"), said("disagree", "3", who="bob"),
-        said("unsure", "4"), said("agree", "5", at=AT - days(31)),
-    ]  # fmt: skip
+        said("agree", "1"),
+        said("agree", "1", who="bob"),
+        said("disagree", "1", who="cleo"),
+        said("disagree", "2"),
+        said("agree", "3"),
+        said("disagree", "3", who="bob"),
+        said("unsure", "4"),
+        said("agree", "5", at=AT - days(31)),
+    ]
     low, high = wilson(1, 2)
     assert precision(verdicts, AT) == [Precision("toxic/model", 1, 2, low, high, False)]
 
@@ -202,10 +207,14 @@ def test_reactions_are_verdicts_of_those_who_gave_them():
     reactions = [
         (message, f":{emoji}:", who, "chat")
         for message, emoji, who in (
-            ("m1", "white_check_mark", "ada"), ("m1", "x", "bob"), ("m2", "zzz", "ada"),
-            ("m2", "raising_hand_tone3", "bob"), ("m2", "heart", "cleo"), ("other", "x", "ada"),
+            ("m1", "white_check_mark", "ada"),
+            ("m1", "x", "bob"),
+            ("m2", "zzz", "ada"),
+            ("m2", "raising_hand_tone3", "bob"),
+            ("m2", "heart", "cleo"),
+            ("other", "x", "ada"),
         )
-    ]  # fmt: skip
+    ]
     at = datetime(2026, 3, 3, tzinfo=UTC)
     assert from_reactions(posted, reactions) == [
         said("agree", "1", at=at, via="chat"),

@@ -39,8 +39,15 @@ def wait_times(tables, waits, asked):
         {"thread_id": str(n), "waited_h": waited, "has_happened": happened}
         for n, (waited, happened) in enumerate(waits)
     ]
-    fill = {"source": "forum", "population": "topics", "event": "response", "asker": "regular",
-            "created_at": "2026-02-25 12:00:00", "created_day": "2026-02-25", "age_h": 10.0}  # fmt: skip
+    fill = {
+        "source": "forum",
+        "population": "topics",
+        "event": "response",
+        "asker": "regular",
+        "created_at": "2026-02-25 12:00:00",
+        "created_day": "2026-02-25",
+        "age_h": 10.0,
+    }
     return made(tables, "marts.waits", rows, "marts.wait_times", f"DISTINCT {asked}", fill)
 
 
@@ -87,8 +94,16 @@ def percentile(curve, waits, p):
 @given(st.lists(st.integers(1, 2000), min_size=5, max_size=60))
 def test_concentration(tables, contributions):
     rows = [{"person_id": f"p{n:03}", "messages": made} for n, made in enumerate(contributions)]
-    fill = {"week": str(MONDAY), "source": "forum", "helps": 0, "reactions": 0, "weeks_active": 1,
-            "contribution": 0, "tier": "user", "reason": "active"}  # fmt: skip
+    fill = {
+        "week": str(MONDAY),
+        "source": "forum",
+        "helps": 0,
+        "reactions": 0,
+        "weeks_active": 1,
+        "contribution": 0,
+        "tier": "user",
+        "reason": "active",
+    }
     [(factor, gini, hhi, top)] = made(
         tables,
         "marts.standings",
@@ -107,10 +122,14 @@ def test_concentration(tables, contributions):
 @random_data
 @given(
     st.dictionaries(
-        st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("abcdefgh")).filter(lambda e: e[0] != e[1]),
-        st.integers(1, 9), min_size=1, max_size=30,
+        st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("abcdefgh")).filter(
+            lambda e: e[0] != e[1]
+        ),
+        st.integers(1, 9),
+        min_size=1,
+        max_size=30,
     )
-)  # fmt: skip
+)
 def test_reply_network(tables, edges):
     rows = [
         {"source": "forum", "asker_id": a, "replier_id": b, "replies": n}
@@ -166,15 +185,23 @@ def test_too_many_people_for_betweenness(monkeypatch):
 def test_theil_sen_and_mann_kendall(tables, weekly):
     first = MONDAY - timedelta(7 * len(weekly))
     rows = [
-        {"metric": "messages", "source": "forum", "day": str(first + timedelta(7 * week + day)),
-         "value": value if day == 0 else 0}
-        for week, value in enumerate(weekly) for day in range(7)
-    ]  # fmt: skip
+        {
+            "metric": "messages",
+            "source": "forum",
+            "day": str(first + timedelta(7 * week + day)),
+            "value": value if day == 0 else 0,
+        }
+        for week, value in enumerate(weekly)
+        for day in range(7)
+    ]
     [(slope, ols, s, p, median, mad, sd)] = made(
-        tables, "marts.series", rows, "marts.trends",
+        tables,
+        "marts.series",
+        rows,
+        "marts.trends",
         "theil_sen_slope, ols_slope, mann_kendall_s, mann_kendall_p, median, median_absolute_deviation,"
         " standard_deviation",
-    )  # fmt: skip
+    )
     x, y = np.arange(len(weekly)), np.array(weekly, dtype=float)
     assert slope == pytest.approx(stats.theilslopes(y, x).slope, abs=1e-9)
     assert ols == pytest.approx(stats.linregress(x, y).slope, abs=1e-9)
@@ -212,14 +239,37 @@ def test_burst_of_people_counts_once_in_a_window(tables):
     days = [first + timedelta(n) for n in range(60)]
     tables.begin()
     try:
-        insert(tables, "marts.calendar", [
-            {"day": str(d), "week": str(d), "month": str(d), "weekday": 1, "as_of_day": str(MONDAY),
-             "is_over": True, "is_final": False} for d in days
-        ])  # fmt: skip
-        insert(tables, "marts.person_days", [
-            {"source": "forum", "person_id": str(p), "day": str(days[d]), "messages": 1, "helps": 0,
-             "reactions": 0} for p, d in acts
-        ])  # fmt: skip
+        insert(
+            tables,
+            "marts.calendar",
+            [
+                {
+                    "day": str(d),
+                    "week": str(d),
+                    "month": str(d),
+                    "weekday": 1,
+                    "as_of_day": str(MONDAY),
+                    "is_over": True,
+                    "is_final": False,
+                }
+                for d in days
+            ],
+        )
+        insert(
+            tables,
+            "marts.person_days",
+            [
+                {
+                    "source": "forum",
+                    "person_id": str(p),
+                    "day": str(days[d]),
+                    "messages": 1,
+                    "helps": 0,
+                    "reactions": 0,
+                }
+                for p, d in acts
+            ],
+        )
         build.make(tables, contracts()["marts.active_people"])
         found = tables.execute(
             "SELECT daily_people, weekly_people, monthly_people FROM marts.active_people"
@@ -246,8 +296,10 @@ def test_change_points(tables, levels, seed):
     random = np.random.default_rng(seed)
     values = np.concatenate([random.poisson(mean, days) for days, mean in levels])
     first = MONDAY - timedelta(len(values))
-    rows = [{"metric": "messages", "source": "forum", "day": str(first + timedelta(n)), "value": value}
-            for n, value in enumerate(values.tolist())]  # fmt: skip
+    rows = [
+        {"metric": "messages", "source": "forum", "day": str(first + timedelta(n)), "value": value}
+        for n, value in enumerate(values.tolist())
+    ]
     found = made(tables, "marts.series", rows, "marts.change_points", "day - '2026-03-02'::DATE")
     logs = np.log1p(values)
     weekdays = np.arange(len(values)) % 7
@@ -261,17 +313,29 @@ def test_change_points(tables, levels, seed):
 
 @random_data
 @given(
-    *[st.lists(st.tuples(st.integers(1, 40).map(lambda n: n / 4), st.booleans()), min_size=20, max_size=40)]
+    *[
+        st.lists(
+            st.tuples(st.integers(1, 40).map(lambda n: n / 4), st.booleans()),
+            min_size=20,
+            max_size=40,
+        )
+    ]
     * 2
-)  # fmt: skip
+)
 def test_log_rank(tables, newcomers, regulars):
     asked = [("newcomer", *wait) for wait in newcomers] + [("regular", *wait) for wait in regulars]
     rows = [
         {"thread_id": str(n), "asker": asker, "waited_h": waited, "has_happened": happened}
         for n, (asker, waited, happened) in enumerate(asked)
     ]
-    fill = {"source": "forum", "population": "topics", "event": "response",
-            "created_at": "2026-02-25 12:00:00", "created_day": "2026-02-25", "age_h": 10.0}  # fmt: skip
+    fill = {
+        "source": "forum",
+        "population": "topics",
+        "event": "response",
+        "created_at": "2026-02-25 12:00:00",
+        "created_day": "2026-02-25",
+        "age_h": 10.0,
+    }
     found = made(
         tables, "marts.waits", rows, "marts.response_gaps", "aspect, group_name, log_rank_p", fill
     )
@@ -292,12 +356,23 @@ def test_log_rank(tables, newcomers, regulars):
 )
 def test_interval_of_a_gap(tables, shares):
     rows = [
-        {"thread_id": f"{asker}{n}", "asker": asker, "waited_h": 1.0 if n < part else 30.0, "has_happened": True}
+        {
+            "thread_id": f"{asker}{n}",
+            "asker": asker,
+            "waited_h": 1.0 if n < part else 30.0,
+            "has_happened": True,
+        }
         for asker, (part, whole) in zip(("newcomer", "regular"), shares, strict=True)
         for n in range(whole)
-    ]  # fmt: skip
-    fill = {"source": "forum", "population": "topics", "event": "response",
-            "created_at": "2026-02-25 12:00:00", "created_day": "2026-02-25", "age_h": 40.0}  # fmt: skip
+    ]
+    fill = {
+        "source": "forum",
+        "population": "topics",
+        "event": "response",
+        "created_at": "2026-02-25 12:00:00",
+        "created_day": "2026-02-25",
+        "age_h": 40.0,
+    }
     found = made(
         tables, "marts.waits", rows, "marts.response_gaps", "group_name, gap_low, gap_high", fill
     )
@@ -324,9 +399,20 @@ def test_burstiness(tables, minutes):
         {"message_id": str(n), "thread_id": "1", "created_at": str(start + timedelta(minutes=m))}
         for n, m in enumerate(minutes)
     ]
-    fill = {"source": "forum", "channel_id": "5", "created_day": "2026-02-20", "kind": "regular", "is_first": False,
-            "is_human": True, "is_staff": False, "is_private": False, "is_deleted": False, "is_countable": True,
-            "likes": 0, "characters": 0}  # fmt: skip
+    fill = {
+        "source": "forum",
+        "channel_id": "5",
+        "created_day": "2026-02-20",
+        "kind": "regular",
+        "is_first": False,
+        "is_human": True,
+        "is_staff": False,
+        "is_private": False,
+        "is_deleted": False,
+        "is_countable": True,
+        "likes": 0,
+        "characters": 0,
+    }
     found = made(tables, "marts.messages", rows, "marts.burstiness", "DISTINCT burstiness", fill)
     gaps = np.diff(np.sort(minutes))
     spread, mean = gaps.std(), gaps.mean()

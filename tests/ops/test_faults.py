@@ -62,7 +62,11 @@ def altered(app, alter):
 
 def said(world, night_folder=-1):
     folder = sorted((world.folder / "runs").glob("*Z"))[night_folder]
-    return {line.step: line.text for line in Journal(folder / "journal.jsonl").lines() if line.level == "trouble"}  # fmt: skip
+    return {
+        line.step: line.text
+        for line in Journal(folder / "journal.jsonl").lines()
+        if line.level == "trouble"
+    }
 
 
 def test_a_token_revoked_half_way_is_named_and_the_next_night_has_it_all(world, unchecked):
@@ -72,7 +76,9 @@ def test_a_token_revoked_half_way_is_named_and_the_next_night_has_it_all(world, 
         with pytest.raises(Degraded, match="chat/"):
             world.night()
         assert any("the token was refused (401)" in text for text in said(world).values())
-        assert world.published("SELECT count(*) FROM marts.messages WHERE source = 'forum'") == [(18,)]  # fmt: skip
+        assert world.published("SELECT count(*) FROM marts.messages WHERE source = 'forum'") == [
+            (18,)
+        ]
         world.chat.tokens[READER_TOKEN] = READER_ID
         world.night()
     assert world.published("SELECT count(*) FROM marts.messages WHERE source = 'chat'") == [(9,)]

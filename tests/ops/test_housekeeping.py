@@ -113,17 +113,27 @@ def files(home):
 def test_what_is_older_than_the_settings_keep_goes(tmp_path):
     community = make_community(tmp_path)
     kept = [
-        f"runs/{run_id(89)}/journal.jsonl", f"docs/{run_id(1)}/index.html", "docs/notes/mine.txt",
-        "digests/ledger.jsonl", "digests/verdicts.jsonl", "digests/2026-03-01-moderators/digest.html",
-        f"landing/forum/{run_id(900)}/forum/000001.jsonl.gz", f"work/bookmarks/{run_id(0)}/forum/a.parquet",
-        f"work/bookmarks/{run_id(1)}/forum/a.parquet", "work/bookmarks/estimate/forum/a.parquet",
-        "work/warehouse.duckdb", f"damaged/forum/{run_id(9)}/forum/000001.jsonl.gz",
-    ]  # fmt: skip
+        f"runs/{run_id(89)}/journal.jsonl",
+        f"docs/{run_id(1)}/index.html",
+        "docs/notes/mine.txt",
+        "digests/ledger.jsonl",
+        "digests/verdicts.jsonl",
+        "digests/2026-03-01-moderators/digest.html",
+        f"landing/forum/{run_id(900)}/forum/000001.jsonl.gz",
+        f"work/bookmarks/{run_id(0)}/forum/a.parquet",
+        f"work/bookmarks/{run_id(1)}/forum/a.parquet",
+        "work/bookmarks/estimate/forum/a.parquet",
+        "work/warehouse.duckdb",
+        f"damaged/forum/{run_id(9)}/forum/000001.jsonl.gz",
+    ]
     gone = [
-        f"runs/{run_id(91)}/journal.jsonl", f"docs/{run_id(91)}/index.html",
-        "digests/2025-11-30-moderators/digest.html", f"work/bookmarks/{run_id(2)}/forum/a.parquet",
-        f"damaged/forum/{run_id(91)}/forum/000001.jsonl.gz", "work/spill/duckdb_temp_storage-0.tmp",
-    ]  # fmt: skip
+        f"runs/{run_id(91)}/journal.jsonl",
+        f"docs/{run_id(91)}/index.html",
+        "digests/2025-11-30-moderators/digest.html",
+        f"work/bookmarks/{run_id(2)}/forum/a.parquet",
+        f"damaged/forum/{run_id(91)}/forum/000001.jsonl.gz",
+        "work/spill/duckdb_temp_storage-0.tmp",
+    ]
     make(tmp_path, *kept, *gone)
     housekeeping.tidy(community, NOW)
     assert files(tmp_path) == sorted(kept)

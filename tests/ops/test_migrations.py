@@ -60,8 +60,24 @@ def test_columns_come_go_and_change_their_order_and_type(home):
     with warehouse.opened(home) as db:
         assert shape(db, "raw.reads") == wanted("raw.reads")
         assert db.execute("FROM raw.reads").fetchall() == [
-            ("forum", "posts", "r1", "rest", 5, {"posts": 2}, 1, 2, 3, 0, 0.5, 1.5, ["posts"], None, [])
-        ]  # fmt: skip
+            (
+                "forum",
+                "posts",
+                "r1",
+                "rest",
+                5,
+                {"posts": 2},
+                1,
+                2,
+                3,
+                0,
+                0.5,
+                1.5,
+                ["posts"],
+                None,
+                [],
+            )
+        ]
 
 
 def test_the_old_file_is_kept_beside_as_it_was(home):

@@ -110,7 +110,10 @@ def test_settings_never_show_a_secret(tmp_path):
     shown = f"{community!r} {community} {community.model_dump()} {community.model_dump_json()}"
     assert not any(secret in shown for secret in PLANTED.values())
     with pytest.raises(settings.FixSettings) as told:
-        settings.parse(f'[communities.ember.sources.forum]\nplatform = "discourse"\nurl = "http://x"\nkey = "{KEY}"', {})  # fmt: skip
+        settings.parse(
+            f'[communities.ember.sources.forum]\nplatform = "discourse"\nurl = "http://x"\nkey = "{KEY}"',
+            {},
+        )
     assert KEY not in str(told.value)
 
 

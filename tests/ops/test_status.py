@@ -59,9 +59,11 @@ def test_a_whole_night_on_the_page_and_in_the_data(world, quickly_validated):
     assert all(s["lag_h"] < 1 for s in state["streams"] if not s["unavailable"])
     broken = {"table": "marts.threads", "rule": "r", "severity": "warning", "says": "S.", "rows": 2}
     assert state["validation"] == {
-        "run": night["run"], "checked": 3, "broken": [broken],
+        "run": night["run"],
+        "checked": 3,
+        "broken": [broken],
         "rows": {"marts.threads": {"forum": 12}},
-    }  # fmt: skip
+    }
     assert [(d["audience"], d["channel"], d["night"]) for d in state["digests"]] == [
         ("moderators", "files", "2026-03-02")
     ]
@@ -83,8 +85,11 @@ def quickly_validated(monkeypatch):
 def test_a_community_without_nights_has_a_page(community):
     state = status.write_page(community, datetime.now(UTC))
     assert (state["published"], state["runs"], state["streams"], state["digests"]) == (
-        None, [], [], []
-    )  # fmt: skip
+        None,
+        [],
+        [],
+        [],
+    )
     assert "Nothing was published yet" in (community.home / "ops" / "index.html").read_text()
 
 
@@ -217,5 +222,7 @@ def test_operators_hear_of_a_night_that_was_not_whole(world, unchecked, inbox, m
 def test_operators_without_a_mail_server_are_a_mistake(tmp_path):
     text = '[communities.ember]\noperators = ["ops@example.org"]\n'
     with pytest.raises(FixSettings, match="operators: needs a table `mail`"):
-        settings.parse(text + '[communities.ember.sources.forum]\nplatform = "discourse"\nurl = "http://x"\n',
-                       {"HEARTH_EMBER_PSEUDONYM_KEY": "k", "HEARTH_EMBER_FORUM_KEY": "k"})  # fmt: skip
+        settings.parse(
+            text + '[communities.ember.sources.forum]\nplatform = "discourse"\nurl = "http://x"\n',
+            {"HEARTH_EMBER_PSEUDONYM_KEY": "k", "HEARTH_EMBER_FORUM_KEY": "k"},
+        )

@@ -64,11 +64,15 @@ def test_a_degraded_night_as_metrics_and_events(world, unchecked, monkeypatch):
     }
     assert end["run"]["facets"]["errorMessage"]["message"] == "trouble in chat, conclude"
     for word in ("anna", "It broke", "planted-t0ken-"):
-        assert not [f for f in holders(world.folder / "ops", word) if f.startswith(("ember", "events"))]  # fmt: skip
+        assert not [
+            f for f in holders(world.folder / "ops", word) if f.startswith(("ember", "events"))
+        ]
 
 
 def test_before_the_first_night_there_is_little_to_say(tmp_path):
-    community = make_community(tmp_path).model_copy(update={"prometheus": "ember.prom", "openlineage": "e.jsonl"})  # fmt: skip
+    community = make_community(tmp_path).model_copy(
+        update={"prometheus": "ember.prom", "openlineage": "e.jsonl"}
+    )
     telemetry.tell(community, status.write_page(community, datetime.now(UTC)))
     assert {name for name, *_ in samples(tmp_path / "ops" / "ember.prom")} == {
         "hearth_messages",
@@ -81,7 +85,9 @@ class Listener(BaseHTTPRequestHandler):
     heard = []
 
     def do_POST(self):
-        self.heard.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))  # fmt: skip
+        self.heard.append(
+            (self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        )
         self.send_response(201)
         self.end_headers()
 

@@ -51,12 +51,19 @@ def publish(home, title='Ember <script>alert("1")</script>', extra="", **tables)
 def asked(n, day, *, waited_h, happened, asker="regular"):
     return [
         {
-            "source": "forum", "thread_id": f"{day}-{asker}-{waited_h}-{i}", "population": "questions",
-            "event": "response", "asker": asker, "created_at": f"{day} 12:00:00",
-            "created_day": str(day), "has_happened": happened, "waited_h": waited_h, "age_h": 200,
+            "source": "forum",
+            "thread_id": f"{day}-{asker}-{waited_h}-{i}",
+            "population": "questions",
+            "event": "response",
+            "asker": asker,
+            "created_at": f"{day} 12:00:00",
+            "created_day": str(day),
+            "has_happened": happened,
+            "waited_h": waited_h,
+            "age_h": 200,
         }
         for i in range(n)
-    ]  # fmt: skip
+    ]
 
 
 def figures(found, section):
@@ -77,10 +84,16 @@ def test_periods_follow_each_other_and_hold_each_day_once(day, kind):
 
 def test_a_figure_stands_beside_the_period_before_and_the_season_a_year_ago(tmp_path):
     activity = [
-        {"day": str(day), "source": "forum", "channel_id": "1", "threads": 1, "messages": n,
-         "bot_messages": 1}
+        {
+            "day": str(day),
+            "source": "forum",
+            "channel_id": "1",
+            "threads": 1,
+            "messages": n,
+            "bot_messages": 1,
+        }
         for day, n in [(date(2026, 3, 1), 9), (date(2026, 2, 22), 3), (date(2026, 3, 2), 50)]
-    ]  # fmt: skip
+    ]
     community = publish(tmp_path, daily_activity=activity)
     found = select.findings(community, WEEK)
     assert figures(found, "activity") == {
@@ -182,9 +195,15 @@ def test_every_word_is_there_in_both_languages():
     assert english.keys() == chinese.keys()
     assert {k: fields(v) for k, v in english.items()} == {k: fields(v) for k, v in chinese.items()}
     for column, tables in {
-        "metric": ["trends"], "verdict": ["trends"], "kind": ["concentration", "reports"],
-        "asker": ["waits"], "aspect": ["response_gaps"], "status": ["freshness"], "tier": ["tiers"], "finding": ["verdicts"],
-    }.items():  # fmt: skip
+        "metric": ["trends"],
+        "verdict": ["trends"],
+        "kind": ["concentration", "reports"],
+        "asker": ["waits"],
+        "aspect": ["response_gaps"],
+        "status": ["freshness"],
+        "tier": ["tiers"],
+        "finding": ["verdicts"],
+    }.items():
         for table in tables:
             for value in contracts()[f"marts.{table}"].columns[column].values or ():
                 assert f"value.{value}" in english, (table, value)
@@ -200,8 +219,9 @@ def test_every_column_of_a_table_has_its_heading(tmp_path):
         }
     assert len(columns) > 40
     assert {f"column.{name}" for name in columns} - {
-        "column.months_later", "column.active_rate",  # of the triangle, which has no such headings
-    } <= english.keys()  # fmt: skip
+        "column.months_later",
+        "column.active_rate",  # of the triangle, which has no such headings
+    } <= english.keys()
 
 
 def test_every_question_has_its_words():

@@ -11,10 +11,15 @@ from tests.report.test_report import WEEK, asked, publish
 @pytest.mark.parametrize("switches", [(), ("--force-dark-mode",)], ids=["light", "dark"])
 def test_every_text_is_readable_and_nothing_is_wider_than_a_phone(language, switches, tmp_path):
     retention = [
-        {"source": "forum", "cohort_month": "2025-12-01", "months_later": n, "people": 20,
-         "active_rate": 1 - n / 10}
+        {
+            "source": "forum",
+            "cohort_month": "2025-12-01",
+            "months_later": n,
+            "people": 20,
+            "active_rate": 1 - n / 10,
+        }
         for n in range(10)
-    ]  # fmt: skip
+    ]
     waits = asked(30, WEEK.first, waited_h=3, happened=True)
     community = publish(tmp_path, title="Ember", retention=retention, waits=waits)
     text = render.render_html(select.findings(community, WEEK), language)

@@ -19,9 +19,13 @@ def test_its_counters_agree_with_its_rows():
         " (SELECT count(*) FROM users WHERE id > 0) AS users"
     )
     assert counts == {
-        "posts": 10_000, "topics": 1_250, "counted": 10_000, "likes": 3_333, "actions": 3_333,
+        "posts": 10_000,
+        "topics": 1_250,
+        "counted": 10_000,
+        "likes": 3_333,
+        "actions": 3_333,
         "users": 50,
-    }  # fmt: skip
+    }
     (times,) = forum.read("SELECT min(created_at) AS first, max(created_at) AS last FROM posts")
     assert times["last"] <= NOON.replace(tzinfo=None)
     assert (times["last"] - times["first"]).days == 364

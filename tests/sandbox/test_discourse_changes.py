@@ -72,11 +72,16 @@ def test_a_reply_moves_its_topic(small):
     )
     assert made == {
         "topics 1": {
-            "last_posted_at": plain(LATER), "updated_at": plain(LATER), "bumped_at": plain(LATER),
-            "posts_count": 5, "highest_post_number": 5, "highest_staff_post_number": 5,
-            "last_post_user_id": small.ada, "word_count": 12,
+            "last_posted_at": plain(LATER),
+            "updated_at": plain(LATER),
+            "bumped_at": plain(LATER),
+            "posts_count": 5,
+            "highest_post_number": 5,
+            "highest_staff_post_number": 5,
+            "last_post_user_id": small.ada,
+            "word_count": 12,
         }
-    }  # fmt: skip
+    }
 
 
 def test_a_whisper_is_counted_for_staff_only(small):
@@ -99,15 +104,23 @@ def test_an_edit_makes_a_version_and_bumps_only_from_the_last_post(small):
     def change(number):
         return small.moved(
             lambda: small.forum.edit(small.posts[number - 1], "Another answer.", LATER),
-            "posts", "topics", "post_revisions",
-        )  # fmt: skip
+            "posts",
+            "topics",
+            "post_revisions",
+        )
 
     middle = change(2)
     assert set(middle) == {"posts 2", "post_revisions 1"}
     assert set(middle["posts 2"]) == {
-        "raw", "cooked", "updated_at", "baked_at", "last_version_at", "version", "public_version",
+        "raw",
+        "cooked",
+        "updated_at",
+        "baked_at",
+        "last_version_at",
+        "version",
+        "public_version",
         "self_edits",
-    }  # fmt: skip
+    }
     assert middle["post_revisions 1"]["number"] == 2
     assert middle["post_revisions 1"]["modifications"] == (
         '---\nraw:\n- "Answer 1."\n- "Another answer."\n'
@@ -143,12 +156,15 @@ def test_a_like_and_its_end_move_no_time(small):
     assert like == {"posts 2": {"like_count": 1}, "topics 1": {"like_count": 1}}
     unlike = small.moved(
         lambda: small.forum.unlike(small.posts[1], small.ada, LATER + MINUTE),
-        "posts", "topics", "post_actions",
-    )  # fmt: skip
+        "posts",
+        "topics",
+        "post_actions",
+    )
     assert unlike == {
-        "posts 2": {"like_count": 0}, "topics 1": {"like_count": 0},
+        "posts 2": {"like_count": 0},
+        "topics 1": {"like_count": 0},
         "post_actions 1": {"deleted_at": plain(LATER + MINUTE), "deleted_by_id": small.ada},
-    }  # fmt: skip
+    }
 
 
 def test_a_like_given_again_is_the_old_row_without_any_trace(small):
@@ -163,8 +179,11 @@ def test_a_deletion_by_staff_moves_no_updated_at_of_the_post(small):
     small.forum.like(small.posts[1], small.ada, NOON)
     made = small.moved(
         lambda: small.forum.delete_post(small.posts[1], small.mod, LATER),
-        "posts", "topics", "post_actions", "user_histories",
-    )  # fmt: skip
+        "posts",
+        "topics",
+        "post_actions",
+        "user_histories",
+    )
     log = made.pop("user_histories 1")
     assert (log["action"], log["post_id"], log["target_user_id"]) == (17, 2, small.bob)
     assert made == {
@@ -189,8 +208,11 @@ def test_an_authors_deletion_is_a_stub_for_a_day(small):
     small.forum.delete_post(small.posts[1], small.bob, LATER)
     stub = small.post(2)
     assert (stub["raw"], stub["user_deleted"], stub["deleted_at"], stub["version"]) == (
-        "(post deleted by author)", True, None, 2
-    )  # fmt: skip
+        "(post deleted by author)",
+        True,
+        None,
+        2,
+    )
     assert stub["updated_at"] == plain(LATER)
     small.forum.run_jobs(LATER + timedelta(hours=23))
     assert small.post(2)["deleted_at"] is None
@@ -206,8 +228,11 @@ def test_an_author_takes_the_stub_back(small):
     small.forum.run_jobs(LATER + timedelta(days=9))
     post = small.post(2)
     assert (post["raw"], post["user_deleted"], post["deleted_at"], post["version"]) == (
-        "Answer 1.", False, None, 3
-    )  # fmt: skip
+        "Answer 1.",
+        False,
+        None,
+        3,
+    )
 
 
 def test_a_deleted_topic_leaves_its_replies_as_they_are(small):
@@ -325,8 +350,9 @@ def test_a_report_is_a_reviewable_with_scores_and_an_outcome(small):
     assert (reviewable["status"], reviewable["target_id"], reviewable["score"]) == (1, 2, 2.0)
     scores = small.forum.read("FROM reviewable_scores ORDER BY id")
     assert [(s["reviewable_score_type"], s["status"], s["reviewed_by_id"]) for s in scores] == [
-        (8, 1, small.mod), (3, 1, small.mod)
-    ]  # fmt: skip
+        (8, 1, small.mod),
+        (3, 1, small.mod),
+    ]
     assert all(row["agreed_at"] for row in small.forum.read("FROM post_actions"))
 
 

@@ -28,8 +28,9 @@ def test_a_query_is_stored_changed_listed_and_hidden(served):
     assert (query["id"], query["username"], query["param_info"]) == (1, "system", [])
     changed = served.ask("PUT", f"{NEW}/1.json", json={"query": {"sql": "SELECT 2 AS two"}})
     assert (changed.json()["query"]["sql"], changed.json()["query"]["name"]) == (
-        "SELECT 2 AS two", "q"
-    )  # fmt: skip
+        "SELECT 2 AS two",
+        "q",
+    )
     listed = served.get(f"{NEW}.json")
     assert [one["id"] for one in listed["queries"]] == [1]
     gone = served.ask("DELETE", f"{NEW}/1.json").json()
@@ -64,9 +65,18 @@ def test_values_have_the_types_of_the_plugins_json(served):
         " TIMESTAMP '2026-03-01 10:00:00.123456' AS ts, ARRAY[1, 2] AS a, now() AS now"
     )
     assert served.rows(sql) == [
-        [1, 1.5, True, "2.50", "é", None, "2026-03-01T10:00:00.123Z", "{1,2}",
-         "2026-03-01T12:00:00.000Z"]
-    ]  # fmt: skip
+        [
+            1,
+            1.5,
+            True,
+            "2.50",
+            "é",
+            None,
+            "2026-03-01T10:00:00.123Z",
+            "{1,2}",
+            "2026-03-01T12:00:00.000Z",
+        ]
+    ]
 
 
 def test_microseconds_survive_as_numbers(served):
@@ -111,8 +121,11 @@ SELECT :after AS after, :big AS big, :word AS word, 3 IN (:ids) AS listed, :sinc
 def test_parameters_are_declared_cast_and_bound(served):
     info = {one["identifier"]: one for one in made(served, PARAMS)["param_info"]}
     assert info["after"] == {
-        "identifier": "after", "type": "int", "default": "5", "nullable": False
-    }  # fmt: skip
+        "identifier": "after",
+        "type": "int",
+        "default": "5",
+        "nullable": False,
+    }
     assert info["big"]["nullable"] is True
     assert served.rows(PARAMS) == [[5, None, "x y", False, None]]
     given = {"after": "7", "big": str(2**40), "word": "it's; :after", "ids": "3,4"}
@@ -161,10 +174,12 @@ def test_the_schema_can_be_asked_for_as_in_postgresql(served):
         " WHERE table_schema = 'public' AND table_name = 'topic_tags' ORDER BY ordinal_position"
     )
     assert served.rows(sql) == [
-        ["id", "integer"], ["topic_id", "integer"], ["tag_id", "integer"],
+        ["id", "integer"],
+        ["topic_id", "integer"],
+        ["tag_id", "integer"],
         ["created_at", "timestamp without time zone"],
         ["updated_at", "timestamp without time zone"],
-    ]  # fmt: skip
+    ]
     count = "SELECT count(*) AS n FROM information_schema.columns WHERE table_schema <> 'public'"
     assert served.rows(count) == [[0]]
 

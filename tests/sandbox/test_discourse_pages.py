@@ -286,8 +286,10 @@ def test_the_directory_needs_a_period_and_adds_the_reader(served):
         "/directory_items.json?period=all&order=post_count", headers={"Api-Username": "bob"}
     )["directory_items"]
     assert [(one["id"], one["post_count"]) for one in items] == [
-        (served.bob, 0), (served.ada, 1), (served.bob, 0)
-    ]  # fmt: skip
+        (served.bob, 0),
+        (served.ada, 1),
+        (served.bob, 0),
+    ]
 
 
 def test_groups_and_their_members(served):

@@ -49,8 +49,9 @@ def test_a_name_of_ones_own_is_taken_once(served):
     assert served.ask("POST", "/posts.json", json=named).status_code == 200
     again = served.ask("POST", "/posts.json", json={**named, "raw": named["raw"] + " Or four."})
     assert (again.status_code, again.json()["errors"]) == (
-        422, ["External ID has already been taken"]
-    )  # fmt: skip
+        422,
+        ["External ID has already been taken"],
+    )
 
 
 def test_a_reply_goes_to_its_topic(served):
@@ -118,8 +119,12 @@ def test_likes_reports_and_solutions_are_given_over_http(served):
     post = served.get(f"/posts/{posts[1]}.json")
     assert post["accepted_answer"] is True
     assert {action["id"]: action.get("count") for action in post["actions_summary"]} == {
-        2: 1, 3: None, 4: None, 7: None, 8: 1
-    }  # fmt: skip
+        2: 1,
+        3: None,
+        4: None,
+        7: None,
+        8: 1,
+    }
 
 
 def test_a_stranger_cannot_write(served):

@@ -12,9 +12,23 @@ from pipeline.sandbox.discourse import Forum
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ACTS = (
-    "topic", "reply", "whisper", "answer", "edit", "like", "unlike", "delete", "recover",
-    "destroy", "delete_topic", "recover_topic", "move", "close", "accept", "flag",
-)  # fmt: skip
+    "topic",
+    "reply",
+    "whisper",
+    "answer",
+    "edit",
+    "like",
+    "unlike",
+    "delete",
+    "recover",
+    "destroy",
+    "delete_topic",
+    "recover_topic",
+    "move",
+    "close",
+    "accept",
+    "flag",
+)
 
 
 class History:

@@ -14,31 +14,75 @@ from pipeline.sandbox.recordings import forum_from_topics, workspace_from_messag
 
 def post(number, **more):
     return {
-        "id": 100 + number, "name": "", "username": f"member{number}", "user_id": number,
+        "id": 100 + number,
+        "name": "",
+        "username": f"member{number}",
+        "user_id": number,
         "created_at": f"2020-01-0{number}T10:00:00.123Z",
-        "updated_at": f"2020-01-0{number}T11:00:00.000Z", "cooked": f"<p>Post {number}</p>",
-        "post_number": number, "post_type": 1, "topic_id": 31, "reply_count": 0,
-        "reply_to_post_number": None, "quote_count": 0, "incoming_link_count": 0, "reads": 9,
-        "score": 1.5, "version": 1, "hidden": False, "user_deleted": False, "edit_reason": None,
-        "wiki": False, "admin": False, "moderator": number == 1, "trust_level": 2,
-        "user_title": "", "actions_summary": [], "accepted_answer": False,
-    } | more  # fmt: skip
+        "updated_at": f"2020-01-0{number}T11:00:00.000Z",
+        "cooked": f"<p>Post {number}</p>",
+        "post_number": number,
+        "post_type": 1,
+        "topic_id": 31,
+        "reply_count": 0,
+        "reply_to_post_number": None,
+        "quote_count": 0,
+        "incoming_link_count": 0,
+        "reads": 9,
+        "score": 1.5,
+        "version": 1,
+        "hidden": False,
+        "user_deleted": False,
+        "edit_reason": None,
+        "wiki": False,
+        "admin": False,
+        "moderator": number == 1,
+        "trust_level": 2,
+        "user_title": "",
+        "actions_summary": [],
+        "accepted_answer": False,
+    } | more
 
 
 RECORDING = {
-    "id": 31, "title": "How do I light a fire?", "fancy_title": "How do I light a fire?",
-    "slug": "how-do-i-light-a-fire", "posts_count": 2, "views": 379, "reply_count": 1,
-    "like_count": 3, "visible": True, "closed": False, "archived": False, "has_summary": False,
-    "archetype": "regular", "word_count": 4, "user_id": 1, "featured_link": None,
-    "pinned_globally": False, "pinned_at": None, "slow_mode_seconds": 0, "category_id": 13,
-    "participant_count": 2, "highest_post_number": 3, "created_at": "2020-01-01T10:00:00.123Z",
-    "last_posted_at": "2020-01-03T10:00:00.123Z", "details": {"last_poster": {"id": 3}},
-    "post_stream": {"posts": [
-        post(1),
-        post(3, reply_to_post_number=1, accepted_answer=True, version=4,
-             actions_summary=[{"id": 2, "count": 3}]),
-    ]},
-}  # fmt: skip
+    "id": 31,
+    "title": "How do I light a fire?",
+    "fancy_title": "How do I light a fire?",
+    "slug": "how-do-i-light-a-fire",
+    "posts_count": 2,
+    "views": 379,
+    "reply_count": 1,
+    "like_count": 3,
+    "visible": True,
+    "closed": False,
+    "archived": False,
+    "has_summary": False,
+    "archetype": "regular",
+    "word_count": 4,
+    "user_id": 1,
+    "featured_link": None,
+    "pinned_globally": False,
+    "pinned_at": None,
+    "slow_mode_seconds": 0,
+    "category_id": 13,
+    "participant_count": 2,
+    "highest_post_number": 3,
+    "created_at": "2020-01-01T10:00:00.123Z",
+    "last_posted_at": "2020-01-03T10:00:00.123Z",
+    "details": {"last_poster": {"id": 3}},
+    "post_stream": {
+        "posts": [
+            post(1),
+            post(
+                3,
+                reply_to_post_number=1,
+                accepted_answer=True,
+                version=4,
+                actions_summary=[{"id": 2, "count": 3}],
+            ),
+        ]
+    },
+}
 
 
 def test_a_recorded_topic_is_in_the_forum_as_it_was(tmp_path):
@@ -50,11 +94,25 @@ def test_a_recorded_topic_is_in_the_forum_as_it_was(tmp_path):
         " created_at::VARCHAR AS at FROM posts ORDER BY id"
     )
     assert posts == [
-        {"id": 101, "post_number": 1, "raw": "Post 1", "version": 1, "like_count": 0,
-         "reply_to_user_id": None, "at": "2020-01-01 10:00:00.123"},
-        {"id": 103, "post_number": 3, "raw": "Post 3", "version": 4, "like_count": 3,
-         "reply_to_user_id": 1, "at": "2020-01-03 10:00:00.123"},
-    ]  # fmt: skip
+        {
+            "id": 101,
+            "post_number": 1,
+            "raw": "Post 1",
+            "version": 1,
+            "like_count": 0,
+            "reply_to_user_id": None,
+            "at": "2020-01-01 10:00:00.123",
+        },
+        {
+            "id": 103,
+            "post_number": 3,
+            "raw": "Post 3",
+            "version": 4,
+            "like_count": 3,
+            "reply_to_user_id": 1,
+            "at": "2020-01-03 10:00:00.123",
+        },
+    ]
     topic = forum.get("topics", 31)
     assert (topic["highest_post_number"], topic["posts_count"], topic["category_id"]) == (3, 2, 13)
     assert forum.read("SELECT topic_id, post_id FROM main.solutions") == [
@@ -117,10 +175,12 @@ def test_every_recorded_post_arrives(shared_data):
     copied = ("id", "user_id", "topic_id", "post_number", "version", "created_at")
     wanted = [
         {name: one[name] for name in copied}
-        | {"category_id": category[one["topic_id"]],
-           "like_count": sum(a["count"] for a in one["actions_summary"] if a["id"] == 2)}
+        | {
+            "category_id": category[one["topic_id"]],
+            "like_count": sum(a["count"] for a in one["actions_summary"] if a["id"] == 2),
+        }
         for one in sorted(recorded, key=lambda one: one["id"])
-    ]  # fmt: skip
+    ]
     assert held == [{name: row[name] for name in held[0]} for row in wanted]
     solved = forum.read("SELECT topic_id, post_id FROM main.solutions")
     accepted = [(one["topic_id"], one["id"]) for one in recorded if one["accepted_answer"]]

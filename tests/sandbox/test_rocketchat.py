@@ -61,8 +61,9 @@ def ids(rows):
 
 def test_the_version_is_whole_only_for_those_who_may_see_statistics(server):
     assert requests.get(f"{server.url}/api/info", timeout=5).json() == {
-        "version": "7.7", "success": True,
-    }  # fmt: skip
+        "version": "7.7",
+        "success": True,
+    }
     known = requests.get(f"{server.url}/api/info", headers=KEYS, timeout=5).json()
     assert known["version"] == "7.7.1"
 

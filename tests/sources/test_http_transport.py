@@ -107,21 +107,47 @@ def test_asks_again_until_the_answer_can_be_trusted(name: str) -> None:
 WAITS: dict[str, tuple[Reply, float]] = {
     "Retry-After": ((429, {**JSON, "Retry-After": "43"}, b"{}"), 43),
     "Retry-After as a date": (
-        (429, {"Retry-After": "Fri, 01 Jan 2100 00:00:30 GMT",
-               "Date": "Fri, 01 Jan 2100 00:00:10 GMT"}, b""), 20),
+        (
+            429,
+            {
+                "Retry-After": "Fri, 01 Jan 2100 00:00:30 GMT",
+                "Date": "Fri, 01 Jan 2100 00:00:10 GMT",
+            },
+            b"",
+        ),
+        20,
+    ),
     "Discourse's wait_seconds": (
-        (429, JSON, b'{"errors": ["slow"], "extras": {"wait_seconds": 17}}'), 17),
+        (429, JSON, b'{"errors": ["slow"], "extras": {"wait_seconds": 17}}'),
+        17,
+    ),
     "Discourse's text": (
-        (429, {"Content-Type": "text/plain"}, b"Slow down.\nPlease retry again in 8 seconds.\n"
-         b"Error code: ip_10_secs_limit."), 8),
+        (
+            429,
+            {"Content-Type": "text/plain"},
+            b"Slow down.\nPlease retry again in 8 seconds.\nError code: ip_10_secs_limit.",
+        ),
+        8,
+    ),
     "Rocket.Chat's reset in ms": (
-        (429, {**JSON, "X-RateLimit-Reset": "4102444825000",
-               "Date": "Fri, 01 Jan 2100 00:00:10 GMT"}, b"{}"), 15),
+        (
+            429,
+            {**JSON, "X-RateLimit-Reset": "4102444825000", "Date": "Fri, 01 Jan 2100 00:00:10 GMT"},
+            b"{}",
+        ),
+        15,
+    ),
     "Rocket.Chat's sentence": (
-        (429, JSON, b'{"error": "Error, too many requests. Please slow down. You must wait 34 '
-         b'seconds before trying this endpoint again. [error-too-many-requests]"}'), 34),
+        (
+            429,
+            JSON,
+            b'{"error": "Error, too many requests. Please slow down. You must wait 34 '
+            b'seconds before trying this endpoint again. [error-too-many-requests]"}',
+        ),
+        34,
+    ),
     "nothing at all": ((429, {"Content-Type": "text/html"}, b"<h1>429</h1>"), 10),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WAITS)

@@ -45,8 +45,11 @@ class Cast:
     def assemble(cls) -> Cast:
         """The cast at the opening: all but the newcomers."""
         book, cast = texts("people"), cls()
-        leaving = {act["who"]: hours(act["night"], act["h"]) - _QUIET
-                   for act in texts("planted")["people"] if act["do"] in _LEAVING}  # fmt: skip
+        leaving = {
+            act["who"]: hours(act["night"], act["h"]) - _QUIET
+            for act in texts("planted")["people"]
+            if act["do"] in _LEAVING
+        }
         for role in ("staff", "helpers", "members", "bots", "chat_bots"):
             for number, entry in enumerate(book[role]):
                 joined = NIGHT_ONE - timedelta(days=entry["joined"], minutes=-7 * number)

@@ -12,16 +12,27 @@ from pipeline.sandbox.community.cast import Cast
 from pipeline.sandbox.community.steps import NIGHT_ONE, Line, Ref, Step, fill, texts, thread
 
 _FATES = {  # what becomes of a question, and how many in a hundred
-    "accepted": 38, "thanked": 20, "answered": 14, "unanswered": 9, "self_answered": 5,
-    "bot_only": 4, "stale": 5, "asked_back": 3, "me_too": 2,
-}  # fmt: skip
+    "accepted": 38,
+    "thanked": 20,
+    "answered": 14,
+    "unanswered": 9,
+    "self_answered": 5,
+    "bot_only": 4,
+    "stale": 5,
+    "asked_back": 3,
+    "me_too": 2,
+}
 _ASKER = {"open", "detail", "thanks", "bump", "self_answer", "still_stuck"}
 _HELPER = {"ask_back", "answer", "glad"}
 _FIRST_H = (0.3, 0.6, 1, 2, 3, 4, 6, 9, 15, 26, 50)  # hours to a first reply
 _LINE_OF = {"thanks": "thanks_solved"}
 _PLACES = {"showcase": 10, "development": 11, "feedback": 6, "chinese": 4}
-_GENERIC = {"showcase": ("praise",), "development": ("agree", "disagree"),
-            "feedback": ("agree",), "chinese": ("praise", "agree")}  # fmt: skip
+_GENERIC = {
+    "showcase": ("praise",),
+    "development": ("agree", "disagree"),
+    "feedback": ("agree",),
+    "chinese": ("praise", "agree"),
+}
 
 
 class ForumDays:
@@ -118,8 +129,9 @@ class ForumDays:
                 yield Step(soon, "forum", "like", post | {"user_id": Ref("user", fan)})
                 soon += timedelta(minutes=rng.randint(3, 300))
             if rng.random() < 0.05:
-                text = line.text + ("\n\n编辑：改了一处笔误。" if _is_chinese(line.text)
-                                    else "\n\nEdit: wording.")  # fmt: skip
+                text = line.text + (
+                    "\n\n编辑：改了一处笔误。" if _is_chinese(line.text) else "\n\nEdit: wording."
+                )
                 yield Step(soon, "forum", "edit", post | {"raw": text})
             elif rng.random() < 0.03:
                 grace = line.at + timedelta(seconds=100)
@@ -164,8 +176,14 @@ def _course(fate: str, asks_back: bool, rng: Random) -> list[str]:
         return list(roles) if rng.random() < chance else []
 
     clarified = perhaps(0.9, "ask_back", "detail") if asks_back else []
-    happy = [*clarified, "answer", "thanks", *perhaps(0.75, "answer"), *perhaps(0.5, "glad"),
-             *perhaps(0.5, "later")]  # fmt: skip
+    happy = [
+        *clarified,
+        "answer",
+        "thanks",
+        *perhaps(0.75, "answer"),
+        *perhaps(0.5, "glad"),
+        *perhaps(0.5, "later"),
+    ]
     course = {
         "accepted": happy,
         "thanked": happy,

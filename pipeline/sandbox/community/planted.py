@@ -18,8 +18,14 @@ from pipeline.sandbox.community.steps import (
     thread,
 )
 
-CATEGORIES = {"support": "Support", "showcase": "Showcase", "development": "Development",
-              "feedback": "Feedback", "chinese": "中文", "staff": "Staff"}  # fmt: skip
+CATEGORIES = {
+    "support": "Support",
+    "showcase": "Showcase",
+    "development": "Development",
+    "feedback": "Feedback",
+    "chinese": "中文",
+    "staff": "Staff",
+}
 PRIVATE_WORDS = {
     "saffronwick": "a private message of the forum",
     "tamarackvale": "the staff's category",

@@ -205,8 +205,12 @@ class _Forum:
             return frozenset(post.id for post in posts if mark in post.marks)
 
         standing = {id_: topic for id_, topic in self.topics.items() if not topic.deleted}
-        turns = {id_: post.id for id_, topic in standing.items()
-                 for post in topic.posts if "turn" in post.marks}  # fmt: skip
+        turns = {
+            id_: post.id
+            for id_, topic in standing.items()
+            for post in topic.posts
+            if "turn" in post.marks
+        }
         return {
             "no_question": frozenset(id_ for id_, _ in self._public("talk")),
             "sour": turns,
@@ -248,8 +252,11 @@ def _chat_truth(steps: list[Step]) -> dict[str, Any]:
         if mark.startswith("question:") and step.args["id"] not in gone
     }
     answers = {step.args.get("tmid") for step in posts}
-    waiting = {id_ for id_, how in questions.items() if how == "none" or
-               (how == "thread" and id_ not in answers)}  # fmt: skip
+    waiting = {
+        id_
+        for id_, how in questions.items()
+        if how == "none" or (how == "thread" and id_ not in answers)
+    }
     return {
         "chat_unanswered": frozenset(waiting),
         "chat_answered": {id_: how for id_, how in questions.items() if id_ not in waiting},

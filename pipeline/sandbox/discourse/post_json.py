@@ -33,10 +33,18 @@ _COPIED = (
     " user_title user_id hidden trust_level deleted_at user_deleted edit_reason wiki"
 )
 _NEVER_SET: Row = {
-    "primary_group_name": None, "flair_name": None, "flair_url": None, "flair_bg_color": None,
-    "flair_color": None, "flair_group_id": None, "badges_granted": [], "bookmarked": False,
-    "can_see_hidden_post": True, "read": True, "can_view_edit_history": True,
-}  # fmt: skip
+    "primary_group_name": None,
+    "flair_name": None,
+    "flair_url": None,
+    "flair_bg_color": None,
+    "flair_color": None,
+    "flair_group_id": None,
+    "badges_granted": [],
+    "bookmarked": False,
+    "can_see_hidden_post": True,
+    "read": True,
+    "can_view_edit_history": True,
+}
 _FLAG_COLUMNS = {
     3: "off_topic_count",
     4: "inappropriate_count",

@@ -179,11 +179,20 @@ _COPIED = (
     " featured_link pinned_globally pinned_at pinned_until slow_mode_seconds participant_count"
 )
 _NEVER_SET: Row = {
-    "image_url": None, "draft": None, "unpinned": None, "topic_timer": None, "thumbnails": None,
-    "slow_mode_enabled_until": None, "bookmarked": False, "show_read_indicator": False,
-    "tags_descriptions": {}, "bookmarks": [], "draft_sequence": 0, "message_bus_last_id": 0,
+    "image_url": None,
+    "draft": None,
+    "unpinned": None,
+    "topic_timer": None,
+    "thumbnails": None,
+    "slow_mode_enabled_until": None,
+    "bookmarked": False,
+    "show_read_indicator": False,
+    "tags_descriptions": {},
+    "bookmarks": [],
+    "draft_sequence": 0,
+    "message_bus_last_id": 0,
     "current_post_number": 1,
-}  # fmt: skip
+}
 
 
 def _fields(visit: Visit, row: Row) -> Row:

@@ -105,10 +105,14 @@ class Discourse:
         if explorer is None:
             return _rest_plan(self._site(), self._closed)
         missing = [
-            StreamPlan(stream, "data_explorer", unavailable=f"the forum's database has no "
-                       f"{', '.join(lacking)} (a plugin never installed, or another version)")
+            StreamPlan(
+                stream,
+                "data_explorer",
+                unavailable=f"the forum's database has no "
+                f"{', '.join(lacking)} (a plugin never installed, or another version)",
+            )
             for stream, lacking in explorer.absent.items()
-        ]  # fmt: skip
+        ]
         yields = tuple(explorer.tables)
         return [StreamPlan(FORUM, "data_explorer", yields, None, EXPLORER_BLIND_SPOTS), *missing]
 
@@ -218,16 +222,22 @@ class Discourse:
             names |= {str(place.get(name)).lower() for name in ("name", "slug")}
         for name in self._settings.private if site.get("categories") else ():
             if name.lower() not in names:
-                yield Finding("warn", f"the forum shows no category or group {name!r}",
-                              "check `private` in hearth.toml against the forum")  # fmt: skip
+                yield Finding(
+                    "warn",
+                    f"the forum shows no category or group {name!r}",
+                    "check `private` in hearth.toml against the forum",
+                )
 
     def _probe_review(self) -> Iterator[Finding]:
         """Whether reports can be made, by one of a post that cannot be."""
         if not self._settings.review_queue:
             return
         if self._settings.username == "system":
-            yield Finding("warn", "reports to the review queue would come from `system`",
-                          "make an account for Hearth and name it in `username`")  # fmt: skip
+            yield Finding(
+                "warn",
+                "reports to the review queue would come from `system`",
+                "make an account for Hearth and name it in `username`",
+            )
         try:
             self._client._post("/post_actions.json", id=0, post_action_type_id=7)
         except Refused as refusal:
@@ -237,9 +247,10 @@ class Discourse:
         except FixAccess:
             pass
         yield Finding(
-            "fail", f"{self._settings.username} may not report posts, as `review_queue` asks",
+            "fail",
+            f"{self._settings.username} may not report posts, as `review_queue` asks",
             "use a key that may write (no scope, not global:read alone), of an account that may",
-        )  # fmt: skip
+        )
 
     def _site(self) -> Site:
         return Site(self._client, self.name, self._settings, self._now)
@@ -277,10 +288,11 @@ def _rest_plan(site: Site, closed: str) -> list[StreamPlan]:
     with suppress(Refused):  # else a key that opens nothing would look like one that lacks scopes
         site.client.get_site_info()
     plans = [
-        StreamPlan(name, "rest", unit.yields, unit.missing(site),
-                   BLIND_SPOTS if name == "topics" else ())
+        StreamPlan(
+            name, "rest", unit.yields, unit.missing(site), BLIND_SPOTS if name == "topics" else ()
+        )
         for name, unit in REST_UNITS.items()
-    ]  # fmt: skip
+    ]
     why = ""
     if closed:
         state = (

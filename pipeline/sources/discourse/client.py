@@ -77,9 +77,15 @@ class ForumClient(DiscourseClient):  # type: ignore[misc]
         buckets = ("", PACE, EXPLORER) if explores and "/run" in path else ("", PACE)
         for _ in range(3):  # a denial to nobody may be a server under load
             answer = self.transport.call(
-                verb, path, params=params or None, data=data, json=json, buckets=buckets,
-                repeatable=verb == "GET" or explores, **(override_request_kwargs or {}),
-            )  # fmt: skip
+                verb,
+                path,
+                params=params or None,
+                data=data,
+                json=json,
+                buckets=buckets,
+                repeatable=verb == "GET" or explores,
+                **(override_request_kwargs or {}),
+            )
             if answer.status not in _DENIALS or _SIGNED_IN in answer.headers:
                 break
         if answer.ok:

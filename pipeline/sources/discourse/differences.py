@@ -231,10 +231,12 @@ class Differences:
             except TooMuch:
                 yield from self._bodies(group)
                 continue
-            yield Part(spans=tuple(
-                _span(b, asked_at, [str(key) for key in states.get(b.number, ())], covers=False)
-                for b in group
-            ))  # fmt: skip
+            yield Part(
+                spans=tuple(
+                    _span(b, asked_at, [str(key) for key in states.get(b.number, ())], covers=False)
+                    for b in group
+                )
+            )
             held = {key: mark for b in group for key, mark in bookmark.marks(b.low, b.high).items()}
             wanted += [
                 key

@@ -44,6 +44,8 @@ class Private:
 
 def _quoted(name: str) -> str:
     if any(sign in name for sign in ";:\\\n"):
-        raise FixSettings(f"private: {name!r} holds a sign that Data Explorer forbids; name the "
-                          "category by its slug")  # fmt: skip
+        raise FixSettings(
+            f"private: {name!r} holds a sign that Data Explorer forbids; name the "
+            "category by its slug"
+        )
     return "'" + name.replace("'", "''") + "'"

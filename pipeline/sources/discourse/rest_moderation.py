@@ -21,16 +21,39 @@ PENDING = 0
 SHOWS_VALUES = (2, 21)  # trust level and user name, before and after
 
 _REPORT_FIELDS = (
-    "id", "type", "status", "category_id", "topic_id", "created_at", "score", "version",
-    "created_by_id", "target_created_by_id", "post_id", "target_id", "target_type",
-)  # fmt: skip
+    "id",
+    "type",
+    "status",
+    "category_id",
+    "topic_id",
+    "created_at",
+    "score",
+    "version",
+    "created_by_id",
+    "target_created_by_id",
+    "post_id",
+    "target_id",
+    "target_type",
+)
 _SCORE_FIELDS = (
-    "id", "score", "status", "created_at", "reviewed_at", "user_id", "score_type_id",
+    "id",
+    "score",
+    "status",
+    "created_at",
+    "reviewed_at",
+    "user_id",
+    "score_type_id",
     "reviewed_by_id",
-)  # fmt: skip
+)
 _ACTION_FIELDS = (
-    "id", "action", "action_name", "created_at", "topic_id", "post_id", "category_id",
-)  # fmt: skip
+    "id",
+    "action",
+    "action_name",
+    "created_at",
+    "topic_id",
+    "post_id",
+    "category_id",
+)
 
 
 def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:

@@ -34,11 +34,28 @@ TRUST_LEVEL_GROUPS = range(10, 15)  # repeat users.trust_level
 SYSTEM = -1  # never in a list
 
 _USER_FIELDS = (
-    "id", "username", "name", "active", "admin", "moderator", "last_seen_at", "created_at",
-    "trust_level", "title", "time_read", "staged", "days_visited", "posts_read_count",
-    "topics_entered", "post_count", "approved", "suspended_at", "suspended_till", "silenced",
+    "id",
+    "username",
+    "name",
+    "active",
+    "admin",
+    "moderator",
+    "last_seen_at",
+    "created_at",
+    "trust_level",
+    "title",
+    "time_read",
+    "staged",
+    "days_visited",
+    "posts_read_count",
+    "topics_entered",
+    "post_count",
+    "approved",
+    "suspended_at",
+    "suspended_till",
+    "silenced",
     "silenced_till",
-)  # fmt: skip
+)
 
 
 def users(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
@@ -130,10 +147,18 @@ def categories(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     """Categories that may be read; one that is private from now on is gone."""
     asked_at = site.now()
     records = [
-        _record("categories", category, asked_at, "name", "slug", "parent_category_id",
-                "read_restricted", "description")
+        _record(
+            "categories",
+            category,
+            asked_at,
+            "name",
+            "slug",
+            "parent_category_id",
+            "read_restricted",
+            "description",
+        )
         for category in site.categories(bookmarks)
-    ]  # fmt: skip
+    ]
     yield _whole(site, records, bookmarks["categories"], asked_at, "categories")
 
 
@@ -176,13 +201,20 @@ def _members(site: Site, group: int, name: str, bookmark: Bookmark) -> Iterator[
             break
     records = [
         Record(
-            "group_members", str(group * PAIR + user),
-            {"group_id": group, "user_id": user, "owner": user in owners,
-             "created_at": member.get("added_at")},
-            asked_at, at=micros(member.get("added_at")), mark=state(user in owners),
+            "group_members",
+            str(group * PAIR + user),
+            {
+                "group_id": group,
+                "user_id": user,
+                "owner": user in owners,
+                "created_at": member.get("added_at"),
+            },
+            asked_at,
+            at=micros(member.get("added_at")),
+            mark=state(user in owners),
         )
         for user, member in members.items()
-    ]  # fmt: skip
+    ]
     low, high = group * PAIR - PAIR // 2, group * PAIR + PAIR // 2 - 1
     keys = tuple(record.key for record in records)
     yield Part(
@@ -227,10 +259,15 @@ def visits(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
         "/admin/reports/visits.json", start_date=first.isoformat(), end_date=today.isoformat()
     )
     records = [
-        Record("visits", str(_day(point["x"])), {"visited_on": point["x"], "visits": point["y"]},
-               asked_at, mark=state(point["y"]))
+        Record(
+            "visits",
+            str(_day(point["x"])),
+            {"visited_on": point["x"], "visits": point["y"]},
+            asked_at,
+            mark=state(point["y"]),
+        )
         for point in answer["report"]["data"]
-    ]  # fmt: skip
+    ]
     yield Part(differing(records, bookmark))
 
 

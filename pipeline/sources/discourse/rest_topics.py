@@ -30,9 +30,17 @@ PAGE = 50  # posts in an answer of /posts.json
 LIST_PAGE = 100
 WHOLE_SWEEP = 20  # pages: a longer list is walked in a week's nights, a slice each
 BULKY = (
-    "post_stream", "timeline_lookup", "suggested_topics", "related_topics", "thumbnails",
-    "actions_summary", "bookmarks", "draft", "draft_key", "draft_sequence",
-)  # fmt: skip
+    "post_stream",
+    "timeline_lookup",
+    "suggested_topics",
+    "related_topics",
+    "thumbnails",
+    "actions_summary",
+    "bookmarks",
+    "draft",
+    "draft_key",
+    "draft_sequence",
+)
 
 
 @dataclass(slots=True)

@@ -23,9 +23,13 @@ MOST_CALLS_A_MINUTE = 300  # our own manners; where the server limits, its heade
 _WHOLE_LIST_PATIENCE_S = 20.0
 _CODE = re.compile(r"\[([\w-]+)\]\s*$")
 _DENIALS = (
-    "error-not-allowed", "error-not-authorized", "error-unauthorized", "Not Allowed",
-    "error-room-not-found", "error-invalid-room",
-)  # fmt: skip
+    "error-not-allowed",
+    "error-not-authorized",
+    "error-unauthorized",
+    "Not Allowed",
+    "error-room-not-found",
+    "error-invalid-room",
+)
 _TWO_FACTOR = ("totp-required", "totp-invalid", "totp-max-attempts")
 
 

@@ -42,8 +42,11 @@ def _version(client: Client) -> Iterator[Finding]:
     if parts >= OLDEST:
         yield Finding("ok", f"Rocket.Chat {version}")
     else:
-        yield Finding("fail", f"Rocket.Chat {version or 'of an unknown version'}",
-                      "7.1 is the oldest version that can be read; update the server")  # fmt: skip
+        yield Finding(
+            "fail",
+            f"Rocket.Chat {version or 'of an unknown version'}",
+            "7.1 is the oldest version that can be read; update the server",
+        )
 
 
 def _settings(client: Client) -> Iterator[Finding]:
@@ -56,8 +59,11 @@ def _settings(client: Client) -> Iterator[Finding]:
 
 def _rights(rights: Rights, settings: RocketChatSettings) -> Iterator[Finding]:
     if not rights.told:
-        yield Finding("warn", "the server does not say what the account's roles grant",
-                      f"see that they grant {', '.join(NEEDED)}")  # fmt: skip
+        yield Finding(
+            "warn",
+            "the server does not say what the account's roles grant",
+            f"see that they grant {', '.join(NEEDED)}",
+        )
     needed = NEEDED | (
         {FOR_GROUPS: "read the private groups you named"} if settings.private else {}
     )
@@ -68,8 +74,11 @@ def _rights(rights: Rights, settings: RocketChatSettings) -> Iterator[Finding]:
             level: Literal["warn", "fail"] = "fail" if permission in VITAL else "warn"
             yield Finding(level, f"may not {purpose}", f"grant {permission} to the account's role")
     if rights.told and PACE not in rights.held:
-        yield Finding("warn", "the rate limit counts our calls: some rooms a minute",
-                      f"grant {PACE} to the account's role, to read all in seconds")  # fmt: skip
+        yield Finding(
+            "warn",
+            "the rate limit counts our calls: some rooms a minute",
+            f"grant {PACE} to the account's role, to read all in seconds",
+        )
     for permission, why in HARMFUL.items():
         if permission in rights.held:
             yield Finding("warn", f"has {permission}: {why}", "take it from the account's role")
@@ -80,5 +89,8 @@ def _rooms(rooms: Inventory, settings: RocketChatSettings) -> Iterator[Finding]:
     yield Finding("ok", f"{len(rooms.rooms)} rooms may be read, {len(rooms.withheld)} are private")
     for name in settings.private:
         if name not in names:
-            yield Finding("warn", f"no private group {name!r} is visible to the account",
-                          "invite the account, or check the name in hearth.toml")  # fmt: skip
+            yield Finding(
+                "warn",
+                f"no private group {name!r} is visible to the account",
+                "invite the account, or check the name in hearth.toml",
+            )

@@ -159,6 +159,8 @@ class RocketChat:
 
 def _deleted_room(rid: str, seen_at: int) -> Part:
     """A room that was deleted takes its messages with it."""
-    records = tuple(Record(s, rid, {}, seen_at, container=c, gone=True)
-                    for s, c in (("rooms", ""), ("room_reads", rid)))  # fmt: skip
+    records = tuple(
+        Record(s, rid, {}, seen_at, container=c, gone=True)
+        for s, c in (("rooms", ""), ("room_reads", rid))
+    )
     return Part(records, (Span("messages", seen_at, container=rid, keys=(), covers=False),))

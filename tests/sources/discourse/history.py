@@ -54,9 +54,13 @@ class History:
     def topic(self, who: int, category: int) -> None:
         person = self._of(self.people, who)
         topic, post = self.forum.create_topic(
-            person, self._of(self.open, category), f"A question about thing {len(self.topics)}",
-            f"How does thing {len(self.topics)} work, by the way?", self.later(), tags=("how-to",),
-        )  # fmt: skip
+            person,
+            self._of(self.open, category),
+            f"A question about thing {len(self.topics)}",
+            f"How does thing {len(self.topics)} work, by the way?",
+            self.later(),
+            tags=("how-to",),
+        )
         self.topics.append(topic)
         self.posts.append(post)
 
@@ -69,8 +73,9 @@ class History:
 
     def edit(self, post: int, minutes: int) -> None:
         if (target := self._post(post)) is not None:
-            self.forum.edit(target, f"Edited at {self.now}, and still long enough",
-                            self.later(minutes))  # fmt: skip
+            self.forum.edit(
+                target, f"Edited at {self.now}, and still long enough", self.later(minutes)
+            )
 
     def like(self, post: int, who: int) -> None:
         if (target := self._post(post)) is not None:
@@ -127,8 +132,9 @@ class History:
 
     def recategorise(self, topic: int, category: int) -> None:
         if (target := self._topic(topic)) is not None:
-            self.forum.recategorise(target, self._of([*self.open, self.closed], category),
-                                    self.later())  # fmt: skip
+            self.forum.recategorise(
+                target, self._of([*self.open, self.closed], category), self.later()
+            )
 
     def rename(self, who: int) -> None:
         name = f"name{self.now:%d%H%M}"
@@ -150,8 +156,9 @@ class History:
         target, person = self._post(post), self._of(self.people, who)
         if target is not None and not self.forum.read(
             "FROM post_actions WHERE post_id = ? AND user_id = ? AND post_action_type_id > 2",
-            target, person,
-        ):  # fmt: skip
+            target,
+            person,
+        ):
             found = self.forum.flag(target, person, "spam", self.later())
             self.forum.review(found, "approved", self.admin, self.later())
 
@@ -168,16 +175,18 @@ class History:
             "SELECT p.id FROM posts p JOIN topics t ON t.id = p.topic_id"
             " WHERE p.id = ? AND p.deleted_at IS NULL AND t.deleted_at IS NULL"
             " AND t.category_id <> ?",
-            post, self.closed,
-        )  # fmt: skip
+            post,
+            self.closed,
+        )
         return post if rows else None
 
     def _topic(self, number: int) -> int | None:
         topic = self._of(self.topics, number)
         rows = self.forum.read(
             "SELECT id FROM topics WHERE id = ? AND deleted_at IS NULL AND category_id <> ?",
-            topic, self.closed,
-        )  # fmt: skip
+            topic,
+            self.closed,
+        )
         return topic if rows else None
 
     def _is_first(self, post: int) -> bool:
@@ -247,7 +256,7 @@ TRUTH = {
     "reports": "SELECT r.id, r.status, r.target_id FROM reviewables r"
     " LEFT JOIN topics t ON t.id = r.topic_id LEFT JOIN categories c ON c.id = t.category_id"
     " WHERE r.topic_id IS NULL OR (t.archetype = 'regular' AND NOT c.read_restricted)",
-}  # fmt: skip
+}
 LIKES = (
     "SELECT DISTINCT a.post_id, a.user_id FROM post_actions a JOIN posts p ON p.id = a.post_id"
     + _OPEN

@@ -149,8 +149,12 @@ def test_a_forum_without_plugins_says_what_it_lacks(world_of: Serve) -> None:
     with world_of(history.forum) as world:
         plans = world.source().plan()
         assert [plan.stream for plan in plans] == [
-            FORUM, "tags", "assignments", "groups", "group_members",
-        ]  # fmt: skip
+            FORUM,
+            "tags",
+            "assignments",
+            "groups",
+            "group_members",
+        ]
         assert "has no assignments" in str(plans[2].unavailable)
         assert "has no groups.visibility_level" in str(plans[3].unavailable)
         world.night()
@@ -179,9 +183,23 @@ def busy(history: History) -> None:
         history.topic(n, n)
         history.reply(n, n + 1)
         history.like(n, n + 2)
-    play(history, [("edit", 3, 1), ("delete", 5), ("move", 9, 1), ("rename", 1), ("merge", 2),
-                   ("accept", 7), ("retitle", 3), ("delete_topic", 4), ("flag", 11, 1),
-                   ("destroy", 13), ("recategorise", 2, 2), ("unlike", 3, 5)])  # fmt: skip
+    play(
+        history,
+        [
+            ("edit", 3, 1),
+            ("delete", 5),
+            ("move", 9, 1),
+            ("rename", 1),
+            ("merge", 2),
+            ("accept", 7),
+            ("retitle", 3),
+            ("delete_topic", 4),
+            ("flag", 11, 1),
+            ("destroy", 13),
+            ("recategorise", 2, 2),
+            ("unlike", 3, 5),
+        ],
+    )
 
 
 @pytest.mark.slow

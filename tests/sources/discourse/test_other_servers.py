@@ -185,8 +185,9 @@ def test_a_list_is_read_to_its_end_however_long_its_pages_are(
     assert [item["id"] for page in pages(ask) for item in page] == ids
 
 
-@pytest.mark.parametrize("written", [
-    "2026-03-01T00:00:00.5Z", "2026-03-01T01:00:00.500+01:00", "2026-03-01T00:00:00.500"
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "written",
+    ["2026-03-01T00:00:00.5Z", "2026-03-01T01:00:00.500+01:00", "2026-03-01T00:00:00.500"],
+)
 def test_a_time_with_any_offset_or_none(written: str) -> None:
     assert micros(written) == 1772323200500000

@@ -28,9 +28,13 @@ def forum() -> Forum:
     return recorded
 
 
-@pytest.mark.parametrize(("way", "requests", "on_a_quiet_night"), [
-    ("data_explorer", 15, 3), ("rest", 400, 60),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("way", "requests", "on_a_quiet_night"),
+    [
+        ("data_explorer", 15, 3),
+        ("rest", 400, 60),
+    ],
+)
 def test_every_recorded_post_arrives(
     world_of: Callable[..., AbstractContextManager[World]],
     forum: Forum,

@@ -44,10 +44,14 @@ def seen(world: World) -> dict[str, Any]:
 def true(world: World) -> dict[str, Any]:
     """The same from the forum's own tables."""
     posts = {
-        key: (post["topic_id"], post["post_number"], post["like_count"],
-              post["deleted_us"] is not None)
+        key: (
+            post["topic_id"],
+            post["post_number"],
+            post["like_count"],
+            post["deleted_us"] is not None,
+        )
         for key, post in truth(world.forum, "posts").items()
-    }  # fmt: skip
+    }
     topics = {
         key: (topic["title"], topic["category_id"], topic["deleted_us"] is not None)
         for key, topic in truth(world.forum, "topics").items()
@@ -323,8 +327,12 @@ def test_members_are_asked_for_where_a_group_changed_and_once_a_week(
         assert world.night() < 60
         assert "/groups/group3/members.json" in asked()
         assert len(asked()) <= 4
-        forum.write("UPDATE group_users SET user_id = ? WHERE group_id = ? AND user_id = ?",
-                    people[2], groups[5], people[0])  # fmt: skip
+        forum.write(
+            "UPDATE group_users SET user_id = ? WHERE group_id = ? AND user_id = ?",
+            people[2],
+            groups[5],
+            people[0],
+        )
         for day in range(1, 8):
             world.clock.set(DAWN + timedelta(days=day))
             world.night()
@@ -336,9 +344,12 @@ def test_every_child_of_a_category_is_found_where_they_load_lazily(world_of: Ser
     history = lived_in(Switches(limits=Limits.off(), lazy_categories=True))
     for n in range(23):
         history.forum.add_category(
-            f"Child {n}", f"child-{n}", history.later(), parent_id=history.open[0],
+            f"Child {n}",
+            f"child-{n}",
+            history.later(),
+            parent_id=history.open[0],
             read_restricted=n == 2,
-        )  # fmt: skip
+        )
     with world_of(history.forum, way_in="rest") as world:
         world.night()
         assert set(world.held("categories")) == set(truth(history.forum, "categories"))

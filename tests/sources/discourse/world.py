@@ -64,9 +64,16 @@ class World:
             None, calls, per_s, limits=counted, now=self.time.now, sleep=self.time.sleep
         )
         transport = Transport(
-            self.url, headers(chosen), source=NAME, budget=budget, timeout_s=5, patience_s=600,
-            check=signed_in, now=self.time.now, sleep=self.time.sleep,
-        )  # fmt: skip
+            self.url,
+            headers(chosen),
+            source=NAME,
+            budget=budget,
+            timeout_s=5,
+            patience_s=600,
+            check=signed_in,
+            now=self.time.now,
+            sleep=self.time.sleep,
+        )
         return Discourse(chosen, NAME, transport, self.installation, now=self.micros)
 
     async def _refusing(self, scope: Scope, receive: Receive, send: Send) -> None:

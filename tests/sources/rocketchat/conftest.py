@@ -19,9 +19,13 @@ from pipeline.sources.rocketchat import RocketChat
 
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 COLUMNS = {
-    "container": "VARCHAR", "key": "VARCHAR", "at": "BIGINT", "mark": "VARCHAR",
-    "gone": "BOOLEAN", "seen_at": "BIGINT",
-}  # fmt: skip
+    "container": "VARCHAR",
+    "key": "VARCHAR",
+    "at": "BIGINT",
+    "mark": "VARCHAR",
+    "gone": "BOOLEAN",
+    "seen_at": "BIGINT",
+}
 WHOLE = (-(2**62), 2**62)
 
 
@@ -42,9 +46,13 @@ class Store:
             if record.gone and held:
                 at = max(record.at or 0, held["at"] or 0) or None
             self.rows[record.stream, record.key] = {
-                "payload": payload, "seen_at": record.seen_at, "at": at, "gone": record.gone,
-                "mark": record.mark, "container": record.container,
-            }  # fmt: skip
+                "payload": payload,
+                "seen_at": record.seen_at,
+                "at": at,
+                "gone": record.gone,
+                "mark": record.mark,
+                "container": record.container,
+            }
         for span in part.spans:
             self._load_span(span)
 
@@ -114,9 +122,16 @@ class World:
         now = lambda: self.clock.now().timestamp()  # noqa: E731
         budget = Budget(None, 100_000, 60, now=now, sleep=self.sleep)
         return Transport(
-            self.url, headers, source="chat", budget=budget, timeout_s=timeout_s,
-            patience_s=patience_s, max_body=self.max_body, now=now, sleep=self.sleep,
-        )  # fmt: skip
+            self.url,
+            headers,
+            source="chat",
+            budget=budget,
+            timeout_s=timeout_s,
+            patience_s=patience_s,
+            max_body=self.max_body,
+            now=now,
+            sleep=self.sleep,
+        )
 
     def sleep(self, seconds):
         self.waits.append(seconds)

@@ -27,8 +27,9 @@ def test_the_first_night_holds_all_and_asks_each_room_once(world):
     asked = world.night(START)
     assert world.store.live("messages") == world.truth()
     assert sorted(r.values["roomId"] for r in asked if r.endpoint == "chat.syncMessages") == [
-        "general", "help",
-    ]  # fmt: skip
+        "general",
+        "help",
+    ]
     assert set(world.store.live("rooms")) == {"general", "help"}
 
 

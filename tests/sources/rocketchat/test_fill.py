@@ -154,8 +154,9 @@ def test_many_rooms_under_the_limit_take_turns_and_lose_nothing(world, monkeypat
     assert len({c.values.get("roomId") for c in world.night(START)} - {None}) == 12
     chat.edit("m3", "hello all", START + MINUTE)  # no counter of the room shows this
     chat.post("r9", "ann", "news", START + MINUTE)
-    asked = [{c.values.get("roomId") for c in world.night(START + n * DAY)} - {None}
-             for n in range(1, 5)]  # fmt: skip
+    asked = [
+        {c.values.get("roomId") for c in world.night(START + n * DAY)} - {None} for n in range(1, 5)
+    ]
     assert all(len(rooms) == 4 for rooms in asked)
     assert "r9" in asked[0]
     assert set.union(*asked) == chat.rooms.keys() - {"staff", "annben"}

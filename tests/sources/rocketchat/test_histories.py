@@ -100,9 +100,19 @@ class History:
             self.chat.delete_room("r1", at)
 
     DEEDS = (
-        *["post"] * 12, *["edit"] * 4, *["react"] * 5, *["unreact"] * 3, *["delete"] * 4,
-        "hide", "expire", "prune", "rename", "move_in_or_out", "open_a_room", "close_a_room",
-    )  # fmt: skip
+        *["post"] * 12,
+        *["edit"] * 4,
+        *["react"] * 5,
+        *["unreact"] * 3,
+        *["delete"] * 4,
+        "hide",
+        "expire",
+        "prune",
+        "rename",
+        "move_in_or_out",
+        "open_a_room",
+        "close_a_room",
+    )
 
 
 def check(world, history):

@@ -142,19 +142,33 @@ def test_a_token_without_its_second_factor(world, monkeypatch):
 def test_an_answer_in_another_shape_is_no_crash(world, monkeypatch):
     world.workspace.post("general", "ann", "rude", START, id="m")
     world.workspace.report("m", "ben", "rude", START)
-    bare = replace(ROUTES["GET"]["moderation.user.reportedMessages"], handler=lambda _: {
-        "messages": [{"message": {"_id": "m"}}], "count": 1, "offset": 0, "total": 1
-    })  # fmt: skip
+    bare = replace(
+        ROUTES["GET"]["moderation.user.reportedMessages"],
+        handler=lambda _: {
+            "messages": [{"message": {"_id": "m"}}],
+            "count": 1,
+            "offset": 0,
+            "total": 1,
+        },
+    )
     monkeypatch.setitem(ROUTES["GET"], "moderation.user.reportedMessages", bare)
     with pytest.raises(BadAnswer, match=r"chat/reports: .* API promises \(KeyError\)"):
         world.night(START + DAY)
 
 
-@pytest.mark.parametrize("written", [
-    "2026-03-01T00:00:00.123Z", "2026-03-01T01:00:00.123+01:00", 1772323200123, 1772323200123.0,
-    "1772323200123", {"$date": 1772323200123}, {"$date": "2026-03-01T00:00:00.123Z"},
-    {"$date": {"$numberLong": "1772323200123"}},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-03-01T00:00:00.123Z",
+        "2026-03-01T01:00:00.123+01:00",
+        1772323200123,
+        1772323200123.0,
+        "1772323200123",
+        {"$date": 1772323200123},
+        {"$date": "2026-03-01T00:00:00.123Z"},
+        {"$date": {"$numberLong": "1772323200123"}},
+    ],
+)
 def test_a_date_in_any_form(written):
     assert to_ms(written) == 1772323200123
 
