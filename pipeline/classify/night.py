@@ -288,7 +288,7 @@ def read_scores(scores: str) -> list[Score]:
 
 
 def message(row: Mapping[str, Any]) -> Message:
-    """A row of marts.wordings (it tells nothing of what surrounds a message), marts.statements or
+    """A row of marts.wordings (it tells nothing of what surrounds a message) or of
     marts.conversations as the judge takes it; people go by their pseudonyms. What answers a thread
     from outside is its own thread."""
     return Message(

@@ -33,23 +33,34 @@ lively AS (
     SELECT source, thread_id FROM marts.messages
     GROUP BY ALL HAVING max(created_at) >= $since::TIMESTAMP - INTERVAL 90 DAYS
 ),
+said AS MATERIALIZED (
+    SELECT
+        w.* EXCLUDE (thread_id, is_first), w.thread_id AS own_thread_id, p.thread_id, p.is_inside,
+        w.is_first AND p.is_inside AS is_first
+    FROM placed AS p
+    JOIN lively AS l ON p.source = l.source AND p.thread_id = l.thread_id
+    JOIN marts.wordings AS w ON p.source = w.source AND p.message_id = w.message_id
+),
 accepted AS (
     SELECT source, message_id, min(coalesce(accepted_at, make_timestamp(0))) AS accepted_at
     FROM staging.solutions WHERE gone_at IS NULL GROUP BY ALL
 ),
 thanked AS (
     SELECT source, message_id, list(struct_pack(who := person_id, at := created_at)) AS thanks
-    FROM marts.reactions WHERE NOT is_removed AND person_id IS NOT NULL GROUP BY ALL
+    FROM marts.reactions
+    WHERE NOT is_removed AND person_id IS NOT NULL AND is_thanks(emoji) GROUP BY ALL
 )
 SELECT
-    s.* EXCLUDE (thread_id, is_first), p.thread_id, p.is_inside,
-    s.is_first AND p.is_inside AS is_first, a.accepted_at, coalesce(h.thanks, []) AS thanks
-FROM placed AS p
-JOIN lively AS l ON p.source = l.source AND p.thread_id = l.thread_id
-JOIN marts.statements AS s ON p.source = s.source AND p.message_id = s.message_id
-LEFT JOIN accepted AS a ON p.source = a.source AND p.message_id = a.message_id
-LEFT JOIN thanked AS h ON p.source = h.source AND p.message_id = h.message_id
-ORDER BY p.source, p.thread_id, s.created_at, s.message_id
+    s.*, c.name AS channel, o.message_id AS reply_to, a.username, k.accepted_at,
+    coalesce(h.thanks, []) AS thanks
+FROM said AS s
+LEFT JOIN staging.channels AS c ON s.source = c.source AND s.channel_id = c.channel_id
+LEFT JOIN staging.accounts AS a ON s.source = a.source AND s.account_id = a.account_id
+LEFT JOIN staging.messages AS o
+    ON s.source = o.source AND s.own_thread_id = o.thread_id AND s.answered_position = o.position
+LEFT JOIN accepted AS k ON s.source = k.source AND s.message_id = k.message_id
+LEFT JOIN thanked AS h ON s.source = h.source AND s.message_id = h.message_id
+ORDER BY s.source, s.thread_id, s.created_at, s.message_id
 """
 
 
@@ -66,11 +77,7 @@ class Said:
 
     def then(self, moment: datetime) -> Message:
         """The message as it stood; its text is the one it has today."""
-        thanked = frozenset(
-            who
-            for who, at in self.thanks
-            if who in self.message.thanked_by and (at is None or at <= moment)
-        )
+        thanked = frozenset(who for who, at in self.thanks if at is None or at <= moment)
         is_accepted = self.accepted_at is not None and self.accepted_at <= moment
         if (thanked, is_accepted) == (self.message.thanked_by, self.message.is_accepted):
             return self.message

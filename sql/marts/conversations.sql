@@ -1,31 +1,73 @@
 -- Whole conversations with what the judges said of each message. A view: it stores no text a second time.
-WITH judged AS (
+-- Who stands in one is chosen before anything else is joined, or DuckDB would join all that was ever said.
+WITH said AS MATERIALIZED (
+    SELECT
+        t.source,
+        t.thread_id,
+        t.message_id,
+        t.is_inside,
+        w.thread_id AS own_thread_id,
+        w.channel_id,
+        w.person_id,
+        w.account_id,
+        w.created_at,
+        w.is_human,
+        w.is_first AND t.is_inside AS is_first,
+        w.is_chat,
+        w.body,
+        w.form,
+        w.title,
+        w.answered_position
+    FROM marts.turns AS t
+    INNER JOIN marts.wordings AS w ON t.source = w.source AND t.message_id = w.message_id
+),
+
+judged AS (
     SELECT j.source, j.message_id, to_json(list_sort(list(j))) AS scores
     FROM judgement.scores AS j
-    SEMI JOIN marts.turns AS t ON j.source = t.source AND j.message_id = t.message_id
+    SEMI JOIN said AS s ON j.source = s.source AND j.message_id = s.message_id
     GROUP BY j.source, j.message_id
+),
+
+thanked AS (
+    SELECT r.source, r.message_id, list_sort(list(DISTINCT r.person_id)) AS thanked_by
+    FROM marts.reactions AS r
+    SEMI JOIN said AS s ON r.source = s.source AND r.message_id = s.message_id
+    WHERE NOT r.is_removed AND r.person_id IS NOT NULL AND is_thanks(r.emoji)
+    GROUP BY r.source, r.message_id
+),
+
+accepted AS (
+    SELECT DISTINCT source, message_id
+    FROM staging.solutions
+    WHERE gone_at IS NULL
 )
 
 SELECT
-    t.source,
-    t.thread_id,
+    s.source,
+    s.thread_id,
     s.message_id,
     s.channel_id,
     s.person_id,
     s.created_at,
     s.is_human,
-    s.is_first AND t.is_inside AS is_first,
-    t.is_inside,
+    s.is_first,
+    s.is_inside,
     s.is_chat,
     s.body,
     s.form,
     s.title,
-    s.channel,
-    s.reply_to,
-    s.username,
-    s.thanked_by,
-    s.is_accepted,
+    c.name AS channel,
+    p.message_id AS reply_to,
+    a.username,
+    coalesce(h.thanked_by, []) AS thanked_by,
+    k.message_id IS NOT NULL AS is_accepted,
     coalesce(j.scores, '[]'::JSON) AS scores
-FROM marts.turns AS t
-INNER JOIN marts.statements AS s ON t.source = s.source AND t.message_id = s.message_id
-LEFT JOIN judged AS j ON t.source = j.source AND t.message_id = j.message_id
+FROM said AS s
+LEFT JOIN staging.channels AS c ON s.source = c.source AND s.channel_id = c.channel_id
+LEFT JOIN staging.accounts AS a ON s.source = a.source AND s.account_id = a.account_id
+LEFT JOIN staging.messages AS p
+    ON s.source = p.source AND s.own_thread_id = p.thread_id AND s.answered_position = p.position
+LEFT JOIN thanked AS h ON s.source = h.source AND s.message_id = h.message_id
+LEFT JOIN accepted AS k ON s.source = k.source AND s.message_id = k.message_id
+LEFT JOIN judged AS j ON s.source = j.source AND s.message_id = j.message_id

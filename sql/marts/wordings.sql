@@ -1,5 +1,5 @@
 -- What was written in public places, deleted messages too: the past had them. A view: it stores no text
--- a second time. Of what surrounds a message `marts.statements` tells, at the price of more joins.
+-- a second time.
 SELECT
     m.source,
     m.message_id,

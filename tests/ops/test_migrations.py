@@ -165,8 +165,8 @@ def test_what_has_no_contract_any_more_does_not_stay_with_its_texts(home):
         home,
         "CREATE TABLE marts.old_texts AS SELECT 'what a member wrote' AS body",
         "CREATE VIEW marts.old_view AS SELECT 1 AS one",
-        "DROP VIEW IF EXISTS marts.statements",
-        "CREATE TABLE marts.statements AS SELECT 1 AS one",
+        "DROP VIEW IF EXISTS marts.wordings",
+        "CREATE TABLE marts.wordings AS SELECT 1 AS one",
         "DROP TABLE marts.tiers",
         "CREATE VIEW marts.tiers AS SELECT 1 AS one",
     )
@@ -174,7 +174,7 @@ def test_what_has_no_contract_any_more_does_not_stay_with_its_texts(home):
         names = {
             name for (name,) in db.execute("SELECT table_name FROM duckdb_tables()").fetchall()
         }
-        assert not {"old_texts", "old_view", "statements"} & names
+        assert not {"old_texts", "old_view", "wordings"} & names
         assert shape(db, "marts.tiers") == wanted("marts.tiers")
 
 
