@@ -141,9 +141,11 @@ def validate(file: Path, docs: Path, last_night: Rows | None = None) -> Validati
 
     last_night  the rows of the night that was last published, for the bands
     """
-    theirs = logging.getLogger("great_expectations")
-    theirs.setLevel(logging.ERROR)
-    theirs.propagate = False  # some of its modules set a level of their own
+    with _silent("great_expectations"):
+        return _validate(file, docs, last_night or {})
+
+
+def _validate(file: Path, docs: Path, last_night: Rows) -> Validation:
     with _standing_in(*_NEEDLESS):
         import great_expectations as gx
 
@@ -156,7 +158,7 @@ def validate(file: Path, docs: Path, last_night: Rows | None = None) -> Validati
     promised = [
         promise
         for contract in contracts().values()
-        for promise in promises(contract, (last_night or {}).get(contract.table))
+        for promise in promises(contract, last_night.get(contract.table))
     ]
     # Held open, or DuckDB would read the file's catalogue for each query.
     with ours_alone(), source.get_engine().connect() as connection:
@@ -177,6 +179,19 @@ def _rows(connection: Any) -> Iterator[tuple[str, dict[str, int]]]:
         if contract.band:
             counts = f'SELECT "{contract.band.per}", count(*) FROM {contract.table} GROUP BY ALL'
             yield contract.table, dict(connection.exec_driver_sql(counts).fetchall())
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Nothing is heard of what this logger or one below it says, whatever levels they set."""
+    logger, nowhere = logging.getLogger(name), logging.NullHandler()
+    logger.addHandler(nowhere)
+    was, logger.propagate = logger.propagate, False
+    try:
+        yield
+    finally:
+        logger.propagate = was
+        logger.removeHandler(nowhere)
 
 
 @contextmanager
