@@ -30,40 +30,23 @@ WINDOW = 60  # messages before a message that it may go on from
 AHEAD = 100  # messages of a channel after a question that can answer it
 LATELY, LATELY_MIN = 15, 30  # messages and minutes before a question: who spoke then was talking
 
-NEW = (
-    "always", "asks", "names_nobody", "names_somebody_here", "short_answer", "new_here",
-    "spoke_lately", "named_lately", "asks_naming_nobody", "words", "greets",
-    "opens_like_a_question", "own_minutes",
-)  # fmt: skip
-BACK = (
-    "distance", "next", "minutes", "own", "own_latest", "own_next", "own_to_same",
-    "own_within_2_minutes", "names_writer", "names_writer_who_named_me",
-    "names_writer_latest_to_me", "mentions_writer", "names_another", "named_me",
-    "named_me_latest", "named_me_unheard", "mentioned_me", "talks_with_writer", "named_each_other",
-    "named_another", "names_the_same", "rare_words", "words", "answers_question_to_all",
-    "thanks_who_named_me", "short_answer_next", "back_and_forth", "spoke_since",
-    "writer_spoke_since",
-)  # fmt: skip
-NAMING = ("always", "likely", "direct", "people", "names_asker", "names_others")
-NAMELESS = (
-    "always", "likely", "direct", "people", "asker_goes_on_from", "asker_speaks_later",
-    "goes_on_from_others", "was_talking",
-)  # fmt: skip
+Evidence = dict[str, Any]  # what speaks for something, by name: a value, or one for each choice
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Log-odds of what a message goes on from, in the order of NEW and BACK; of a person's having
-    answered, in the order of NAMING and NAMELESS; and two probabilities.
+    """Log-odds by the name of the evidence, and two probabilities.
 
-    answered  from which a question counts as answered
-    begins    from which a message begins a conversation
+    new, back         of what a message goes on from: something new, or a message before it
+    naming, nameless  of a person's having answered, where people name each other and where not
+    answered          from which a question counts as answered
+    begins            from which a message begins a conversation
     """
 
-    new: Any
-    back: Any
-    naming: Any
-    nameless: Any
+    new: Mapping[str, float]
+    back: Mapping[str, float]
+    naming: Mapping[str, float]
+    nameless: Mapping[str, float]
     answered: float
     begins: float
 
@@ -71,12 +54,18 @@ class Weights:
 @cache
 def weights(file: Path = MODEL) -> Weights:
     """The shipped ones; `hearth train` writes them."""
-    told = tomllib.loads(file.read_text(encoding="utf-8"))
-    parts = (("new", NEW), ("back", BACK), ("naming", NAMING), ("nameless", NAMELESS))
-    new, back, naming, nameless = (
-        np.array([told[part][name] for name in names]) for part, names in parts
-    )
-    return Weights(new, back, naming, nameless, told["answered"], told["begins"])
+    return Weights(**tomllib.loads(file.read_text(encoding="utf-8")))
+
+
+def log_odds(*parts: tuple[Evidence, Mapping[str, float]]) -> Any:
+    """The sum of evidence and its weights, for each choice."""
+    weighed = [by[name] for evidence, by in parts for name in evidence]
+    return columns(*(evidence for evidence, _ in parts)) @ np.array(weighed)
+
+
+def columns(*parts: Evidence) -> Any:
+    """Evidence as numbers: a column of each, a row for each choice."""
+    return np.array([value for evidence in parts for value in evidence.values()], float).T
 
 
 class Heard(NamedTuple):
@@ -142,42 +131,57 @@ class Talk:
             return 0.0
         if np.max(inside * others) == 1.0:  # the platform's own links say so
             return 1.0
-        scores = self.people(at, inside)[1] @ np.concatenate([self.by.naming, self.by.nameless])
-        return float(1 / (1 + np.exp(-scores.max())))
+        scores = [
+            log_odds((naming, self.by.naming), (nameless, self.by.nameless))
+            for naming, nameless in self.people(at, inside).values()
+        ]
+        return float(1 / (1 + np.exp(-max(scores))))
 
-    def people(self, at: int, inside: Any) -> tuple[list[int], Any]:
-        """Who else spoke after this place, and what speaks for each one's having answered: a row by
-        NAMING and NAMELESS. How much either counts depends on the talk around: where every other
-        message names somebody, or more do, NAMING alone; where none does, NAMELESS alone.
+    def people(self, at: int, inside: Any) -> dict[int, tuple[Evidence, Evidence]]:
+        """Who else spoke after this place, and what speaks for each one's having answered, by names
+        and without them. How much either counts depends on the talk around: where every other
+        message names somebody, or more do, the first alone; where none does, the second alone.
 
         inside  how likely each message after it belongs to its conversation
         """
         me, end = self.writer[at], at + 1 + len(inside)
-        after = np.arange(at + 1, end)
-        mine = after[self.writer[after] == me]
-        people = [n for n in dict.fromkeys(self.writer[after].tolist()) if n != me]
+        people = [n for n in dict.fromkeys(self.writer[at + 1 : end].tolist()) if n != me]
         around = range(max(0, at - WINDOW), end)
         naming = min(1.0, 2 * np.mean([self.to[n] >= 0 or bool(self.mentions[n]) for n in around]))
-        rows = []
+        found = {}
         for person in people:
-            theirs = after[self.writer[after] == person]
-            likely = inside[theirs - at - 1].max()
-            shared = np.array([
-                1, np.log((likely + 0.005) / (1.005 - likely)),
-                max(self._goes_on_from(n, [at, *mine]) for n in theirs), np.log(len(people)),
-            ])  # fmt: skip
-            named = [any(self._names(n, me) for n in theirs),
-                     np.mean((self.to[theirs] >= 0) & (self.to[theirs] != me))]  # fmt: skip
-            later = mine[mine > theirs[0]]
-            others = after[(self.writer[after] != me) & (self.writer[after] != person)].tolist()
-            unnamed = [
-                max((self._goes_on_from(n, theirs) for n in later), default=0), len(later) > 0,
-                max(self._goes_on_from(n, others) for n in theirs), self._was_talking(person, at),
-            ]  # fmt: skip
-            rows.append(np.concatenate(
-                [naming * shared, naming * np.array(named), (1 - naming) * shared,
-                 (1 - naming) * np.array(unnamed)]))  # fmt: skip
-        return people, np.array(rows)
+            named, nameless = self._person(person, at, inside, len(people))
+            found[person] = (
+                {name: naming * value for name, value in named.items()},
+                {name: (1 - naming) * value for name, value in nameless.items()},
+            )
+        return found
+
+    def _person(self, person: int, at: int, inside: Any, people: int) -> tuple[Evidence, Evidence]:
+        """What speaks for one of so many people's having answered, by names and without them."""
+        me = self.writer[at]
+        after = np.arange(at + 1, at + 1 + len(inside))
+        by_me, by_them = self.writer[after] == me, self.writer[after] == person
+        mine, theirs, others = after[by_me], after[by_them], after[~by_me & ~by_them]
+        later = mine[mine > theirs[0]]
+        likely = inside[by_them].max()
+        shared = {
+            "always": 1,
+            "likely": np.log((likely + 0.005) / (1.005 - likely)),
+            "direct": max(self._goes_on_from(n, [at, *mine]) for n in theirs),
+            "people": np.log(people),
+        }
+        named = {
+            "names_asker": any(self._names(n, me) for n in theirs),
+            "names_others": np.mean((self.to[theirs] >= 0) & (self.to[theirs] != me)),
+        }
+        nameless = {
+            "asker_goes_on_from": max((self._goes_on_from(n, theirs) for n in later), default=0),
+            "asker_speaks_later": len(later) > 0,
+            "goes_on_from_others": max(self._goes_on_from(n, others) for n in theirs),
+            "was_talking": self._was_talking(person, at),
+        }
+        return shared | named, shared | nameless
 
     def _was_talking(self, person: int, at: int) -> bool:
         start = max(0, at - LATELY)
@@ -206,50 +210,80 @@ class Talk:
         before it, the one before that ... What the platform itself links is certain."""
         if at not in self.chances:
             new, back = self.evidence(at)
-            scores = np.concatenate([[new @ self.by.new], back @ self.by.back])
+            scores = np.append(log_odds((new, self.by.new)), log_odds((back, self.by.back)))
             chances = np.exp(scores - scores.max())
             if max(0, at - WINDOW) <= self.linked[at] < at:
                 chances = np.arange(len(scores)) == at - self.linked[at]
             self.chances[at] = chances / chances.sum()
         return self.chances[at]
 
-    def evidence(self, at: int) -> tuple[Any, Any]:
-        """What speaks for something new, by NEW; and for each message back, a row by BACK."""
+    def evidence(self, at: int) -> tuple[Evidence, Evidence]:
+        """What speaks for something new, and for each message back."""
         there = np.arange(at - 1, max(-1, at - 1 - WINDOW), -1)
         me, to = self.writer[at], self.to[at]
         writer, named = self.writer[there], self.to[there]
         own, is_to = writer == me, writer == to if to >= 0 else np.zeros(len(there), bool)
         named_me = (named == me) & ~own
+        to_nobody, to_here = to < 0, bool(is_to.any())
+        minutes = np.maximum(0, self.minute[at] - self.minute[there])
+        new = {
+            "always": 1,
+            "asks": self.asks[at],
+            "names_nobody": to_nobody,
+            "names_somebody_here": to_here,
+            "short_answer": self.is_short[at],
+            "new_here": not own.any(),
+            "spoke_lately": own[:5].any(),
+            "named_lately": named_me[:14].any(),
+            "asks_naming_nobody": self.asks[at] and to_nobody,
+            "words": self.length[at],
+            "greets": self.greets[at],
+            "opens_like_a_question": self.opens[at] and to_nobody,
+            "own_minutes": np.log1p(minutes[own][0]) if own.any() else 0,
+        }
         _, first, which = np.unique(writer, return_index=True, return_inverse=True)
         latest = np.zeros(len(there), bool)
         latest[first] = True
         since = self.turn[there][first][which] - self.turn[there]
-        to_nobody, to_here = to < 0, bool(is_to.any())
-        partner = next((n for n in named[own] if n >= 0), -2)
-        minutes = np.maximum(0, self.minute[at] - self.minute[there])
-        distance = at - there
         spoke_since = (np.cumsum(own) > 0) & ~own
+        distance = at - there
+        is_next = distance == 1
+        partner = next((n for n in named[own] if n >= 0), -2)
+        turns = len(there) > 2 and own[1] and not own[0] and writer[0] == writer[2]
         mentioned = np.isin(writer, list(self.mentions[at]))
         asked = self.asks[there] & ~own & (not self.asks[at])
-        turns = len(there) > 2 and own[1] and not own[0] and writer[0] == writer[2]
-        new = [
-            1, self.asks[at], to_nobody, to_here, self.is_short[at], not own.any(), own[:5].any(),
-            named_me[:14].any(), self.asks[at] and to_nobody, self.length[at], self.greets[at],
-            self.opens[at] and to_nobody, np.log1p(minutes[own][0]) if own.any() else 0,
-        ]  # fmt: skip
-        back = [
-            np.log(distance), distance == 1, np.log1p(minutes), own, own & latest,
-            own & (distance == 1), own & (named == to), own & (minutes < 2), is_to,
-            is_to & named_me, is_to & _first(named_me), mentioned & to_nobody,
-            to_here & ~is_to & ~own, named_me, _first(named_me) & to_nobody,
-            named_me & ~spoke_since, self._back(self.named_in, me, at) & ~named_me & ~own,
-            (writer == partner) & latest & to_nobody, self._named_each_other(there, at) * to_nobody,
-            (named >= 0) & ~named_me & ~own & to_nobody, (named >= 0) & (named == to) & ~own,
-            self._rare_words(at), self.length[there], asked & (named < 0) & (distance <= 12),
-            named_me & self.thanks[at], (distance == 1) & ~own & self.is_short[at],
-            (distance == 1) & turns, spoke_since, np.log1p(since),
-        ]  # fmt: skip
-        return np.array(new, float), np.array(back, float).T
+        back = {
+            "distance": np.log(distance),
+            "next": is_next,
+            "minutes": np.log1p(minutes),
+            "own": own,
+            "own_latest": own & latest,
+            "own_next": own & is_next,
+            "own_to_same": own & (named == to),
+            "own_within_2_minutes": own & (minutes < 2),
+            "names_writer": is_to,
+            "names_writer_who_named_me": is_to & named_me,
+            "names_writer_latest_to_me": is_to & _first(named_me),
+            "mentions_writer": mentioned & to_nobody,
+            "names_another": to_here & ~is_to & ~own,
+            "named_me": named_me,
+            "named_me_latest": _first(named_me) & to_nobody,
+            "named_me_unheard": named_me & ~spoke_since,
+            "mentioned_me": self._back(self.named_in, me, at) & ~named_me & ~own,
+            "talks_with_writer": (writer == partner) & latest & to_nobody,
+            "named_each_other": self._named_each_other(there, at) * to_nobody,
+            "named_another": (named >= 0) & ~named_me & ~own & to_nobody,
+            "names_the_same": (named >= 0) & (named == to) & ~own,
+            "rare_words": self._rare_words(at),
+            "words": self.length[there],
+            "answers_question_to_all": asked & (named < 0) & (distance <= 12),
+            "thanks_who_named_me": named_me & self.thanks[at],
+            "short_answer_next": is_next & ~own & self.is_short[at],
+            "back_and_forth": is_next & turns,
+            "spoke_since": spoke_since,
+            "writer_spoke_since": np.log1p(since),
+        }
+        return new, back
 
     def _back(self, places: Mapping[Any, Sequence[int]], what: Any, at: int) -> Any:
         """For each message back, whether it is among the places of something."""

@@ -3,16 +3,20 @@ took apart by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.classify import questions
-from pipeline.classify.chat import AHEAD, BACK, NAMELESS, NAMING, NEW, WINDOW, Talk, Weights
+from pipeline.classify.chat import AHEAD, WINDOW, Talk, Weights, columns
 from pipeline.classify.chat_sets import Logs, Room, mix, read, read_dialogs
+from pipeline.classify.message import Message
 from pipeline.classify.train import FOLDS, SEED, f1
 from pipeline.errors import FixSettings
 from pipeline.text import authored
@@ -26,12 +30,12 @@ Choices = list[tuple[Any, Any]]
 
 
 def links(talk: Talk, parents: Mapping[int, set[int]]) -> Choices:
-    """Each third linked message of a stretch: what it could go on from, by NEW and BACK."""
+    """Each third linked message of a stretch: what it could go on from."""
     found = []
     for at, sources in sorted(parents.items())[::EVERY]:
-        new, back = talk.evidence(at)
-        rows = np.zeros((1 + len(back), len(NEW) + len(BACK)))
-        rows[0, : len(NEW)], rows[1:, len(NEW) :] = new, back
+        new, back = map(columns, talk.evidence(at))
+        rows = np.zeros((1 + len(back), len(new) + back.shape[1]))
+        rows[0, : len(new)], rows[1:, len(new) :] = new, back
         right = np.isin(at - np.arange(len(rows)), list(sources))
         if right.any():
             found.append((rows, right))
@@ -39,14 +43,15 @@ def links(talk: Talk, parents: Mapping[int, set[int]]) -> Choices:
 
 
 def people(talk: Talk, at: int, answers: Sequence[int]) -> Choices:
-    """Everybody who spoke after the question at a place, by NAMING and NAMELESS: did they answer
-    it, or not. `answers` are the places of others' messages that belong to its conversation."""
-    found, rows = talk.people(at, talk.conversation(at))
+    """Everybody who spoke after the question at a place: did they answer it, or not. `answers` are
+    the places of others' messages that belong to its conversation."""
     answering = {talk.writer[n] for n in answers if n <= at + AHEAD}
-    return [
-        (np.stack([row, np.zeros(len(row))]), np.array([who in answering, who not in answering]))
-        for who, row in zip(found, rows, strict=True)
-    ]
+    found = []
+    for who, evidence in talk.people(at, talk.conversation(at)).items():
+        row = columns(*evidence)
+        rows = np.stack([row, np.zeros(len(row))])
+        found.append((rows, np.array([who in answering, who not in answering])))
+    return found
 
 
 def fit(choices: Choices) -> Any:
@@ -124,7 +129,7 @@ def train(folder: Path) -> Learned:
     """Weights from the logs' training half and the quiet rooms; folds are by file and by room."""
     logs, rooms = read(folder, "train"), list(mix(read_dialogs(folder)))
     files, names = sorted(logs.channels), sorted({room.name for room in rooms})
-    nothing = _linking(np.zeros(len(NEW) + len(BACK)))
+    nothing = _weights(())
     each = {file: links(Talk(logs.channels[file], nothing), logs.parents[file]) for file in files}
     seen: list[Question] = []
     hits: list[bool] = []
@@ -135,11 +140,11 @@ def train(folder: Path) -> Learned:
         hits += [
             bool(right[(rows @ found).argmax()]) for file in held for rows, right in each[file]
         ]
-        talks = {file: Talk(logs.channels[file], _linking(found)) for file in held}
+        talks = {file: Talk(logs.channels[file], _weights(found)) for file in held}
         seen += _logged(logs, talks, fold)
         begun += beginnings(logs, talks)
         held = names[fold::FOLDS]
-        seen += (_quiet(room, fold, _linking(found)) for room in rooms if room.name in held)
+        seen += (_quiet(room, fold, _weights(found)) for room in rooms if room.name in held)
     likely = np.zeros(len(seen))
     for fold in range(FOLDS):
         found = fit(_taught([question for question in seen if question.fold != fold]))
@@ -163,10 +168,25 @@ def beginnings(logs: Logs, talks: Mapping[str, Talk]) -> Iterator[tuple[bool, fl
                 yield sources == {at}, talk.goes_on(at)[0]
 
 
-def _linking(found: Any) -> Weights:
-    """Weights of links alone, by NEW and BACK."""
-    new, back = np.split(found, [len(NEW)])
-    return Weights(new, back, np.zeros(len(NAMING)), np.zeros(len(NAMELESS)), 0.5, 0.5)
+def _weights(values: Iterable[float], answered: float = 0.5, begins: float = 0.5) -> Weights:
+    """Weights by name from values in the order of rows, those of `links` before those of `people`;
+    what there is no value for weighs nothing."""
+    left = iter(values)
+    new, back, naming, nameless = (
+        {name: float(next(left, 0)) for name in names} for names in _names()
+    )
+    return Weights(new, back, naming, nameless, answered, begins)
+
+
+@cache
+def _names() -> tuple[tuple[str, ...], ...]:
+    """Names of the evidence in the order of rows: of new and back, of naming and nameless."""
+    at = datetime(2005, 1, 1, tzinfo=UTC)
+    two = [Message("", "", who, who, at, "", "markdown") for who in ("asker", "other")]
+    none: Mapping[str, float] = defaultdict(float)
+    talk = Talk(two, Weights(none, none, none, none, 0.5, 0.5))
+    [people] = talk.people(0, np.ones(1)).values()
+    return tuple(tuple(part) for part in (*talk.evidence(1), *people))
 
 
 def _logged(logs: Logs, talks: Mapping[str, Talk], fold: int) -> Iterator[Question]:
@@ -217,10 +237,9 @@ def _learned(
     said = likely >= threshold
     begins, chances = np.array(begun).T
     least = float(np.quantile(chances[begins == 1], 0.1).round(2))
-    new, back = np.split(linking.round(2), [len(NEW)])
-    naming, nameless = np.split(answering.round(2), [len(NAMING)])
+    values = np.concatenate([linking, answering]).round(2)
     return Learned(
-        Weights(new, back, naming, nameless, threshold, least),
+        _weights(values, threshold, least),
         int(logged.sum()),
         reached[threshold],
         link_hits,
@@ -252,20 +271,14 @@ def _toml(weights: Weights) -> str:
         f"answered = {weights.answered}",
         f"begins = {weights.begins}",
     ]
-    parts = (
-        ("new", NEW, weights.new),
-        ("back", BACK, weights.back),
-        ("naming", NAMING, weights.naming),
-        ("nameless", NAMELESS, weights.nameless),
-    )
-    for part, names, values in parts:
+    for part in ("new", "back", "naming", "nameless"):
         lines += ["", f"[{part}]"]
-        lines += [f"{name} = {float(value)}" for name, value in zip(names, values, strict=True)]
+        lines += [f"{name} = {weight}" for name, weight in getattr(weights, part).items()]
     return "\n".join(lines) + "\n"
 
 
 def _card(learned: Learned) -> str:
-    count = len(NEW) + len(BACK) + len(NAMING) + len(NAMELESS)
+    count = sum(map(len, _names()))
     return f"""# Model card: who answers whom in a flat channel
 
 A conditional logistic regression: the {WINDOW} messages before a message, and "something new",

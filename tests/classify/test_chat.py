@@ -100,7 +100,7 @@ def test_a_common_word_and_one_s_own_name_name_nobody():
 def test_a_rare_word_ties_messages_more_than_a_common_one():
     often = [("cem", "the kernel is out")] * 8
     talk = chat.Talk(channel(("ann", "gparted fails"), *often, ("bob", "kernel and gparted")))
-    rare = talk.evidence(9)[1][:, chat.BACK.index("rare_words")]
+    rare = talk.evidence(9)[1]["rare_words"]
     assert rare[8] > rare[0] > 0
     assert set(rare[:8]) == {rare[0]}
 
@@ -173,16 +173,20 @@ def test_every_message_goes_on_from_something():
 
 
 def test_who_spoke_is_weighed_by_how_people_name_each_other_there():
-    size = len(chat.NAMING)
     for lines, naming in ((BUSY[:1], False), ([(who, f"ann: {said}") for who, said in BUSY], True)):
         talk = chat.Talk(channel(ASK, *lines * 30))
-        people, rows = talk.people(0, talk.conversation(0))
-        assert rows.shape == (len(people), size + len(chat.NAMELESS))
-        assert rows[:, :size].any() == naming
-        assert rows[:, size:].any() != naming
+        people = talk.people(0, talk.conversation(0))
+        assert len(people) == len({who for who, _ in lines})
+        for named, nameless in people.values():
+            assert any(named.values()) == naming
+            assert any(nameless.values()) != naming
 
 
 def test_evidence_has_a_weight_each_and_each_weight_its_evidence():
-    new, back = chat.Talk(channel(ASK, *BUSY)).evidence(3)
-    assert (len(new), back.shape) == (len(chat.NEW), (3, len(chat.BACK)))
-    assert (len(chat.weights().new), len(chat.weights().back)) == (len(new), back.shape[1])
+    talk, by = chat.Talk(channel(ASK, *BUSY)), chat.weights()
+    new, back = talk.evidence(3)
+    naming, nameless = talk.people(0, talk.conversation(0))[1]
+    told = (new, back, naming, nameless)
+    assert [[*each] for each in told] == [[*by.new], [*by.back], [*by.naming], [*by.nameless]]
+    assert chat.columns(new).shape == (len(new),)
+    assert chat.columns(back).shape == (3, len(back))
