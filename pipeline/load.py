@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import landing
 from pipeline.landing import Landing, Report
+from pipeline.migrations import UNREAD
 from pipeline.records import merge_ranges
 from pipeline.transaction import transaction
 from pipeline.warehouse import insert, sql_text
@@ -154,6 +155,7 @@ def _load_files(
             f" columns = {_LINE}, format = 'newline_delimited', maximum_object_size = 33554432)",
             {"files": [str(f) for f in files]},
         )
+        db.execute(f"DELETE FROM incoming WHERE stream IN {UNREAD}")  # landed by older versions
         _merge_records(db, source, run, number)
         _keep_versions(db, source, number)
         _bury_the_unlisted(db, source, number)

@@ -3,7 +3,7 @@
 What has to change follows from the contracts alone. Typed and built tables need nothing: the next
 build makes them anew. Tables that are written by Python keep their rows where only columns came
 or went, or a type became one that every value fits. Of the others, judgements are made again, and
-the rest says how to derive it, or that it cannot be.
+the rest says how to derive it, or that it cannot be. What is not read any more goes.
 """
 
 from __future__ import annotations
@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 KEPT_COPIES = 2
 _BUILT = ("staging", "marts")  # schemas that hold nothing but what a build makes
 
+# Streams that were read once, and that nothing was ever made of
+UNREAD = (
+    "assignments",
+    "badges",
+    "group_members",
+    "groups",
+    "quotes",
+    "replies",
+    "tags",
+    "user_badges",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -46,7 +58,7 @@ def pending(db: duckdb.DuckDBPyConnection) -> list[Change]:
             "SELECT table_schema || '.' || table_name, table_type FROM information_schema.tables"
         ).fetchall()
     )
-    changes = list(_leftovers(kinds))
+    changes = [*_leftovers(kinds), *_unread(db, held)]
     for contract in contracts().values():
         columns = held.get(contract.table)
         if columns is not None and contract.build == "load" and columns != _wanted(contract):
@@ -112,6 +124,15 @@ def _leftovers(kinds: Mapping[str, str]) -> Iterator[Change]:
             yield Change(name, f"{name} has no contract any more: removed", f"DROP {what} {name}")
         elif (contract.build == "view") != (what == "VIEW"):
             yield Change(name, f"{name} was a {what.lower()}: made anew", f"DROP {what} {name}")
+
+
+def _unread(db: duckdb.DuckDBPyConnection, held: Mapping[str, object]) -> Iterator[Change]:
+    """What was read in vain; each is some member's too."""
+    for table in ("raw.records", "raw.spans"):
+        where = f"FROM {table} WHERE stream IN {UNREAD}"
+        if table in held and db.execute(f"SELECT 1 {where} LIMIT 1").fetchone():
+            says = f"{table}: {', '.join(UNREAD)} are not read any more: removed"
+            yield Change(table, says, f"DELETE {where}")
 
 
 def _wanted(contract: Contract) -> dict[str, str]:

@@ -81,6 +81,8 @@ counted AS (
     SELECT source, day, 'new_contributors' AS report, count(*) AS value FROM first_posts GROUP BY ALL
     UNION ALL
     SELECT source, day, 'accepted_solutions' AS report, count(*) AS value FROM solved GROUP BY ALL
+    UNION ALL
+    SELECT source, day, 'visits' AS report, visitors AS value FROM staging.visits WHERE day <= as_of()
 )
 
 SELECT source, report, day, value

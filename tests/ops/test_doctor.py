@@ -283,7 +283,7 @@ PLANTED = [
         "a category that is not there",
         lambda o: o.add("private = ['Stafff']", FORUM),
         0,
-        "no category or group 'Stafff'",
+        "no category 'Stafff'",
         "check `private`",
     ),
     (

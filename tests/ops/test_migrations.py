@@ -7,9 +7,12 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import cli, migrations, warehouse
+from pipeline import cli, load, migrations, warehouse
 from pipeline.contracts import contracts
 from pipeline.errors import FixSettings
+from pipeline.migrations import UNREAD
+from pipeline.records import Part, Record
+from pipeline.storage import landing_of
 from tests.conftest import TOML, environment, make_community
 
 READ = "('forum', 'posts', 'r1', 'rest', 5, MAP {'posts': 2}, 1, 2, 3, 0, 0.5, 1.5, ['posts'], NULL, [])"
@@ -176,6 +179,28 @@ def test_what_has_no_contract_any_more_does_not_stay_with_its_texts(home):
         }
         assert not {"old_texts", "old_view", "wordings"} & names
         assert shape(db, "marts.tiers") == wanted("marts.tiers")
+
+
+def test_what_is_not_read_any_more_goes_and_does_not_come_back(home):
+    landed = landing_of(home)
+    records = tuple(Record(stream, "1", {"user_id": 7}, 5) for stream in ("posts", *UNREAD))
+    landed.write("forum", "run1", "forum", Part(records))
+    with warehouse.opened(home) as db:
+        load.load(db, landed)
+        assert db.execute("SELECT stream FROM raw.records").fetchall() == [("posts",)]
+    change(
+        home,
+        *(
+            f"INSERT INTO raw.records SELECT * REPLACE ('{stream}' AS stream) FROM raw.records"
+            " WHERE stream = 'posts'"
+            for stream in UNREAD
+        ),
+        "INSERT INTO raw.spans VALUES ('forum', 'badges', '', 1, 2)",
+    )
+    with warehouse.opened(home) as db:
+        assert db.execute("SELECT stream FROM raw.records").fetchall() == [("posts",)]
+        assert db.execute("FROM raw.spans").fetchall() == []
+        assert migrations.pending(db) == []
 
 
 def test_only_the_newest_copies_are_kept(home, tmp_path):

@@ -279,22 +279,6 @@ class Moderating(Responding):
             self.delete_post(reviewable["target_id"], by, at)
 
     @action
-    def assign(self, topic_id: int, to_user_id: int, by: int, at: datetime, note: str = "") -> int:
-        """The id of an assignment of a topic to somebody."""
-        self.small_action(topic_id, by, "assigned", at)
-        row = self.add(
-            "assignments",
-            topic_id=topic_id,
-            target_id=topic_id,
-            target_type="Topic",
-            assigned_to_id=to_user_id,
-            assigned_by_user_id=by,
-            note=note,
-            **made(at),
-        )
-        return int(row["id"])
-
-    @action
     def run_jobs(self, at: datetime) -> None:
         """Do what background jobs have had time for: stubs a day old are deleted."""
         for post_id, since in list(self._stubs.items()):

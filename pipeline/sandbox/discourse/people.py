@@ -1,4 +1,4 @@
-"""People and places of the sandbox forum: accounts, groups, categories, tags, badges, visits."""
+"""People and places of the sandbox forum: accounts, groups, categories, tags, visits."""
 
 from __future__ import annotations
 
@@ -189,30 +189,6 @@ class People(Tables):
         return int(row["id"])
 
     @action
-    def add_badge(self, name: str, at: datetime, *, badge_type_id: int = 3) -> int:
-        """A new badge's id; type 1 is gold, 2 silver, 3 bronze."""
-        row = self.add("badges", name=name, badge_type_id=badge_type_id, **made(at))
-        return int(row["id"])
-
-    @action
-    def grant_badge(
-        self, badge_id: int, user_id: int, at: datetime, post_id: int | None = None
-    ) -> int:
-        """The id of the grant."""
-        row = self.add(
-            "user_badges",
-            badge_id=badge_id,
-            user_id=user_id,
-            granted_at=utc(at),
-            created_at=utc(at),
-            granted_by_id=SYSTEM,
-            post_id=post_id,
-        )
-        badge = self.get("badges", badge_id)
-        self.change("badges", badge_id, grant_count=badge["grant_count"] + 1)
-        return int(row["id"])
-
-    @action
     def visit(self, user_id: int, at: datetime) -> None:
         """Note that somebody was here on this day: one row a day, and `last_seen_at`."""
         self.change("users", user_id, last_seen_at=utc(at))
@@ -362,7 +338,6 @@ class People(Tables):
             ("user_emails", "user_id"),
             ("group_users", "user_id"),
             ("user_visits", "user_id"),
-            ("user_badges", "user_id"),
         ):
             self.write(f"DELETE FROM {table} WHERE {column} = ?", user_id)
 

@@ -1,11 +1,11 @@
-"""Endpoints about people: admin list, profiles, directory, groups, badges."""
+"""Endpoints about people: admin list, profiles, directory, members of groups."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from pipeline.sandbox.discourse.post_json import avatar, person
+from pipeline.sandbox.discourse.post_json import person
 from pipeline.sandbox.discourse.tables import Row
 from pipeline.sandbox.discourse.web import Refused, Routes, Visit, forbidden, invalid, missing, only
 
@@ -175,27 +175,6 @@ def directory(visit: Visit) -> Any:
     }
 
 
-@routes.on("GET", "/groups")
-def groups(visit: Visit) -> Any:
-    """Groups, 36 a page from 0."""
-    seen = "TRUE" if visit.admin else "visibility_level = 0"
-    rows = visit.read(f"FROM groups WHERE id <> 0 AND {seen} ORDER BY name")
-    page = visit.number("page", 0)
-    copied = (
-        "id automatic name user_count mentionable_level messageable_level visibility_level"
-        " primary_group title grant_trust_level has_messages flair_bg_color flair_color"
-        " bio_cooked public_admission public_exit full_name default_notification_level"
-        " members_visibility_level"
-    )
-    shown = [only(row, copied) for row in rows[page * 36 : (page + 1) * 36]]
-    return {
-        "groups": shown,
-        "extras": {"type_filters": ["my", "automatic"]},
-        "total_rows_groups": len(rows),
-        "load_more_groups": f"/groups?page={page + 1}",
-    }
-
-
 @routes.on("GET", "/groups/{name}/members")
 def members(visit: Visit, name: str) -> Any:
     """Human members of a group, 50 a page unless `limit` says more, at most 1,000."""
@@ -224,63 +203,4 @@ def members(visit: Visit, name: str) -> Any:
         "members": page,
         "owners": owners,
         "meta": {"total": len(people), "limit": limit, "offset": offset},
-    }
-
-
-@routes.on("GET", "/badges", "/admin/badges")
-def badges(visit: Visit) -> Any:
-    """All enabled badges."""
-    rows = visit.read("FROM badges WHERE enabled ORDER BY id")
-    return {
-        "badges": [_badge(row) for row in rows],
-        "badge_types": _BADGE_TYPES,
-        "badge_groupings": [],
-    }
-
-
-_BADGE_TYPES = [
-    {"id": 1, "name": "Gold", "sort_order": 9},
-    {"id": 2, "name": "Silver", "sort_order": 8},
-    {"id": 3, "name": "Bronze", "sort_order": 7},
-]
-
-
-def _badge(row: Row) -> Row:
-    copied = (
-        "id name description grant_count allow_title multiple_grant icon listable enabled"
-        " badge_grouping_id system badge_type_id"
-    )
-    return only(row, copied) | {"image_url": None}
-
-
-@routes.on("GET", "/user_badges")
-def user_badges(visit: Visit) -> Any:
-    """Who has a badge, the latest first, 96 a page."""
-    badge_id, offset = visit.number("badge_id", 0), visit.number("offset", 0)
-    badge = visit.read("FROM badges WHERE id = ? AND enabled", badge_id)
-    if not badge:
-        raise missing()
-    rows = visit.read(
-        "SELECT b.id, b.granted_at, b.created_at, b.post_id, p.post_number, p.topic_id, b.badge_id,"
-        " b.user_id, b.granted_by_id, u.username, u.name FROM user_badges AS b"
-        " JOIN users AS u ON u.id = b.user_id LEFT JOIN posts AS p ON p.id = b.post_id"
-        " WHERE b.badge_id = ? ORDER BY b.granted_at DESC, b.id DESC",
-        badge_id,
-    )
-    page = rows[offset : offset + 96]
-    people = {
-        row["user_id"]: {
-            "id": row["user_id"],
-            "username": row["username"],
-            "name": row["name"],
-            "avatar_template": avatar(row["username"]),
-        }
-        for row in page
-    }
-    granted = [{k: v for k, v in row.items() if k not in ("username", "name")} for row in page]
-    return {
-        "badges": [_badge(badge[0])],
-        "badge_types": _BADGE_TYPES,
-        "users": list(people.values()),
-        "user_badge_info": {"user_badges": granted, "grant_count": len(rows), "username": None},
     }

@@ -95,11 +95,6 @@ CREATE TABLE tags (
     id INTEGER, name VARCHAR, created_at TIMESTAMP, updated_at TIMESTAMP,
     pm_topic_count INTEGER DEFAULT 0, target_tag_id INTEGER, description VARCHAR,
     public_topic_count INTEGER DEFAULT 0, staff_topic_count INTEGER DEFAULT 0, slug VARCHAR);
-CREATE TABLE tag_groups (
-    id INTEGER, name VARCHAR, created_at TIMESTAMP, updated_at TIMESTAMP, parent_tag_id INTEGER,
-    one_per_topic BOOLEAN DEFAULT false);
-CREATE TABLE tag_group_memberships (
-    id INTEGER, tag_id INTEGER, tag_group_id INTEGER, created_at TIMESTAMP, updated_at TIMESTAMP);
 CREATE TABLE categories (
     id INTEGER, name VARCHAR, color VARCHAR DEFAULT '0088CC', topic_id INTEGER,
     topic_count INTEGER DEFAULT 0, created_at TIMESTAMP, updated_at TIMESTAMP,
@@ -126,19 +121,6 @@ CREATE TABLE groups (
 CREATE TABLE group_users (
     id INTEGER, group_id INTEGER, user_id INTEGER, created_at TIMESTAMP, updated_at TIMESTAMP,
     owner BOOLEAN DEFAULT false, notification_level INTEGER DEFAULT 2);
-CREATE TABLE badges (
-    id INTEGER, name VARCHAR, description TEXT, badge_type_id INTEGER DEFAULT 3,
-    grant_count INTEGER DEFAULT 0, created_at TIMESTAMP, updated_at TIMESTAMP,
-    allow_title BOOLEAN DEFAULT false, multiple_grant BOOLEAN DEFAULT false,
-    icon VARCHAR DEFAULT 'certificate', listable BOOLEAN DEFAULT true,
-    target_posts BOOLEAN DEFAULT false, enabled BOOLEAN DEFAULT true,
-    auto_revoke BOOLEAN DEFAULT true, badge_grouping_id INTEGER DEFAULT 5,
-    show_posts BOOLEAN DEFAULT false, "system" BOOLEAN DEFAULT false, long_description TEXT,
-    image_upload_id INTEGER);
-CREATE TABLE user_badges (
-    id INTEGER, badge_id INTEGER, user_id INTEGER, granted_at TIMESTAMP, granted_by_id INTEGER,
-    post_id INTEGER, seq INTEGER DEFAULT 0, featured_rank INTEGER, created_at TIMESTAMP,
-    is_favorite BOOLEAN);
 CREATE TABLE reviewables (
     id BIGINT, type VARCHAR, status INTEGER DEFAULT 0, created_by_id INTEGER,
     reviewable_by_moderator BOOLEAN DEFAULT true, reviewable_by_group_id INTEGER,
@@ -175,11 +157,6 @@ CREATE TABLE discourse_reactions_reactions (
     reaction_users_count INTEGER DEFAULT 0, created_at TIMESTAMP, updated_at TIMESTAMP);
 CREATE TABLE discourse_reactions_reaction_users (
     id BIGINT, reaction_id INTEGER, user_id INTEGER, post_id INTEGER, created_at TIMESTAMP,
-    updated_at TIMESTAMP);
-CREATE TABLE assignments (
-    id BIGINT, topic_id INTEGER, assigned_to_id INTEGER, assigned_to_type VARCHAR DEFAULT 'User',
-    assigned_by_user_id INTEGER, target_id INTEGER, target_type VARCHAR,
-    active BOOLEAN DEFAULT true, note VARCHAR, status TEXT, created_at TIMESTAMP,
     updated_at TIMESTAMP);
 CREATE TABLE chat_channels (
     id BIGINT, chatable_id INTEGER, deleted_at TIMESTAMP, deleted_by_id INTEGER,

@@ -163,24 +163,6 @@ def _tags(visit: Visit) -> list[Row]:
     )
 
 
-@routes.on("GET", "/tags")
-def tags(visit: Visit) -> Any:
-    """All tags with their counts; ids were names before 2026."""
-    shown = [
-        {
-            "id": row["id"] if visit.switches.tag_ids else row["name"],
-            "text": row["name"],
-            "name": row["name"],
-            "description": None,
-            "count": row["count"],
-            "pm_only": False,
-            "target_tag": None,
-        }
-        for row in _tags(visit)
-    ]
-    return {"tags": shown, "extras": {"categories": []}}
-
-
 @routes.on("GET", "/chat/api/channels")
 def chat_channels(visit: Visit) -> Any:
     """Public channels of the chat plugin, 25 a page unless `limit` says more, at most 50."""

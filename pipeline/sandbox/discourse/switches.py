@@ -41,7 +41,6 @@ class Switches:
     detailed_404: bool = False
     lazy_categories: bool = False  # lazy_load_categories: 20 a page, none in /site.json
     tags_as_objects: bool = True  # topic lists since 2026.1
-    tag_ids: bool = True  # /tags.json gives numbers, not names, as ids
     per_page: bool = True  # topic lists honour per_page
     latest_posts_by_window: bool = False  # /posts.json before 2024: 50 ids, not 50 posts
     page_overflow_redirects: bool = True  # /t/{id}?page= past the end: 301, older 404
@@ -55,7 +54,6 @@ class Switches:
     explorer_times_out: Callable[[str, int | None], bool] = lambda sql, limit: False
     solved: int | None = 3  # storage generation; None: the plugin was never installed
     reactions: bool = True
-    assign: bool = True
     chat: bool = True
     review_page: int = 10
     user_directory: bool = True

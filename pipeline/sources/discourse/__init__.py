@@ -218,13 +218,13 @@ class Discourse:
             return
         site = self._client.get_site_info()
         names = {"private_messages", "whispers"}
-        for place in (*site.get("categories", ()), *site.get("groups", ())):
-            names |= {str(place.get(name)).lower() for name in ("name", "slug")}
+        for category in site.get("categories", ()):
+            names |= {str(category.get(name)).lower() for name in ("name", "slug")}
         for name in self._settings.private if site.get("categories") else ():
             if name.lower() not in names:
                 yield Finding(
                     "warn",
-                    f"the forum shows no category or group {name!r}",
+                    f"the forum shows no category {name!r}",
                     "check `private` in hearth.toml against the forum",
                 )
 

@@ -36,11 +36,6 @@ class Private:
         kind = "TRUE" if self._whispers else f"{p}.post_type <> 4"
         return f"({kind} AND {self.topic()})"
 
-    def group(self, g: str = "g") -> str:
-        """True for a group (its alias) everybody may know of, and for the staff's three."""
-        named = f"lower({g}.name) IN ({self._names})"
-        return f"({g}.visibility_level <= 1 OR {g}.id IN (1, 2, 3) OR {named})"
-
 
 def _quoted(name: str) -> str:
     if any(sign in name for sign in ";:\\\n"):

@@ -37,17 +37,12 @@ BLIND_SPOTS = (
     "Former texts of edited posts, and what was deleted before the first night.",
     "Who liked what, at once: at most 40 posts of a night and 20 of earlier ones are asked for.",
     "Whose posts were given to another account (by a merge) or to nobody (by its deletion).",
-    "Badges taken back; and, for up to a week, that one joined a group when another left it.",
     "What was deleted for good, where the key's user is no admin.",
     "Who gave reactions other than likes, and when a like was given where only its giver is told.",
 )
 UNAVAILABLE = {
     "revisions": "each one takes a request and comes as a coloured HTML comparison",
-    "replies": "only a post's number of replies and what it replies to are told",
-    "quotes": "they stand only in a post's text",
     "reactions": "only their numbers are told, in the posts",
-    "tags": "the forum's list mixes in tags used only in private; topics carry their own",
-    "assignments": "topics carry the present one only",
     "chat_channels": "an admin key sees only the channels it has joined",
     "chat_messages": "an admin key sees only the channels it has joined",
     "solutions": "the accepted post says so itself, without when and by whom",

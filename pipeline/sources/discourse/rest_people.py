@@ -1,4 +1,4 @@
-"""Accounts, groups and badges by REST, and the site's own small lists."""
+"""Accounts by REST, and the site's own small lists."""
 
 from __future__ import annotations
 
@@ -12,25 +12,19 @@ from pipeline.records import Bookmark, Bookmarks, Part, Record, Span
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
     EPOCH,
-    NIGHTS,
     OVERLAP_US,
     Site,
     differing,
     micros,
-    newest_first,
     only,
     pages,
     state,
     text_state,
     unlisted,
 )
-from pipeline.sources.discourse.tables import PAIR
 
 USERS_PAGE = 100
 WHOLE_SWEEP = 5  # pages
-MEMBERS_PAGE = 1000
-STAFF_GROUPS = (1, 2, 3)
-TRUST_LEVEL_GROUPS = range(10, 15)  # repeat users.trust_level
 SYSTEM = -1  # never in a list
 
 _USER_FIELDS = (
@@ -160,93 +154,6 @@ def categories(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
         for category in site.categories(bookmarks)
     ]
     yield _whole(site, records, bookmarks["categories"], asked_at, "categories")
-
-
-def groups(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    """Groups everybody may know of and the staff's three; members where a group changed, and of
-    each group once in a week."""
-    asked_at = site.now()
-    named = {name.lower() for name in site.settings.private}
-    listed = pages(lambda page: site.client._get("/groups.json", page=page)["groups"])
-    records = [
-        _record("groups", group, asked_at, "name", "full_name", "user_count", "visibility_level")
-        for page in listed
-        for group in page
-        if group.get("visibility_level", 0) <= 1
-        or group["id"] in STAFF_GROUPS
-        or str(group["name"]).lower() in named
-    ]
-    changed = {record.key for record in differing(records, bookmarks["groups"])}
-    for record in records:
-        group = record.payload
-        if record.key not in changed and (group["id"] - site.night()) % NIGHTS:
-            continue
-        if group["id"] not in TRUST_LEVEL_GROUPS and group.get("members_visibility_level", 0) <= 1:
-            yield from _members(site, group["id"], group["name"], bookmarks["group_members"])
-    yield _whole(site, records, bookmarks["groups"], asked_at, "groups")
-
-
-def _members(site: Site, group: int, name: str, bookmark: Bookmark) -> Iterator[Part]:
-    asked_at = site.now()
-    members: dict[int, dict[str, Any]] = {}
-    owners: set[int] = set()
-    while True:
-        answer = site.client._get(
-            f"/groups/{name}/members.json", limit=MEMBERS_PAGE, offset=len(members)
-        )
-        new = [member for member in answer["members"] if member["id"] not in members]
-        members.update((member["id"], member) for member in new)
-        owners.update(owner["id"] for owner in answer.get("owners", ()))
-        if not new or len(members) >= answer.get("meta", {}).get("total", 2**62):
-            break
-    records = [
-        Record(
-            "group_members",
-            str(group * PAIR + user),
-            {
-                "group_id": group,
-                "user_id": user,
-                "owner": user in owners,
-                "created_at": member.get("added_at"),
-            },
-            asked_at,
-            at=micros(member.get("added_at")),
-            mark=state(user in owners),
-        )
-        for user, member in members.items()
-    ]
-    low, high = group * PAIR - PAIR // 2, group * PAIR + PAIR // 2 - 1
-    keys = tuple(record.key for record in records)
-    yield Part(
-        differing(records, bookmark), (Span("group_members", asked_at, low, high, keys=keys),)
-    )
-
-
-def badges(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    """Badges, and whom each was granted to where the number of grants changed."""
-    asked_at = site.now()
-    listed = site.client.badges()["badges"]
-    records = [_record("badges", badge, asked_at, "name", "grant_count") for badge in listed]
-    for record in differing(records, bookmarks["badges"]):
-        if record.payload.get("grant_count"):
-            yield from _grants(site, record.payload["id"], bookmarks["user_badges"])
-    yield _whole(site, records, bookmarks["badges"], asked_at, "badges")
-
-
-def _grants(site: Site, badge: int, bookmark: Bookmark) -> Iterator[Part]:
-    """Grants of one badge that are new."""
-
-    def ask(offset: int) -> tuple[list[dict[str, Any]], Part]:
-        asked_at = site.now()
-        answer = site.client._get("/user_badges.json", badge_id=badge, offset=offset)
-        page = answer["user_badge_info"]["user_badges"]
-        records = [
-            _record("user_badges", grant, asked_at, "granted_at", "user_id", "badge_id")
-            for grant in page
-        ]
-        return page, Part(differing(records, bookmark))
-
-    yield from newest_first(ask, "granted_at", bookmark)
 
 
 def visits(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:

@@ -45,8 +45,6 @@ REST_UNITS = {
     "categories": Unit(("categories",), rest_people.categories),
     "users": Unit(("users",), rest_people.users),
     "topics": Unit(("topics", "posts", "likes", "like_counts"), _topics),
-    "groups": Unit(("groups", "group_members"), rest_people.groups, "/groups.json"),
-    "badges": Unit(("badges", "user_badges"), rest_people.badges, "/badges.json"),
     "reports": Unit(("reports", "report_scores"), rest_moderation.reports, "/review.json"),
     "staff_actions": Unit(
         ("staff_actions",), rest_moderation.staff_actions, "/admin/logs/staff_action_logs.json"

@@ -18,23 +18,22 @@ def all_tables(settings: DiscourseSettings, schema: Schema) -> list[Table]:
     left out."""
     private = Private(settings.private)
     return [
-        *_places(private),
+        _categories(private),
         _users(settings.emails, schema),
         _topics(private),
         _posts(private),
         _likes(private),
         _solutions(private, schema),
-        *_around_posts(private),
-        *_from_plugins(private),
-        *_groups(private),
-        *_rewards(),
+        _revisions(private),
+        _reactions(private),
+        _visits(),
         *_moderation(private),
         *_chat(private),
     ]
 
 
-def _places(private: Private) -> Iterator[Table]:
-    yield Table(
+def _categories(private: Private) -> Table:
+    return Table(
         "categories",
         columns="name slug description parent_category_id read_restricted topic_id user_id"
         " position",
@@ -45,14 +44,6 @@ def _places(private: Private) -> Iterator[Table]:
         },
         mark="updated_us md5(x.name) slug parent_category_id read_restricted permissions",
         where=private.category("x"),
-    )
-    yield Table(
-        "tags",
-        columns="name slug description target_tag_id public_topic_count",
-        times="created_at updated_at",
-        mark="updated_us name target_tag_id public_topic_count",
-        where=f"EXISTS (SELECT 1 FROM topic_tags l {topic_of('l')}"
-        f" WHERE l.tag_id = x.id AND {private.topic()})",
     )
 
 
@@ -166,8 +157,8 @@ def _solutions(private: Private, schema: Schema) -> Table:
     )
 
 
-def _around_posts(private: Private) -> Iterator[Table]:
-    yield Table(
+def _revisions(private: Private) -> Table:
+    return Table(
         "revisions",
         main="post_revisions",
         joins=POST_OF_X,
@@ -176,30 +167,10 @@ def _around_posts(private: Private) -> Iterator[Table]:
         mark="updated_us user_id",
         where=f"NOT x.hidden AND {private.post()}",
     )
-    yield Table(
-        "replies",
-        main="post_replies",
-        joins=POST_OF_X,
-        columns="post_id reply_post_id",
-        times="created_at",
-        mark="created_us",
-        where=f"x.reply_post_id IS NOT NULL AND {private.post()}",
-        id=f"x.post_id * {PAIR} + x.reply_post_id",
-        width=WIDTH * PAIR,
-    )
-    yield Table(
-        "quotes",
-        main="quoted_posts",
-        joins=POST_OF_X,
-        columns="post_id quoted_post_id",
-        times="created_at",
-        mark="post_id quoted_post_id",
-        where=private.post(),
-    )
 
 
-def _from_plugins(private: Private) -> Iterator[Table]:
-    yield Table(
+def _reactions(private: Private) -> Table:
+    return Table(
         "reactions",
         main="discourse_reactions_reaction_users",
         joins="JOIN discourse_reactions_reactions r ON r.id = x.reaction_id " + POST_OF_X,
@@ -209,70 +180,20 @@ def _from_plugins(private: Private) -> Iterator[Table]:
         mark="post_id user_id reaction_value updated_us",
         where=private.post(),
     )
-    yield Table(
-        "assignments",
-        joins=topic_of("x"),
-        columns="topic_id assigned_to_id assigned_to_type assigned_by_user_id target_id target_type"
-        " active status",
-        times="created_at updated_at",
-        mark="updated_us assigned_to_id active status",
-        where=private.topic(),
-    )
 
 
-def _groups(private: Private) -> Iterator[Table]:
-    yield Table(
-        "groups",
-        columns="name full_name title automatic primary_group visibility_level"
-        " members_visibility_level grant_trust_level user_count",
-        times="created_at updated_at",
-        mark="updated_us name user_count visibility_level",
-        where=private.group("x"),
-    )
-    yield Table(
-        "group_members",  # the trust levels' own groups (10 to 14) repeat users.trust_level
-        main="group_users",
-        joins="JOIN groups g ON g.id = x.group_id",
-        columns="group_id user_id owner",
-        times="created_at",
-        mark="owner",
-        where=f"{private.group()} AND g.members_visibility_level <= 1"
-        " AND g.id NOT BETWEEN 10 AND 14",
-        id=f"x.group_id * {PAIR} + x.user_id",
-        width=WIDTH * PAIR,
-    )
-
-
-def _rewards() -> Iterator[Table]:
-    """Badges, and the forum's visits: neither holds anything private."""
-    yield Table(
-        "badges",
-        columns="name description badge_type_id grant_count enabled listable system multiple_grant",
-        times="created_at updated_at",
-        mark="updated_us name grant_count enabled",
-    )
-    yield Table(
-        "user_badges",
-        columns="badge_id user_id granted_by_id post_id seq",
-        times="granted_at",
-        mark="badge_id user_id granted_us",
-    )
-    yield Table(
-        "visits",  # a day's sums: no trace of one person's days
+def _visits() -> Table:
+    """Accounts that were there, by day: no trace of one person's days."""
+    return Table(
+        "visits",
         main="user_visits",
         rows="""(SELECT CAST(v.visited_at - DATE '1970-01-01' AS bigint) AS id,
-            CAST(v.visited_at AS text) AS visited_on, count(*) AS visits,
-            CAST(sum(CASE WHEN v.mobile THEN 1 ELSE 0 END) AS bigint) AS mobile_visits,
-            CAST(sum(v.posts_read) AS bigint) AS posts_read,
-            CAST(sum(v.time_read) AS bigint) AS time_read_s
+            CAST(v.visited_at AS text) AS visited_on, count(*) AS visits
             FROM user_visits v GROUP BY v.visited_at)""",
         columns="",
         times="",
-        computed={
-            name: f"x.{name}"
-            for name in ("visited_on", "visits", "mobile_visits", "posts_read", "time_read_s")
-        },
-        mark="visits mobile_visits posts_read time_read_s",
+        computed={name: f"x.{name}" for name in ("visited_on", "visits")},
+        mark="visits",
     )
 
 

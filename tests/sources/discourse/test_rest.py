@@ -231,11 +231,10 @@ def test_a_large_forum_is_swept_in_slices(
 
 def test_a_user_who_sees_less_takes_nothing_for_deleted(world_of: Serve, quiet: Switches) -> None:
     history = lived_in(quiet)
-    history.forum.add_group("Wizards", history.later(), visibility_level=3)
-    named = {"username": "admin", "private": ("Staff only", "Wizards")}
+    named = {"username": "admin", "private": ("Staff only",)}
     with world_of(history.forum, way_in="rest", **named) as world:
         world.night()
-        streams = ("categories", "groups", "topics", "posts")
+        streams = ("categories", "topics", "posts")
         before = {stream: world.held(stream) for stream in streams}
         assert len(before["categories"]) == len(history.open) + 1
         history.forum.write("UPDATE users SET admin = false, moderator = true WHERE id > 0")
@@ -306,40 +305,6 @@ def test_who_left_a_large_forum_is_found_within_a_week(
         assert seen(world)["users"] == true(world)["users"]
 
 
-@pytest.mark.slow
-def test_members_are_asked_for_where_a_group_changed_and_once_a_week(
-    world_of: Serve, quiet: Switches
-) -> None:
-    history = lived_in(quiet)
-    forum, people = history.forum, history.people
-    groups = [forum.add_group(f"group{n}", history.later()) for n in range(14)]
-    for group in groups:
-        forum.join(group, people[0], history.later())
-    with world_of(forum, way_in="rest", who_liked=False) as world:
-
-        def asked() -> list[str]:
-            return [path for path in paths(world) if path.endswith("/members.json")]
-
-        world.night()
-        assert len(asked()) >= len(groups)
-        world.site.log.clear()
-        forum.join(groups[3], people[1], history.later())
-        assert world.night() < 60
-        assert "/groups/group3/members.json" in asked()
-        assert len(asked()) <= 4
-        forum.write(
-            "UPDATE group_users SET user_id = ? WHERE group_id = ? AND user_id = ?",
-            people[2],
-            groups[5],
-            people[0],
-        )
-        for day in range(1, 8):
-            world.clock.set(DAWN + timedelta(days=day))
-            world.night()
-        members = {(m["group_id"], m["user_id"]) for m in world.held("group_members").values()}
-        assert {user for group, user in members if group == groups[5]} == {people[2]}
-
-
 def test_every_child_of_a_category_is_found_where_they_load_lazily(world_of: Serve) -> None:
     history = lived_in(Switches(limits=Limits.off(), lazy_categories=True))
     for n in range(23):
@@ -368,12 +333,9 @@ def long_lists(history: History) -> None:
         history.topic(n, n)
         forum.log("suspend", history.admin, history.later(), target_user_id=history.people[0])
         history.flag(-1, n + 1)
-    badge = forum.add_badge("Welcome", history.later())
-    for n in range(100):
-        forum.grant_badge(badge, history.people[n % 5], history.later(1))
 
 
-LONG = {"staff_actions": 12, "reports": 12, "report_scores": 12, "user_badges": 100}
+LONG = {"staff_actions": 12, "reports": 12, "report_scores": 12}
 
 
 def test_a_list_whose_top_alone_was_read_is_read_to_its_end(
@@ -384,7 +346,7 @@ def test_a_list_whose_top_alone_was_read_is_read_to_its_end(
     long_lists(history)
     with world_of(history.forum, way_in="rest", who_liked=False) as world:
         source, bookmarks = world.source(), world.bookmarks()
-        for unit in ("staff_actions", "reports", "badges"):
+        for unit in ("staff_actions", "reports"):
             world.landing.write(NAME, "run0", unit, next(source.read(unit, bookmarks)))
         load.load(world.db, world.landing)
         assert {stream: len(world.held(stream)) for stream in LONG} != LONG
@@ -392,8 +354,8 @@ def test_a_list_whose_top_alone_was_read_is_read_to_its_end(
         assert {stream: len(world.held(stream)) for stream in LONG} == LONG
         world.site.log.clear()
         world.night()
-        lists = ("/review.json", "/admin/logs/staff_action_logs.json", "/user_badges.json")
-        planned_and_read = [*lists[:2], *lists[:2]]
+        lists = ("/review.json", "/admin/logs/staff_action_logs.json")
+        planned_and_read = [*lists, *lists]
         assert [path for path in paths(world) if path in lists] == planned_and_read
 
 
