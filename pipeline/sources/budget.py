@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from pipeline.errors import FixAccess, FixSettings, TryLater
 
 _LONGEST_QUEUE_S = 3600.0  # a later turn comes from a clock that was set back
+LATE_S = 0.5  # so much later than the next one a call may reach the server, which counts it there
 
 Step = Callable[[list[float], float], tuple[list[float], float]]
 """A queue of turns and the moment (s since 1970) -> the queue afterwards, and seconds to wait."""
@@ -146,10 +147,11 @@ def _client(address: str, password: SecretStr | None) -> Any:
 
 def _queued(queue: list[float], now: float, calls: int, per_s: float) -> tuple[list[float], float]:
     """The queue with one more turn, the next that a window of `calls` in `per_s` leaves free."""
-    queue = [t for t in queue if now - per_s < t < now + _LONGEST_QUEUE_S]
+    window = per_s + LATE_S
+    queue = [t for t in queue if now - window < t < now + _LONGEST_QUEUE_S]
     turn = max([now, *queue[-1:]])
     if len(queue) >= calls:
-        turn = max(turn, queue[-calls] + per_s)
+        turn = max(turn, queue[-calls] + window)
     return [*queue, turn][-calls:], turn - now
 
 
