@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, combinations, pairwise
+from operator import attrgetter
 from typing import Any
 from zlib import crc32
 
@@ -114,7 +115,7 @@ def _tokens(sentence: str, language: str) -> list[Token]:
     if language != "zh":
         raws = _TOKEN.findall(sentence)
         plain = [token(raw, language) for raw in raws]
-        if not any(t.is_disguised for t in plain):
+        if not any(map(_IS_DISGUISED, plain)):
             return plain
         return [
             t if t.cues else token(lettered(raw), language)
@@ -128,6 +129,9 @@ def _tokens(sentence: str, language: str) -> list[Token]:
         else:
             found += [token(raw, "en") for raw in _TOKEN.findall(run[0])]
     return found
+
+
+_IS_DISGUISED = attrgetter("is_disguised")
 
 
 @lru_cache(maxsize=200_000)
@@ -210,7 +214,9 @@ def _word_blocks(described: Sequence[Described]) -> tuple[Any, Any]:
     columns = (hashes % WORDS)[texts.indices]
     words = csr_matrix((texts.data, columns, texts.indptr), (len(rows), WORDS), copy=True)
     words.sum_duplicates()
-    parts = _counts([_parts(word) for word in place] or [()], PARTS)
+    of, part = _parts(list(place))
+    ones = np.ones(len(of), np.float32)
+    parts = csr_matrix((ones, (of, part % PARTS)), (max(1, len(place)), PARTS))
     return words + _pairs(rows, hashes), texts @ parts
 
 
@@ -231,12 +237,33 @@ def _hash(feature: str) -> int:
     return crc32(feature.encode())
 
 
-@lru_cache(maxsize=100_000)
-def _parts(word: str) -> tuple[int, ...]:
-    edged = f" {word} " if len(word) < 40 else ""
-    raw = edged.encode() if edged.isascii() else b""  # one encoding for all parts
-    spans = [(i, i + n) for n in (2, 3, 4, 5) for i in range(len(edged) - n + 1)]
-    return tuple(crc32(raw[i:j] if raw else edged[i:j].encode()) % PARTS for i, j in spans)
+def _parts(words: Sequence[str]) -> tuple[Any, Any]:
+    """The parts (2 to 5 characters) of words: of which word each is, and its hash.
+
+    All grow at once, byte by byte: the CRC-32 of a part goes on from that of a shorter one.
+    """
+    edged = [f" {word} ".encode() if len(word) < 40 else b"" for word in words]
+    lengths = [len(each) for each in edged]
+    raw = np.frombuffer(b"".join(edged), np.uint8)
+    is_edge = np.append((raw & 0xC0) != 0x80, True)  # a character begins here
+    at = np.flatnonzero(is_edge[:-1])
+    of = np.repeat(np.arange(len(words)), lengths)[at]
+    left = np.cumsum(lengths)[of] - at
+    state, characters = np.full(len(at), 0xFFFFFFFF, np.uint32), np.zeros(len(at), np.int8)
+    places, hashes = [of[:0]], [state[:0]]
+    while len(at):
+        state = _CRC[(state ^ raw[at]) & 0xFF] ^ (state >> 8)
+        at, left = at + 1, left - 1
+        characters = characters + is_edge[at]
+        is_part = is_edge[at] & (characters >= 2)
+        places.append(of[is_part])
+        hashes.append(~state[is_part])
+        on = (left > 0) & (characters < 5)
+        at, of, left, state, characters = (each[on] for each in (at, of, left, state, characters))
+    return np.concatenate(places), np.concatenate(hashes)
+
+
+_CRC = np.array([crc32(bytes([n ^ 0xFF])) for n in range(256)], np.uint32) ^ 0xFF000000
 
 
 def _counts(columns: Sequence[Any], size: int) -> Any:
@@ -259,13 +286,14 @@ def word_weights(described: Described, idf: Any, weights: Any) -> dict[str, floa
 
     Comparable within one text only.
     """
-    hashes = [_hash(word) for word in described.words]
-    value = idf * weights
+    words = described.words
+    hashes = [_hash(word) for word in words]
+    of, part = _parts(words)
     found: dict[str, float] = {}
-    for at, word in enumerate(described.words):
+    for at, word in enumerate(words):
         around = hashes[max(0, at - 1) : at + 2]
         columns = [pair_column(a, b) for a, b in pairwise(around)]
         columns.append(hashes[at] % WORDS)
-        columns += [WORDS + part for part in _parts(word)]
-        found[word] = found.get(word, 0.0) + float(value[columns].sum())
+        columns += (WORDS + part[of == at] % PARTS).tolist()
+        found[word] = found.get(word, 0.0) + float((idf[columns] * weights[columns]).sum())
     return found

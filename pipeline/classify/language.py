@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from itertools import islice
 
 from pipeline.lines import lettered
 
@@ -34,7 +35,7 @@ def language(text: str, expected: Collection[str]) -> str | None:
     head = text[:1000]
     if not head.isascii() and (written := _script(head)):
         return written
-    if "en" in expected and len(_ENGLISH.findall(text[:300])) >= 3:
+    if "en" in expected and len([*islice(_ENGLISH.finditer(text[:300]), 3)]) == 3:
         return "en"  # spares the model, at a tenth of its time
     letters = len(_LETTER.findall(head))
     if not letters:

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 
 from pipeline.classify import cues
 from pipeline.classify.message import Reason
@@ -74,9 +75,9 @@ def _evidence(title: str, text: str) -> Iterator[tuple[str, str, float]]:
         pattern = _patterns()[cue]
         if found := pattern.search(title):
             yield cue, found[0].strip(), in_title
-        hits = [hit[0].strip() for part in parts if (hit := pattern.search(part))]
+        hits = [*islice(filter(None, map(pattern.search, parts)), most)]
         if hits:
-            yield cue, hits[0], in_text * min(len(hits), most)
+            yield cue, hits[0][0].strip(), in_text * len(hits)
 
 
 @cache

@@ -1,0 +1,40 @@
+"""What a text is taken to pieces for: the same pieces by the quick way as by the plain one."""
+
+import re
+from zlib import crc32
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.classify import cues, features
+
+WORDS = st.lists(st.text("aábß你🤡", min_size=1, max_size=42), max_size=5)
+
+
+@given(WORDS)
+def test_parts_are_hashed_as_if_each_stood_alone(words):
+    of, hashes = features._parts(words)
+    found = sorted(zip(of.tolist(), hashes.tolist(), strict=True))
+    assert found == sorted(
+        (place, crc32(edged[start : start + length].encode()))
+        for place, edged in enumerate(f" {word} " for word in words)
+        for length in (2, 3, 4, 5)
+        for start in range(len(edged) - length + 1)
+        if len(edged) < 42
+    )
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=3), min_size=1), st.text("ab -", max_size=12))
+def test_a_list_of_words_finds_what_its_words_find_the_first_listed_first(words, text):
+    plain = re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)")
+    quick = re.compile(rf"(?<!\w)(?:{cues._either(words)})(?!\w)")
+    assert quick.findall(text) == plain.findall(text)
+    assert re.findall(cues._either(words), text) == re.findall("|".join(words), text)
+
+
+@given(st.text("abcdefghijklmnopqrstuvwxyz", max_size=12))
+def test_a_word_is_of_the_kinds_of_every_stem_it_begins_with(word):
+    lists = cues.load("en")
+    stems = [each for group in lists.stems.values() for each in group]
+    by_stem = [kinds for stem, kinds in stems if word.startswith(stem)]
+    assert lists.kinds(word) == lists.words.get(word, frozenset()).union(*by_stem)
