@@ -17,7 +17,7 @@ from pipeline.transaction import transaction
 if TYPE_CHECKING:
     import duckdb
 
-_UNTYPED = ["revisions", "chat_messages"]  # hold texts too, and go by their own age
+_UNTYPED = ["revisions"]  # hold texts too, and go by their own age
 
 
 def let_go(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) -> int:

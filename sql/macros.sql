@@ -58,6 +58,35 @@ CREATE OR REPLACE MACRO discourse_at(payload, what) AS coalesce(
     make_timestamp(try_cast(payload ->> (what || '_us') AS BIGINT)), utc(payload ->> (what || '_at'))
 );
 
+-- Messages of Discourse's chat to type. A reply that its channel shows in a thread stands under the thread's
+-- first message. What goes without having been deleted has expired, as chat does there after some weeks, and
+-- still counts; unless its author's account is gone too, with which messages are destroyed. By REST, a message of
+-- nobody is shown as deleted whenever one asks.
+CREATE OR REPLACE VIEW raw.changed_chat AS
+SELECT
+    c.source,
+    c.url,
+    c.key,
+    c.record,
+    c.payload,
+    'chat:' || c.key AS message_id,
+    'chat:' || coalesce(c.payload ->> 'original_message_id', c.key) AS thread_id,
+    'chat:' || (c.payload ->> 'chat_channel_id') AS channel_id,
+    coalesce(c.payload ->> 'user_id', c.payload ->> '$.user.id') AS account_id,
+    discourse_at(c.payload, 'created') AS created_at,
+    coalesce(
+        make_timestamp((c.payload ->> 'deleted_us')::BIGINT),
+        CASE WHEN (c.payload ->> '$.user.id') IS NOT NULL THEN utc(c.payload ->> 'deleted_at') END
+    ) AS deleted_at,
+    CASE WHEN a.gone_at IS NOT NULL THEN c.gone_at END AS gone_at,
+    c.gone_at IS NOT NULL AS has_expired
+FROM raw.changed AS c
+LEFT JOIN raw.records AS a
+    ON
+        c.source = a.source AND a.stream = 'users'
+        AND coalesce(c.payload ->> 'user_id', c.payload ->> '$.user.id') = a.key
+WHERE c.platform = 'discourse' AND c.stream = 'chat_messages' AND c.payload IS NOT NULL;
+
 -- What a chat message says: of a file that was sent without a word its caption.
 CREATE OR REPLACE MACRO chat_text(payload) AS coalesce(
     nullif(payload ->> 'msg', ''), payload ->> '$.attachments[0].description', payload ->> 'msg'
@@ -81,7 +110,7 @@ CREATE OR REPLACE MACRO without_text(stream, payload) AS json_merge_patch(payloa
                 'let_go', length(chat_text(payload))
             )
     WHEN 'revisions' THEN json_object('modifications', NULL, 'let_go', 0)
-    WHEN 'chat_messages' THEN json_object('message', NULL, 'let_go', 0)
+    WHEN 'chat_messages' THEN json_object('message', NULL, 'let_go', length(payload ->> 'message'))
     WHEN 'reports'
         THEN
             json_object(

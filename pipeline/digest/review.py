@@ -32,6 +32,12 @@ def sources(community: Community) -> dict[str, DiscourseSettings]:
     }
 
 
+def takes(item: Item) -> bool:
+    """Whether an item can be reported there: it is of a post. Messages of the forum's chat are
+    reported by another way, which Hearth does not go."""
+    return item.message_id.isdigit()
+
+
 def report(client: ForumClient, item: Item, language: str) -> None:
     """Report the item's message to the moderators, as the account of this client, with reasons and
     reference. May run twice: a post the account has reported already is left alone.

@@ -186,7 +186,8 @@ class Teller:
             reader = Audience(sources=(source,))
             found = open_items(open_rows, self._community, reader, judged=judged, shadow=shadow)
             known = self._ledger.reported()
-            new = [item for item in found if (source, item.message_id) not in known]
+            posts = (item for item in found if review.takes(item))
+            new = [item for item in posts if (source, item.message_id) not in known]
             yield self._reported(source, new[: self._community.digest.most_flags])
 
     def _reported(self, source: str, items: Iterable[Item]) -> Told:

@@ -162,17 +162,22 @@ CREATE TABLE chat_channels (
     id BIGINT, chatable_id INTEGER, deleted_at TIMESTAMP, deleted_by_id INTEGER,
     chatable_type VARCHAR DEFAULT 'Category', created_at TIMESTAMP, updated_at TIMESTAMP,
     name VARCHAR, description TEXT, status INTEGER DEFAULT 0, user_count INTEGER DEFAULT 0,
-    slug VARCHAR, type VARCHAR DEFAULT 'CategoryChannel', threading_enabled BOOLEAN DEFAULT false,
-    messages_count INTEGER DEFAULT 0);
+    slug VARCHAR, type VARCHAR DEFAULT 'CategoryChannel', threading_enabled BOOLEAN DEFAULT false);
 CREATE TABLE chat_messages (
     id BIGINT, chat_channel_id INTEGER, user_id INTEGER, created_at TIMESTAMP,
     updated_at TIMESTAMP, deleted_at TIMESTAMP, deleted_by_id INTEGER, in_reply_to_id INTEGER,
-    message TEXT, cooked TEXT, cooked_version INTEGER, last_editor_id INTEGER, thread_id INTEGER,
-    excerpt VARCHAR);
+    message TEXT, cooked TEXT, cooked_version INTEGER, last_editor_id INTEGER, thread_id INTEGER);
 CREATE TABLE chat_threads (
     id BIGINT, channel_id INTEGER, original_message_id INTEGER,
     original_message_user_id INTEGER, status INTEGER DEFAULT 0, title VARCHAR,
-    created_at TIMESTAMP, updated_at TIMESTAMP, replies_count INTEGER DEFAULT 0);
+    created_at TIMESTAMP, updated_at TIMESTAMP, replies_count INTEGER DEFAULT 0,
+    last_message_id BIGINT, force BOOLEAN DEFAULT false);
+CREATE TABLE chat_mentions (
+    id BIGINT, chat_message_id INTEGER, target_id INTEGER, type VARCHAR, created_at TIMESTAMP,
+    updated_at TIMESTAMP);
+CREATE TABLE chat_message_revisions (
+    id BIGINT, chat_message_id INTEGER, old_message TEXT, new_message TEXT, created_at TIMESTAMP,
+    updated_at TIMESTAMP, user_id INTEGER);
 CREATE TABLE chat_message_reactions (
     id BIGINT, chat_message_id INTEGER, user_id INTEGER, emoji VARCHAR, created_at TIMESTAMP,
     updated_at TIMESTAMP);

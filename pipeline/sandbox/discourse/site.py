@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.discourse import (
     activity_pages,
+    chat_pages,
     explorer,
     lists,
     people_pages,
@@ -98,6 +99,7 @@ class Site:
             people_pages,
             review_pages,
             activity_pages,
+            chat_pages,
             site_pages,
         ):
             self._routes.extend(part.routes)

@@ -1,14 +1,13 @@
-"""Endpoints about the site itself: settings, categories, tags, numbers, the chat plugin."""
+"""Endpoints about the site itself: settings, categories, numbers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pipeline.sandbox.discourse import sight
-from pipeline.sandbox.discourse.cook import excerpt
 from pipeline.sandbox.discourse.post_json import person
 from pipeline.sandbox.discourse.tables import Row
-from pipeline.sandbox.discourse.web import Routes, Visit, forbidden, missing, only
+from pipeline.sandbox.discourse.web import Routes, Visit, missing, only
 
 _LAZY_PAGE, _LAZY_CHILDREN = 20, 5
 routes = Routes()
@@ -26,7 +25,8 @@ def about(visit: Visit) -> Any:
                 AND p.post_type = 1) AS posts_count,
             (SELECT count(*) FROM users WHERE id > 0 AND active) AS users_count,
             (SELECT count(*) FROM post_actions WHERE post_action_type_id = 2
-                AND deleted_at IS NULL) AS likes_count
+                AND deleted_at IS NULL) AS likes_count,
+            (SELECT count(*) FROM chat_messages WHERE deleted_at IS NULL) AS chat_messages_count
         """
     )
     singular = {
@@ -161,60 +161,3 @@ def _tags(visit: Visit) -> list[Row]:
         " LEFT JOIN topics AS t ON t.id = tt.topic_id AND t.deleted_at IS NULL"
         " GROUP BY ALL ORDER BY g.name"
     )
-
-
-@routes.on("GET", "/chat/api/channels")
-def chat_channels(visit: Visit) -> Any:
-    """Public channels of the chat plugin, 25 a page unless `limit` says more, at most 50."""
-    _need_chat(visit)
-    limit = visit.number("limit", 25, low=1, high=50)
-    readable = sight.categories(visit, "chatable_id")
-    rows = visit.read(
-        "SELECT id, name AS title, slug, chatable_id, chatable_type, description, messages_count,"
-        f" status FROM chat_channels WHERE deleted_at IS NULL AND {readable}"
-        f" ORDER BY id LIMIT {limit} OFFSET {visit.number('offset', 0)}"
-    )
-    return {"channels": rows, "meta": {"load_more_url": None}}
-
-
-@routes.on("GET", "/chat/api/channels/{channel:int}/messages")
-def chat_messages(visit: Visit, channel: int) -> Any:
-    """Messages of a channel, oldest first, at most 50; `direction=future` goes on after one."""
-    _need_chat(visit)
-    size = visit.number("page_size", 50, low=1, high=50)
-    target = visit.number("target_message_id", 0)
-    future = visit.query.get("direction") == "future"
-    side = f"m.id > {target}" if future else (f"m.id < {target}" if target else "TRUE")
-    rows = visit.read(
-        "SELECT m.id, m.message, m.cooked, m.created_at, m.deleted_at, m.deleted_by_id,"
-        " m.thread_id, m.user_id, u.username, u.name FROM chat_messages AS m LEFT JOIN users AS u"
-        f" ON u.id = m.user_id WHERE m.chat_channel_id = ? AND m.thread_id IS NULL AND {side}"
-        f" AND {'TRUE' if visit.staff else 'm.deleted_at IS NULL'}"
-        f" ORDER BY m.id {'ASC' if future else 'DESC'} LIMIT {size + 1}",
-        channel,
-    )
-    more, page = len(rows) > size, sorted(rows[:size], key=lambda row: row["id"])
-    shown = [
-        {k: v for k, v in row.items() if k not in ("user_id", "username", "name")}
-        | {
-            "excerpt": excerpt(row["cooked"]),
-            "chat_channel_id": channel,
-            "user": person(row["user_id"], row["username"], row["name"]),
-        }
-        for row in page
-    ]
-    return {
-        "messages": shown,
-        "meta": {
-            "target_message_id": target or None,
-            "can_load_more_past": more and not future,
-            "can_load_more_future": more and future,
-        },
-    }
-
-
-def _need_chat(visit: Visit) -> None:
-    if not visit.switches.chat:
-        raise missing()
-    if visit.user is None:
-        raise forbidden()

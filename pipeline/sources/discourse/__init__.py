@@ -20,7 +20,7 @@ from pipeline.sources.discourse.client import (
 )
 from pipeline.sources.discourse.differences import Differences
 from pipeline.sources.discourse.explorer import Explorer
-from pipeline.sources.discourse.rest import BLIND_SPOTS, UNAVAILABLE, Site
+from pipeline.sources.discourse.rest import UNAVAILABLE, Site
 from pipeline.sources.discourse.rest_units import REST_UNITS, SMALL_UNITS, expected_requests
 from pipeline.sources.http import Budget, Transport, Usage
 
@@ -142,6 +142,8 @@ class Discourse:
         explorer = self._explorer() if stream in (None, FORUM) else None
         if explorer is None:
             by_stream = expected_requests(self._site(), bookmarks)
+            if stream is not None:
+                by_stream = {stream: by_stream[stream]}
             calls, per_s = per_minute(self._settings)
         else:
             differences = Differences(explorer, self.name, self._now)
@@ -288,9 +290,7 @@ def _rest_plan(site: Site, closed: str) -> list[StreamPlan]:
     with suppress(Refused):  # else a key that opens nothing would look like one that lacks scopes
         site.client.get_site_info()
     plans = [
-        StreamPlan(
-            name, "rest", unit.yields, unit.missing(site), BLIND_SPOTS if name == "topics" else ()
-        )
+        StreamPlan(name, "rest", unit.yields, unit.missing(site), unit.blind_spots)
         for name, unit in REST_UNITS.items()
     ]
     why = ""

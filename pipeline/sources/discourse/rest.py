@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from pipeline.errors import BadAnswer, FixAccess
-from pipeline.records import Bookmark, Bookmarks, Part, Record
+from pipeline.records import Bookmark, Bookmarks, Part, Record, Span
 from pipeline.settings import DiscourseSettings
 from pipeline.sources.discourse.client import ForumClient, Refused
 from pipeline.sources.discourse.tables import PAIR
@@ -40,11 +40,17 @@ BLIND_SPOTS = (
     "What was deleted for good, where the key's user is no admin.",
     "Who gave reactions other than likes, and when a like was given where only its giver is told.",
 )
+CHAT_BLIND_SPOTS = (
+    "Channels in which the key's user may not write.",
+    "For up to a week, edits, deletions and reactions of older chat messages, and replies to older "
+    "threads.",
+    "When a chat message was edited, and who reacted to it.",
+    "Chat messages that were destroyed with their author's account.",
+)
 UNAVAILABLE = {
     "revisions": "each one takes a request and comes as a coloured HTML comparison",
     "reactions": "only their numbers are told, in the posts",
-    "chat_channels": "an admin key sees only the channels it has joined",
-    "chat_messages": "an admin key sees only the channels it has joined",
+    "chat_message_reactions": "only their numbers are told, in the messages",
     "solutions": "the accepted post says so itself, without when and by whom",
 }
 
@@ -191,6 +197,17 @@ def unlisted(
         return []
     first = site.night() * MOST_MISSING % max(1, len(missing))
     return [*missing[first:], *missing[:first]][:MOST_MISSING]
+
+
+def whole(
+    site: Site, records: list[Record], bookmark: Bookmark, asked_at: int, stream: str
+) -> Part:
+    """What differs of a complete list; what it does not name is gone, if an admin asked: others
+    see less."""
+    keys = tuple(record.key for record in records)
+    is_proof = bookmark.marks().keys() <= set(keys) or site.is_admin()
+    spans = (Span(stream, asked_at, keys=keys),) if is_proof else ()
+    return Part(differing(records, bookmark), spans)
 
 
 def pages(ask: Callable[[int], list[dict[str, Any]]], first: int = 0) -> Iterator[list[Any]]:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from pipeline.errors import BadAnswer
-from pipeline.records import Bookmark, Bookmarks, Part, Record, Span
+from pipeline.records import Bookmark, Bookmarks, Part, Record
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
     EPOCH,
@@ -21,6 +21,7 @@ from pipeline.sources.discourse.rest import (
     state,
     text_state,
     unlisted,
+    whole,
 )
 
 USERS_PAGE = 100
@@ -153,7 +154,7 @@ def categories(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
         )
         for category in site.categories(bookmarks)
     ]
-    yield _whole(site, records, bookmarks["categories"], asked_at, "categories")
+    yield whole(site, records, bookmarks["categories"], asked_at, "categories")
 
 
 def visits(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
@@ -185,14 +186,3 @@ def _day(written: str) -> int:
 def _record(stream: str, item: dict[str, Any], asked_at: int, *mark: str) -> Record:
     text = text_state(state(*(item.get(name) for name in mark)))
     return Record(stream, str(item["id"]), item, asked_at, mark=text)
-
-
-def _whole(
-    site: Site, records: list[Record], bookmark: Bookmark, asked_at: int, stream: str
-) -> Part:
-    """What differs of a complete list; what it does not name is gone, if an admin asked: others
-    see less."""
-    keys = tuple(record.key for record in records)
-    is_proof = bookmark.marks().keys() <= set(keys) or site.is_admin()
-    spans = (Span(stream, asked_at, keys=keys),) if is_proof else ()
-    return Part(differing(records, bookmark), spans)

@@ -7,20 +7,25 @@ from dataclasses import dataclass
 
 from pipeline.errors import FixAccess
 from pipeline.records import Bookmarks, Part
-from pipeline.sources.discourse import rest_moderation, rest_people
+from pipeline.sources.discourse import rest_chat, rest_moderation, rest_people
 from pipeline.sources.discourse.client import Refused
-from pipeline.sources.discourse.rest import NIGHTS, Site
+from pipeline.sources.discourse.rest import BLIND_SPOTS, CHAT_BLIND_SPOTS, NIGHTS, Site
 from pipeline.sources.discourse.rest_likes import MOST_AT_FIRST, Likes
 from pipeline.sources.discourse.rest_topics import LIST_PAGE, PAGE, WHOLE_SWEEP, Topics
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Streams that share their requests. `probe`: a path that only answers where they exist."""
+    """Streams that share their requests.
+
+    probe        a path that only answers where they exist
+    blind_spots  what this way in cannot see of them
+    """
 
     yields: tuple[str, ...]
     read: Callable[[Site, Bookmarks], Iterator[Part]]
     probe: str = ""
+    blind_spots: tuple[str, ...] = ()
 
     def missing(self, site: Site) -> str | None:
         """Why this forum does not give these streams; null where it does."""
@@ -44,14 +49,20 @@ def _topics(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
 REST_UNITS = {
     "categories": Unit(("categories",), rest_people.categories),
     "users": Unit(("users",), rest_people.users),
-    "topics": Unit(("topics", "posts", "likes", "like_counts"), _topics),
+    "topics": Unit(("topics", "posts", "likes", "like_counts"), _topics, blind_spots=BLIND_SPOTS),
+    "chat": Unit(
+        ("chat_channels", "chat_messages"),
+        rest_chat.chat,
+        "/chat/api/channels.json",
+        CHAT_BLIND_SPOTS,
+    ),
     "reports": Unit(("reports", "report_scores"), rest_moderation.reports, "/review.json"),
     "staff_actions": Unit(
         ("staff_actions",), rest_moderation.staff_actions, "/admin/logs/staff_action_logs.json"
     ),
     "visits": Unit(("visits",), rest_people.visits, "/admin/reports/visits.json"),
 }
-SMALL_UNITS = REST_UNITS.keys() - {"users", "topics"}  # a few requests, whatever the size
+SMALL_UNITS = REST_UNITS.keys() - {"users", "topics", "chat"}  # a few requests, whatever the size
 
 
 def expected_requests(site: Site, bookmarks: Bookmarks) -> dict[str, int]:
@@ -60,9 +71,9 @@ def expected_requests(site: Site, bookmarks: Bookmarks) -> dict[str, int]:
     One topic in thirty needs a read of its own on a first fill; a post in seven has likes.
     """
     stats = site.client.about()["about"].get("stats", {})
-    topics, posts, users = (
+    topics, posts, users, messages = (
         int(stats.get(f"{what}s_count") or stats.get(f"{what}_count") or 0)
-        for what in ("topic", "post", "user")
+        for what in ("topic", "post", "user", "chat_message")
     )
     if bookmarks["posts"].rows is not None and bookmarks["topics"].at() is not None:
         lists = topics // LIST_PAGE + 1
@@ -70,11 +81,13 @@ def expected_requests(site: Site, bookmarks: Bookmarks) -> dict[str, int]:
         return {
             "users": users // 100 // NIGHTS + 3,
             "topics": swept + 5,
-            "all others": 20,
+            "chat": messages // rest_chat.PAGE // NIGHTS + 5,
+            "all others": 10,
         }
     likes = min(posts // 7, users + posts // 30, MOST_AT_FIRST) if site.settings.who_liked else 0
     return {
         "users": users // 100 + 2,
         "topics": posts // PAGE + topics // LIST_PAGE + topics // 30 + likes + 3,
-        "all others": 70,
+        "chat": messages // rest_chat.PAGE + 5,
+        "all others": 10,
     }

@@ -10,7 +10,14 @@ from collections.abc import Iterator
 
 from pipeline.settings import DiscourseSettings
 from pipeline.sources.discourse.privacy import POST_OF_X, Private, topic_of
-from pipeline.sources.discourse.tables import PAIR, SOLVED, WIDTH, Schema, Table
+from pipeline.sources.discourse.tables import (
+    PAIR,
+    SOLVED,
+    WIDTH,
+    Schema,
+    Table,
+    microseconds,
+)
 
 
 def all_tables(settings: DiscourseSettings, schema: Schema) -> list[Table]:
@@ -28,7 +35,7 @@ def all_tables(settings: DiscourseSettings, schema: Schema) -> list[Table]:
         _reactions(private),
         _visits(),
         *_moderation(private),
-        *_chat(private),
+        *_chat(private, schema),
     ]
 
 
@@ -245,23 +252,47 @@ def _moderation(private: Private) -> Iterator[Table]:
     )
 
 
-def _chat(private: Private) -> Iterator[Table]:
+def _chat(private: Private, schema: Schema) -> Iterator[Table]:
     """Channels of readable categories. Direct messages are channels of another kind."""
     category = "JOIN categories c ON c.id = {0}.chatable_id AND {0}.chatable_type = 'Category'"
+    channel = "JOIN chat_channels h ON h.id = {0}.chat_channel_id " + category.format("h")
     yield Table(
         "chat_channels",
         joins=category.format("x"),
-        columns="name slug description status chatable_id user_count threading_enabled",
-        times="created_at updated_at deleted_at last_message_sent_at",
-        mark="updated_us deleted_us name status",
+        columns="chatable_id status threading_enabled",
+        times="created_at updated_at deleted_at",
+        computed={"title": "coalesce(x.name, c.name)", "read_restricted": "c.read_restricted"},
+        mark="updated_us deleted_us title chatable_id status threading_enabled read_restricted",
+        where=private.category(),
+    )
+    # What it answers and its thread stay out of the mark: both are set once, and lost when what it
+    # answers expires. A channel without threads shows none, though its answers make them.
+    forced = " OR t.force" if "force" in schema.get("chat_threads", ()) else ""
+    yield Table(
+        "chat_messages",
+        joins=channel.format("x"),
+        columns="chat_channel_id user_id in_reply_to_id thread_id message",
+        times="created_at updated_at deleted_at",
+        computed={
+            "original_message_id": "(SELECT t.original_message_id FROM chat_threads t"
+            f" WHERE t.id = x.thread_id AND (h.threading_enabled{forced}))",
+            "edited_us": microseconds(
+                "(SELECT max(r.created_at) FROM chat_message_revisions r"
+                " WHERE r.chat_message_id = x.id)"
+            ),
+            "mentioned_user_ids": "(SELECT array_agg(m.target_id ORDER BY m.target_id)"
+            " FROM chat_mentions m WHERE m.chat_message_id = x.id"
+            " AND CAST(m.type AS text) = 'Chat::UserMention')",
+        },
+        mark="chat_channel_id updated_us deleted_us user_id edited_us mentioned_user_ids"
+        " md5(x.message)",
         where=private.category(),
     )
     yield Table(
-        "chat_messages",
-        joins="JOIN chat_channels h ON h.id = x.chat_channel_id " + category.format("h"),
-        columns="chat_channel_id user_id in_reply_to_id thread_id message last_editor_id"
-        " deleted_by_id",
-        times="created_at updated_at deleted_at",
-        mark="updated_us deleted_us user_id md5(x.message)",
-        where=private.category(),
+        "chat_message_reactions",
+        joins=f"JOIN chat_messages m ON m.id = x.chat_message_id {channel.format('m')}",
+        columns="chat_message_id user_id emoji",
+        times="created_at",
+        mark="chat_message_id user_id emoji",
+        where=f"x.user_id IS NOT NULL AND {private.category()}",
     )

@@ -1,3 +1,5 @@
+-- Of the chat only channels of readable categories are read, so one that is gone stands in a category that
+-- was deleted or made private.
 SELECT
     source,
     record,
@@ -12,3 +14,20 @@ SELECT
     NULL AS message_url
 FROM raw.changed
 WHERE platform = 'discourse' AND stream = 'categories' AND payload IS NOT NULL
+
+UNION ALL
+
+SELECT
+    source,
+    record,
+    'chat:' || key AS channel_id,
+    payload ->> 'title' AS name,
+    'room' AS kind,
+    payload ->> 'chatable_id' AS parent_id,
+    gone_at IS NOT NULL OR coalesce(flag(payload ->> 'read_restricted'), TRUE) AS is_private,
+    NULL AS team_id,
+    FALSE AS is_team_main,
+    coalesce(gone_at, discourse_at(payload, 'deleted')) AS gone_at,
+    NULL AS message_url
+FROM raw.changed
+WHERE platform = 'discourse' AND stream = 'chat_channels' AND payload IS NOT NULL

@@ -53,3 +53,34 @@ SELECT
     url || '/t/' || (payload ->> 'topic_id') || '/' || (payload ->> 'post_number') AS url
 FROM raw.changed
 WHERE platform = 'discourse' AND stream = 'posts' AND payload IS NOT NULL
+
+UNION ALL
+
+SELECT
+    source,
+    record,
+    message_id,
+    thread_id,
+    channel_id,
+    account_id,
+    'regular' AS kind,
+    NULL AS position,
+    NULL AS reply_to,
+    created_at,
+    discourse_at(payload, 'edited') AS edited_at,
+    deleted_at,
+    gone_at,
+    FALSE AS is_hidden,
+    coalesce(try_cast(account_id AS BIGINT) <= 0, FALSE) AS is_automatic,
+    coalesce(list_sum((payload ->> '$.reactions[*].count')::INTEGER[]), 0)::INTEGER AS likes,
+    CASE WHEN NOT has_expired THEN payload ->> 'message' END AS body,
+    coalesce(length(payload ->> 'message'), (payload ->> 'let_go')::BIGINT, 0) AS characters,
+    'markdown' AS form,
+    CASE
+        WHEN json_exists(payload, '$.mentioned_user_ids') THEN coalesce(payload ->> '$.mentioned_user_ids[*]', [])
+    END AS mentioned_accounts,
+    list_filter(['chat:' || (payload ->> 'in_reply_to_id')], LAMBDA id: id IS NOT NULL) AS quoted_messages,
+    url || '/chat/c/-/' || (payload ->> 'chat_channel_id')
+    || CASE WHEN message_id <> thread_id THEN '/t/' || (payload ->> 'thread_id') ELSE '' END
+    || '/' || key AS url
+FROM raw.changed_chat

@@ -22,3 +22,25 @@ SELECT
     url || '/t/' || key AS url
 FROM raw.changed
 WHERE platform = 'discourse' AND stream = 'topics' AND payload IS NOT NULL
+
+UNION ALL
+
+SELECT
+    source,
+    record,
+    message_id AS thread_id,
+    channel_id,
+    account_id,
+    NULL AS title,
+    created_at,
+    FALSE AS is_private,
+    TRUE AS is_listed,
+    FALSE AS is_closed,
+    FALSE AS is_announcement,
+    NULL AS views,
+    deleted_at,
+    gone_at,
+    FALSE AS holds_messages,
+    NULL AS url
+FROM raw.changed_chat
+WHERE message_id = thread_id

@@ -395,5 +395,5 @@ def test_what_a_unit_costs_is_known_without_asking_for_data_explorer(
     with world_of(lived_in(replace(quiet, explorer=False)).forum) as world:
         source = world.source()
         costs = {unit: source.estimate(world.bookmarks(), unit).requests for unit in REST_UNITS}
-        assert {unit for unit, requests in costs.items() if requests} == {"users", "topics"}
-        assert source.usage.requests == 2
+        assert {unit for unit, requests in costs.items() if requests} == {"users", "topics", "chat"}
+        assert source.usage.requests == 3

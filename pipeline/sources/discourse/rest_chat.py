@@ -1,0 +1,166 @@
+"""The chat plugin by REST: public channels, from the newest message down.
+
+Deleted messages are shown to staff; what the daily job has let expire is not there any more, which
+is no deletion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pipeline.records import Bookmark, Bookmarks, Part, Record
+from pipeline.sources.discourse.client import Refused
+from pipeline.sources.discourse.rest import (
+    NIGHTS,
+    Site,
+    differing,
+    micros,
+    newest_first,
+    only,
+    state,
+    text_state,
+    whole,
+)
+
+CHANNELS_PAGE = 25
+PAGE = 50
+
+_CHANNEL_FIELDS = (
+    "id",
+    "title",
+    "chatable_id",
+    "chatable_type",
+    "status",
+    "threading_enabled",
+)
+_MESSAGE_FIELDS = (
+    "id",
+    "message",
+    "created_at",
+    "deleted_at",
+    "edited",
+    "thread_id",
+    "chat_channel_id",
+)
+
+
+def chat(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
+    """Channels of categories that may be read, and their messages: down to what is held, and once
+    a week all of them, for what became of older ones."""
+    asked_at = site.now()
+    channels = list(_channels(site, bookmarks))
+    for channel in channels:
+        is_due = (channel["id"] - site.night()) % NIGHTS == 0
+        yield from _Channel(site, channel, bookmarks["chat_messages"]).read(to_its_end=is_due)
+    records = [_channel_record(channel, asked_at) for channel in channels]
+    yield whole(site, records, bookmarks["chat_channels"], asked_at, "chat_channels")
+
+
+def _channels(site: Site, bookmarks: Bookmarks) -> Iterator[dict[str, Any]]:
+    open_ = {category["id"]: category for category in site.categories(bookmarks)}
+    seen: set[int] = set()
+    while True:
+        page = site.client._get("/chat/api/channels.json", limit=CHANNELS_PAGE, offset=len(seen))
+        new = [channel for channel in page["channels"] if channel["id"] not in seen]
+        seen |= {channel["id"] for channel in new}
+        for channel in new:
+            category = open_.get(channel["chatable_id"])
+            if channel["chatable_type"] == "Category" and category:
+                restricted = bool(category.get("read_restricted"))
+                yield only(channel, *_CHANNEL_FIELDS) | {"read_restricted": restricted}
+        if len(page["channels"]) < CHANNELS_PAGE or not new:
+            return
+
+
+def _channel_record(channel: dict[str, Any], asked_at: int) -> Record:
+    mark = text_state(state(*channel.values()))
+    return Record("chat_channels", str(channel["id"]), channel, asked_at, mark=mark)
+
+
+class _Channel:
+    """Reads one channel: messages that differ from those held, the newest first."""
+
+    def __init__(self, site: Site, channel: dict[str, Any], held: Bookmark) -> None:
+        self._site = site
+        self._path = f"/chat/api/channels/{channel['id']}"
+        self._held = held
+
+    def read(self, *, to_its_end: bool) -> Iterator[Part]:
+        """Down to what is held, or to its end. The replies of a thread come with its first message,
+        so that a kill leaves neither alone; servers that do not tell there how far the thread has
+        come are asked for its replies each time all is read."""
+        oldest: int | None = None
+
+        def ask(_: int) -> tuple[list[dict[str, Any]], Part]:
+            nonlocal oldest
+            asked_at = self._site.now()
+            page = self._page(self._path, oldest)
+            oldest = min((message["id"] for message in page), default=oldest)
+            found = self._differing(_record(message, asked_at) for message in page)
+            keys = {record.key for record in found}
+            replies = [
+                reply
+                for message in page
+                if message.get("thread_id")
+                if str(message["id"]) in keys or (to_its_end and "thread" not in message)
+                for reply in self._replies(message)
+            ]
+            return page, Part((*found, *self._differing(replies)))
+
+        yield from newest_first(ask, "created_at", Bookmark() if to_its_end else self._held)
+
+    def _differing(self, records: Iterable[Record]) -> tuple[Record, ...]:
+        return differing(records, self._held)
+
+    def _page(self, path: str, before: int | None) -> list[dict[str, Any]]:
+        """Messages before one, or the newest; the newest first. None where they are refused."""
+        below = {} if before is None else {"direction": "past", "target_message_id": before}
+        try:
+            answer = self._site.client._get(f"{path}/messages.json", page_size=PAGE, **below)
+        except Refused:  # a channel deleted or closed since it was listed, threads switched off
+            return []
+        messages: list[dict[str, Any]] = answer["messages"]
+        return messages[::-1]
+
+    def _replies(self, first: dict[str, Any]) -> Iterator[Record]:
+        """All replies of the thread that this message began."""
+        before: int | None = None
+        while True:
+            asked_at = self._site.now()
+            page = self._page(f"{self._path}/threads/{first['thread_id']}", before)
+            for message in page:
+                if message["id"] != first["id"]:
+                    yield _record(message, asked_at, first["id"])
+            if len(page) < PAGE:
+                return
+            before = min(message["id"] for message in page)
+
+
+def _record(message: dict[str, Any], asked_at: int, first: int | None = None) -> Record:
+    """`first`: the message that began its thread, of a reply.
+
+    One whose author is gone is shown as deleted at the moment of asking, so its mark leaves that
+    out; the mark of a thread's first message tells how far the thread has come."""
+    user, answered = message.get("user") or {}, message.get("in_reply_to") or {}
+    payload = only(message, *_MESSAGE_FIELDS) | {
+        "user": only(user, "id", "username"),
+        "in_reply_to_id": answered.get("id"),
+        "original_message_id": first,
+        "reactions": [only(given, "emoji", "count") for given in message.get("reactions") or ()],
+    }
+    if "mentioned_users" in message:
+        payload["mentioned_user_ids"] = [who["id"] for who in message["mentioned_users"]]
+    thread = message.get("thread") or {}
+    mark = state(
+        message["chat_channel_id"],
+        user.get("id"),
+        user.get("id") and message.get("deleted_at"),
+        message.get("edited"),
+        text_state(message["message"]),
+        text_state(payload["reactions"]),
+        thread.get("reply_count"),
+        (thread.get("preview") or {}).get("last_reply_id"),
+    )
+    at = micros(message["created_at"])
+    return Record("chat_messages", str(message["id"]), payload, asked_at, at=at, mark=mark)
