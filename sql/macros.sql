@@ -139,8 +139,12 @@ CREATE OR REPLACE MACRO person_id(of_source, of_account) AS (
     WHERE i.source = of_source AND i.account_id = of_account
 );
 
+-- A UTC time on the community's own clock. AT TIME ZONE 'UTC' would ask a calendar what needs none.
+CREATE OR REPLACE MACRO local_time(at_utc) AS
+make_timestamptz(epoch_us(at_utc)) AT TIME ZONE getvariable('time_zone');
+
 -- The community's own calendar day of a UTC time.
-CREATE OR REPLACE MACRO local_day(at_utc) AS ((at_utc AT TIME ZONE 'UTC') AT TIME ZONE getvariable('time_zone'))::DATE;
+CREATE OR REPLACE MACRO local_day(at_utc) AS local_time(at_utc)::DATE;
 
 -- Hours between two times, fractions kept.
 CREATE OR REPLACE MACRO hours_between(earlier, later) AS epoch_us(later - earlier) / 3600000000.0;
@@ -198,8 +202,7 @@ CREATE OR REPLACE MACRO two_sided_p(z) AS least(1, 2 * exp(-z * z / 2) / sqrt(2 
 ));
 
 -- The hour (0 to 23) of a UTC time on the community's own clock.
-CREATE OR REPLACE MACRO local_hour(at_utc) AS
-hour((at_utc AT TIME ZONE 'UTC') AT TIME ZONE getvariable('time_zone'))::INTEGER;
+CREATE OR REPLACE MACRO local_hour(at_utc) AS hour(local_time(at_utc))::INTEGER;
 
 -- An emoji or like that says thanks.
 CREATE OR REPLACE MACRO is_thanks(emoji) AS emoji IN (

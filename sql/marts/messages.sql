@@ -16,30 +16,39 @@ staff AS (
     WHERE is_staff
 ),
 
+authors AS (
+    SELECT
+        w.source, w.account_id,
+        person_id(w.source, w.account_id) AS person_id,
+        coalesce(is_human(a.is_bot, a.is_staged, a.username), TRUE) AS is_human
+    FROM (SELECT DISTINCT source, account_id FROM staging.messages) AS w
+    LEFT JOIN staging.accounts AS a ON w.source = a.source AND w.account_id = a.account_id
+),
+
+-- Of a chat message its thread says nothing that it does not say itself.
 placed AS (
     SELECT
         m.*,
         coalesce(m.channel_id, t.channel_id) AS place_id,
         coalesce(m.position = 1, m.message_id = m.thread_id) AS is_first,
         coalesce(t.is_private, FALSE) OR m.kind = 'whisper' AS is_in_private_thread,
-        coalesce(
-            m.deleted_at, m.gone_at, CASE WHEN t.holds_messages THEN coalesce(t.deleted_at, t.gone_at) END
-        ) AS ended_at
+        coalesce(m.deleted_at, m.gone_at, t.deleted_at, t.gone_at) AS ended_at
     FROM staging.messages AS m
-    LEFT JOIN staging.threads AS t ON m.source = t.source AND m.thread_id = t.thread_id
+    LEFT JOIN staging.threads AS t ON m.source = t.source AND m.thread_id = t.thread_id AND t.holds_messages
     WHERE m.created_at <= as_of()
 ),
 
 judged AS (
     SELECT
         p.*,
+        a.person_id,
         has_ended(p.ended_at) AS is_deleted,
         p.is_in_private_thread OR coalesce(c.is_private, TRUE) AS is_private,
-        p.account_id IS NULL OR coalesce(is_human(a.is_bot, a.is_staged, a.username), TRUE) AS is_human,
+        coalesce(a.is_human, TRUE) AND NOT p.is_automatic AS is_human,
         s.account_id IS NOT NULL AS is_staff
     FROM placed AS p
     LEFT JOIN marts.channels AS c ON p.source = c.source AND p.place_id = c.channel_id
-    LEFT JOIN staging.accounts AS a ON p.source = a.source AND p.account_id = a.account_id
+    LEFT JOIN authors AS a ON p.source = a.source AND p.account_id = a.account_id
     LEFT JOIN staff AS s
         ON
             p.source = s.source AND p.account_id = s.account_id AND p.created_at >= s.since
@@ -51,12 +60,12 @@ SELECT
     j.message_id,
     j.thread_id,
     j.place_id AS channel_id,
-    person_id(j.source, j.account_id) AS person_id,
+    j.person_id,
     j.created_at,
     local_day(j.created_at) AS created_day,
     j.kind,
     j.is_first,
-    j.is_human AND NOT j.is_automatic AS is_human,
+    j.is_human,
     j.is_staff,
     j.is_private,
     j.is_deleted,

@@ -1,25 +1,15 @@
-WITH begun AS (
-    SELECT *, person_id(source, account_id) AS person_id
-    FROM staging.threads
-    WHERE created_at <= as_of()
-),
-
-beginnings AS (
-    SELECT m.source, m.thread_id, m.is_human, m.is_private, m.is_countable, a.message_id IS NOT NULL AS is_by_newcomer
+WITH beginnings AS (
+    SELECT m.*, a.message_id IS NOT NULL AS is_by_newcomer
     FROM marts.messages AS m
     LEFT JOIN marts.arrivals AS a ON m.source = a.source AND m.message_id = a.message_id
     WHERE m.is_first
 ),
 
-answers AS (
-    SELECT
-        l.source, l.thread_id,
-        min(l.created_at) AS first_response_at,
-        arg_min(l.rule, (l.created_at, l.message_id)) AS first_response_rule,
-        arg_min(m.person_id, (l.created_at, l.message_id)) AS first_response_by
-    FROM marts.links AS l
-    INNER JOIN marts.messages AS m ON l.source = m.source AND l.message_id = m.message_id
-    GROUP BY ALL
+-- Most threads are a beginning and nothing else; only the others need counting.
+talks AS (
+    SELECT m.*
+    FROM marts.messages AS m
+    SEMI JOIN marts.messages AS r ON m.source = r.source AND m.thread_id = r.thread_id AND NOT r.is_first
 ),
 
 inside AS (
@@ -31,20 +21,40 @@ inside AS (
         max(created_at) FILTER (is_countable) AS last_message_at,
         arg_max(person_id, (created_at, message_id)) FILTER (is_countable AND is_human) AS last_person_id,
         count(*) FILTER (is_countable AND is_human) AS human_messages
-    FROM marts.messages
+    FROM talks
     GROUP BY ALL
+),
+
+answered AS (
+    SELECT source, thread_id, min((created_at, message_id, rule)) AS first
+    FROM marts.links
+    GROUP BY ALL
+),
+
+answers AS (
+    SELECT
+        a.source, a.thread_id, m.created_at AS first_response_at,
+        a.first[3] AS first_response_rule, m.person_id AS first_response_by
+    FROM answered AS a
+    INNER JOIN marts.messages AS m ON a.source = m.source AND a.first[2] = m.message_id
 ),
 
 solved AS (
     SELECT
         s.source, s.thread_id,
         min(s.accepted_at) AS solved_at,
-        bool_and(coalesce(m.person_id = t.person_id, FALSE)) AS is_solved_by_author
+        bool_and(coalesce(m.person_id = person_id(t.source, t.account_id), FALSE)) AS is_solved_by_author
     FROM staging.solutions AS s
-    INNER JOIN begun AS t ON s.source = t.source AND s.thread_id = t.thread_id
+    INNER JOIN staging.threads AS t ON s.source = t.source AND s.thread_id = t.thread_id
     INNER JOIN marts.messages AS m ON s.source = m.source AND s.message_id = m.message_id AND m.is_countable
     WHERE NOT has_ended(s.gone_at) AND coalesce(s.accepted_at, as_of()) <= as_of()
     GROUP BY ALL
+),
+
+begun AS (
+    SELECT *, person_id(source, account_id) AS person_id
+    FROM staging.threads
+    WHERE created_at <= as_of()
 )
 
 SELECT
@@ -60,8 +70,8 @@ SELECT
     has_ended(coalesce(t.deleted_at, t.gone_at)) AS is_deleted,
     t.is_closed,
     b.is_countable AND NOT has_ended(coalesce(t.deleted_at, t.gone_at)) AS is_countable,
-    i.messages,
-    i.people,
+    coalesce(i.messages, b.is_countable::BIGINT) AS messages,
+    coalesce(i.people, (b.is_countable AND b.is_human AND b.person_id IS NOT NULL)::BIGINT) AS people,
     t.views,
     a.first_response_at,
     a.first_response_rule,
@@ -71,13 +81,13 @@ SELECT
         WHEN a.first_response_at IS NOT NULL THEN greatest(hours_between(t.created_at, a.first_response_at), 0)
     END AS time_to_first_response_h,
     a.first_response_at IS NOT NULL AS has_response,
-    i.last_message_at,
-    i.human_messages > 1 AND coalesce(i.last_person_id = t.person_id, FALSE) AS is_author_last,
+    coalesce(i.last_message_at, CASE WHEN b.is_countable THEN b.created_at END) AS last_message_at,
+    coalesce(i.human_messages > 1 AND i.last_person_id = t.person_id, FALSE) AS is_author_last,
     s.thread_id IS NOT NULL AS is_solved,
     coalesce(s.is_solved_by_author, FALSE) AS is_solved_by_author,
     s.solved_at
 FROM begun AS t
 INNER JOIN beginnings AS b ON t.source = b.source AND t.thread_id = b.thread_id
-INNER JOIN inside AS i ON t.source = i.source AND t.thread_id = i.thread_id
+LEFT JOIN inside AS i ON t.source = i.source AND t.thread_id = i.thread_id
 LEFT JOIN answers AS a ON t.source = a.source AND t.thread_id = a.thread_id
 LEFT JOIN solved AS s ON t.source = s.source AND t.thread_id = s.thread_id
