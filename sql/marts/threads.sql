@@ -26,14 +26,14 @@ inside AS (
 ),
 
 answered AS (
-    SELECT source, thread_id, min((created_at, message_id, rule)) AS first
+    SELECT source, thread_id, min(created_at) AS first_response_at, min((created_at, message_id, rule)) AS first
     FROM marts.links
     GROUP BY ALL
 ),
 
 answers AS (
     SELECT
-        a.source, a.thread_id, m.created_at AS first_response_at,
+        a.source, a.thread_id, a.first_response_at,
         a.first[3] AS first_response_rule, m.person_id AS first_response_by
     FROM answered AS a
     INNER JOIN marts.messages AS m ON a.source = m.source AND a.first[2] = m.message_id
