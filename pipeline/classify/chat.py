@@ -69,11 +69,12 @@ def columns(*parts: Evidence) -> Any:
 
 
 class Heard(NamedTuple):
-    """Of a question in a flat channel: whether it begins a conversation, and how likely another
-    person answered it (0 to 1)."""
+    """Of a question in a flat channel: whether it begins a conversation, how likely another person
+    answered it (0 to 1), and what was said just before it (null after a silence)."""
 
     begins: bool
     answered: float
+    before: Message | None = None
 
 
 class Talk:
@@ -89,6 +90,7 @@ class Talk:
         known.pop("", None)
         texts = [m.body[:2000].lower() for m in messages]
         says = cues.patterns("replies")["thanks"]
+        self.messages = messages
         self.place = {m.message_id: n for n, m in enumerate(messages)}
         self.writer = np.array([number[name] for name in names])
         named = [_named(text, known) for text in texts]
@@ -112,7 +114,14 @@ class Talk:
 
     def heard(self, message_id: str, until: datetime | None = None) -> Heard:
         """What is known of a question (until a moment)."""
-        return Heard(self.begins(message_id), self.answered(message_id, until))
+        begins, answered = self.begins(message_id), self.answered(message_id, until)
+        return Heard(begins, answered, self.before(message_id))
+
+    def before(self, message_id: str) -> Message | None:
+        """What somebody said just before; null where all were silent."""
+        at = self.place[message_id]
+        silent = at == 0 or self.minute[at] - self.minute[at - 1] > LATELY_MIN
+        return None if silent else self.messages[at - 1]
 
     def begins(self, message_id: str) -> bool:
         """Whether a message begins a conversation. A question that does not is part of another: a

@@ -14,7 +14,7 @@ from pipeline.classify.heat import Heat, heat
 from pipeline.classify.message import Message, Reason, Score
 from pipeline.text import authored, text_hash
 
-_CONTEXT = 400  # characters of the message before, for who reads the finding
+_SHOWN = 400  # characters of a message, for who reads the finding
 _CURVE = 40  # turns a sparkline has room for
 
 Row = dict[str, Any]
@@ -29,8 +29,9 @@ def findings(thread: ThreadView, as_of: datetime, in_channel: Heard | None = Non
     found = {"source": thread.source, "thread_id": thread.thread_id}
     asked = _score(thread, thread.messages[0], "question")
     if asked and asked.is_flagged and (in_channel is None or in_channel.begins):
-        likely = in_channel.answered if in_channel else None
-        yield {**found, **_question(thread, asked, answered(thread, as_of, likely))}
+        likely, before = in_channel[1:] if in_channel else (None, None)
+        row = _question(thread, asked, answered(thread, as_of, likely))
+        yield {**found, **row, **_context(before)}
     worst = _worst(thread)
     if worst:
         yield {**found, **_toxic(thread, worst)}
@@ -63,6 +64,8 @@ _ASKERS_WORD = frozenset({"accepted", "self_solved", "thanked", "liked"})
 
 
 def _question(thread: ThreadView, asked: Score, verdict: Verdict) -> Row:
+    """What has no title, and no sentence that asks, is told by its beginning."""
+    first = thread.messages[0]
     return {
         "kind": "question",
         "level": verdict.level,
@@ -70,12 +73,12 @@ def _question(thread: ThreadView, asked: Score, verdict: Verdict) -> Row:
         "rule": verdict.rule,
         "answer_id": verdict.answer,
         "waiting_since": verdict.waiting_since and verdict.waiting_since.isoformat(),
-        "message_id": thread.messages[0].message_id,
+        "message_id": first.message_id,
         "score": asked.score,
         "severity": 1,
         "evidence": ["asks"],
         "reasons": _told("asks", *verdict.reasons, *asked.reasons),
-        "sentence": asked.sentence,
+        "sentence": asked.sentence or (None if first.title else _beginning(first)),
         "text_hash": asked.text_hash,
         "model": asked.model,
     }
@@ -127,13 +130,20 @@ def _sour(thread: ThreadView, heated: Heat) -> Row:
 
 
 def _before(thread: ThreadView, message_id: str) -> Row:
-    """The beginning of what was said just before; empty where nothing was."""
     at = [m.message_id for m in thread.messages].index(message_id)
-    if at == 0:
+    return _context(thread.messages[at - 1] if at else None)
+
+
+def _context(before: Message | None) -> Row:
+    """The beginning of what was said just before; empty where nothing was."""
+    if before is None:
         return {}
-    before = thread.messages[at - 1]
-    text = " ".join(authored(before.body, before.form).text.split())
-    return {"context": text[:_CONTEXT] or None, "context_id": before.message_id}
+    return {"context": _beginning(before), "context_id": before.message_id}
+
+
+def _beginning(message: Message) -> str | None:
+    """What its author wrote, as far as a digest shows it; null where they wrote nothing."""
+    return " ".join(authored(message.body, message.form).text.split())[:_SHOWN] or None
 
 
 def _told(evidence: str, *reasons: Reason) -> list[Row]:

@@ -52,6 +52,14 @@ UNANSWERED = {
 }
 
 
+def test_what_was_said_just_before_is_known_until_a_silence():
+    said = channel(("bot", "hello"), BUSY[0], ("bot", "hello"), ASK)
+    talk = chat.Talk(said)
+    assert [talk.before(m.message_id) for m in (said[1], said[3])] == [None, said[1]]
+    late = [*said[:3], replace(said[3], created_at=START + timedelta(minutes=32))]
+    assert chat.Talk(late).before("3") is None
+
+
 # (minute, who, text), in a channel that was quiet for a day
 TAKEN_UP = [(0, *ASK), (40, "bob", "plug it in, it mounts by itself"), (45, "ann", "great")]
 NOT_TAKEN_UP = {
@@ -128,7 +136,7 @@ ASKED_BACK = {
 def test_a_question_inside_a_conversation_begins_none(lines):
     talk = chat.Talk(channel(*lines))
     assert (talk.begins("0"), talk.begins("1")) == (True, False)
-    assert talk.heard("0") == (True, talk.answered("0"))
+    assert talk.heard("0")[:2] == (True, talk.answered("0"))
 
 
 def likely(*lines):

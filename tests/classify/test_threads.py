@@ -154,6 +154,27 @@ def test_a_question_that_begins_nothing_in_its_channel_is_none():
         assert [row["kind"] for row in found] == kinds
 
 
+def test_a_question_in_a_channel_comes_with_what_was_said_before_it():
+    asked = thread(ASK, title=None)
+    asked = replace(asked, scores={"0": list(Judge().score(asked.messages))})
+    before = replace(asked.messages[0], message_id="b", body="> no\n\nThe *beta* is out.")
+    [row] = findings(asked, START, Heard(begins=True, answered=0.1, before=before))
+    assert (row["context"], row["context_id"]) == ("The *beta* is out.", "b")
+    [row] = findings(asked, START, Heard(begins=True, answered=0.1))
+    assert "context" not in row
+
+
+@pytest.mark.parametrize(
+    ("title", "sentence"), [(None, "It fails with an error here."), ("Help", None)]
+)
+def test_what_has_neither_title_nor_sentence_is_told_by_its_beginning(title, sentence):
+    asked = thread(("ann", "It fails with an\nerror here."), title=title)
+    [score] = [s for s in Judge().score(asked.messages) if s.label == "question"]
+    score = replace(score, score=0.9, threshold=0.5, sentence=None)
+    [row] = findings(replace(asked, scores={"0": [score]}), START)
+    assert row["sentence"] == sentence
+
+
 def heated(*turns, **more):
     view = thread(*turns, **more)
     scores = {}
