@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.classify.features import Described
 
 MODELS = Path(__file__).parent / "models"
-RULES = "3"  # counted up when code changes what a score or a reason says
+RULES = "4"  # counted up when code changes what a score or a reason says
 TONES: tuple[Label, ...] = ("uncivil", "strict")
 
 RULE_SCORE = 0.9  # of a text that breaks a rule; about what labelled sets show (cues/rules.toml)
@@ -159,22 +159,32 @@ class Judge:
 
     def _question(self, work: _Work) -> Score:
         message, title = work.message, work.message.title or ""
-        value, reasons = questions.needs_answer(title, work.parts)
-        is_question = value >= questions.THRESHOLD
-        asked = (s for s in sentences(work.parts.text) if questions.asks(s))
-        return Score(
+        said = f"{title}\n{work.parts.text}"
+        written = work.language
+        if title and written not in questions.LANGUAGES:
+            written = language(cues.unmasked(said[:1000]), self.languages)
+        unscored = Score(
             source=message.source,
             message_id=message.message_id,
-            text_hash=text_hash(f"{title}\n{work.parts.text}"),
-            language=work.language,
+            text_hash=text_hash(said),
+            language=written,
             label="question",
-            score=value,
-            threshold=questions.THRESHOLD,
+            score=None,
+            threshold=None,
             model="question_rules",
             model_version=self.version,
-            reasons=reasons if is_question else (),
-            sentence=(next(asked, None) or title or None) if is_question else None,
+            unscored_because="language" if said.strip() else "no_text",
         )
+        if written not in questions.LANGUAGES:
+            return unscored
+        value, reasons = questions.needs_answer(title, work.parts)
+        scored = replace(
+            unscored, score=value, threshold=questions.THRESHOLD, unscored_because=None
+        )
+        if not scored.is_flagged:
+            return scored
+        asked = (s for s in sentences(work.parts.text) if questions.asks(s))
+        return replace(scored, reasons=reasons, sentence=next(asked, None) or title or None)
 
 
 def _pieces(text: str) -> tuple[str, ...]:

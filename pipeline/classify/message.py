@@ -66,8 +66,8 @@ class Score:
     threshold         the score from which it counts; null: the model may not flag anything
     reasons           strongest first; empty below the threshold
     sentence          the author's sentence that weighed most; null below the threshold
-    unscored_because  "language" (no model covers it), "no_text" (nothing but quotes, code, links);
-                      null if scored
+    unscored_because  "language" (no model, of questions no word list covers it), "no_text" (nothing
+                      but quotes, code, links); null if scored
     """
 
     source: str

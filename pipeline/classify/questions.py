@@ -19,6 +19,7 @@ from pipeline.classify.message import Reason
 from pipeline.text import Authored, sentences
 
 THRESHOLD = 0.5
+LANGUAGES = frozenset({"en", "zh"})  # of its word lists; what it says of others means nothing
 
 # (cue, what it adds in the title, what it adds in the text, how often it counts in the text)
 _WEIGHTS = {

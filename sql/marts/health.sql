@@ -66,8 +66,11 @@ SELECT
     ) AS flagged,
     (
         SELECT count(*)
-        FROM judgement.scores AS s
-        INNER JOIN marts.messages AS m ON s.source = m.source AND s.message_id = m.message_id
-        WHERE s.score IS NULL AND s.label = 'uncivil' AND m.is_countable AND m.created_at >= as_of() - INTERVAL 30 DAYS
+        FROM (
+            SELECT DISTINCT s.source, s.message_id
+            FROM judgement.scores AS s
+            INNER JOIN marts.messages AS m ON s.source = m.source AND s.message_id = m.message_id
+            WHERE s.score IS NULL AND m.is_countable AND m.created_at >= as_of() - INTERVAL 30 DAYS
+        ) AS n
     ) AS unscored
 FROM counts AS c, percentiles AS p

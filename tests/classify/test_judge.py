@@ -1,13 +1,15 @@
 """Scores of messages: what is flagged, what is spared, and what the evidence says."""
 
 import re
+import tomllib
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.classify import Judge, Message, reasons
+from pipeline.classify import Judge, Message, cues, questions, reasons
 from pipeline.classify.model import load
 from pipeline.errors import FixSettings
 
@@ -186,6 +188,36 @@ def test_a_language_without_a_model_is_unscored_and_says_so(judge):
     ]:
         score = labels(judge, text)["strict"]
         assert (score.language, score.score, score.unscored_because) == (code, None, "language")
+
+
+ASKED = {
+    "German": (
+        "Problem mit dem Export",
+        "Warum geht das nicht? Der Server meldet error 500.",
+        "de",
+    ),
+    "only a title, in German": ("Kann mir jemand bei diesem Problem helfen?", "", "de"),
+    "French": ("", "Comment installer le plugin? Quelle est la bonne version?", "fr"),
+    "English": ("Export fails", "Why does the export fail with error 500?", "en"),
+    "a German title over English": ("Frage", "How do I export my data to another server?", "en"),
+    "only a title, in English": ("How do I export my data to another server?", "", "en"),
+    "Chinese": ("导出失败", "请问怎么导出数据？", "zh"),
+}
+
+
+@pytest.mark.parametrize(("title", "text", "code"), ASKED.values(), ids=ASKED)
+def test_whether_a_text_asks_is_told_in_languages_with_word_lists_alone(title, text, code):
+    judge = Judge(("de", "en", "zh"))
+    score = labels(judge, text, title=title, is_first=True)["question"]
+    assert score.language == code
+    assert score.is_flagged == (code in questions.LANGUAGES)
+    assert score.unscored_because == (None if score.is_flagged else "language")
+    assert (score.score is None) == (score.threshold is None) == (not score.is_flagged)
+
+
+def test_the_languages_of_questions_are_those_of_their_word_lists():
+    lists = tomllib.loads((Path(cues.__file__).parent / "cues" / "asking.toml").read_text("utf-8"))
+    assert all(set(words) == questions.LANGUAGES for words in lists.values())
 
 
 def test_nothing_but_code_is_unscored_and_says_so(judge):
