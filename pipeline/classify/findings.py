@@ -86,8 +86,7 @@ def _question(thread: ThreadView, asked: Score, verdict: Verdict) -> Row:
 
 def _toxic(thread: ThreadView, worst: Score) -> Row:
     """A message that breaks a plain rule is evidence by rule, any other by model."""
-    by_rule = any(reason.code in cues.rule_names() for reason in worst.reasons)
-    by = "rule" if by_rule else "alert"
+    by = "rule" if _breaks_a_rule(worst) else "alert"
     reports = thread.reports.get(worst.message_id, 0)
     reported = _told("reports", Reason("reported", {"n": reports})) if reports else []
     return {
@@ -152,14 +151,22 @@ def _told(evidence: str, *reasons: Reason) -> list[Row]:
 
 
 def _worst(thread: ThreadView) -> Score | None:
-    """The strictest alert of a thread; null without one."""
+    """The strictest alert of a thread, one by a plain rule before all others; null without one."""
     alerts = [
         score
         for scores in thread.scores.values()
         for score in scores
         if score.label == "strict" and score.is_flagged
     ]
-    return max(alerts, key=lambda score: (score.score or 0, score.message_id), default=None)
+    return max(
+        alerts,
+        key=lambda score: (_breaks_a_rule(score), score.score or 0, score.message_id),
+        default=None,
+    )
+
+
+def _breaks_a_rule(score: Score) -> bool:
+    return any(reason.code in cues.rule_names() for reason in score.reasons)
 
 
 def _score(thread: ThreadView, message: Message, label: str) -> Score | None:

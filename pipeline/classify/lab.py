@@ -22,6 +22,7 @@ from pipeline.classify.message import Label, Score
 from pipeline.classify.night import BATCH, read_scores
 from pipeline.classify.past import Channels, Key, PastThread, Scores, threads
 from pipeline.settings import Community
+from pipeline.shadow import in_light
 from pipeline.shares import wilson
 
 if TYPE_CHECKING:
@@ -212,8 +213,8 @@ def _walk(
             continue
         begun = {m.message_id: m.created_at for m in view.messages}
         for row in findings(view, moment, nights.channels.heard(thread, moment)):
-            lit = _lit(row, shadow)
-            if row["kind"] in told or not lit or not _is_told(row, moment, begun, due):
+            evidence = tuple(in_light(row["kind"], row["evidence"], row["model"], shadow))
+            if row["kind"] in told or not evidence or not _is_told(row, moment, begun, due):
                 continue
             told.add(row["kind"])
             yield Flag(
@@ -222,17 +223,10 @@ def _walk(
                 thread.thread_id,
                 row["kind"],
                 row["message_id"],
-                len(lit),
-                lit,
+                len(evidence),
+                evidence,
                 row["sentence"],
             )
-
-
-def _lit(row: Row, shadow: Collection[str]) -> tuple[str, ...]:
-    """The evidence of a finding that is not in the shadow."""
-    if row["model"] in shadow:
-        return ()
-    return tuple(kind for kind in row["evidence"] if f"{row['kind']}/{kind}" not in shadow)
 
 
 def _is_told(row: Row, moment: datetime, begun: Mapping[str, datetime], due: datetime) -> bool:

@@ -9,6 +9,8 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from pipeline.shadow import rule_name
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
 
 
@@ -31,15 +33,11 @@ class ItemKey(NamedTuple):
     @property
     def rules(self) -> set[str]:
         """Names of the rules that found it."""
-        return {rule_name(self.kind, kind) for kind in self.evidence if kind not in _AGES}
+        finding = finding_of(self.kind)
+        return {rule_name(finding, kind) for kind in self.evidence if kind not in _AGES}
 
 
 _AGES = ("overdue", "long_overdue")  # evidence that an item is news again, not that it is right
-
-
-def rule_name(kind: str, evidence: str) -> str:
-    """How settings and readers name a rule: what it finds, and by which kind of evidence."""
-    return f"{finding_of(kind)}/{evidence}"
 
 
 def finding_of(kind: str) -> str:

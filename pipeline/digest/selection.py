@@ -17,8 +17,9 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.digest import safe
-from pipeline.digest.edition import Claim, Edition, Health, Item, ItemKey, Section, rule_name
+from pipeline.digest.edition import Claim, Edition, Health, Item, ItemKey, Section, finding_of
 from pipeline.settings import Audience, Community, DigestSettings
+from pipeline.shadow import in_light
 
 SECTIONS = {
     "newcomer_waiting": "newcomers",
@@ -111,9 +112,7 @@ def open_items(
 def _without(row: Mapping[str, Any], shadow: Collection[str]) -> Mapping[str, Any] | None:
     """The row without evidence that is in the shadow and what speaks for it; null if it was flagged
     for nothing else."""
-    if row["model"] in shadow:
-        return None
-    kept = [kind for kind in row["evidence"] or () if rule_name(row["kind"], kind) not in shadow]
+    kept = in_light(finding_of(row["kind"]), row["evidence"] or (), row["model"], shadow)
     lost = len(row["evidence"] or ()) - len(kept)
     if not lost:
         return row

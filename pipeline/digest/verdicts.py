@@ -66,7 +66,7 @@ class Verdict:
 class Precision:
     """How often moderators agreed with a rule in the 30 days up to their last word on it.
 
-    rule       its name, see `rule_name`
+    rule       its name, see `pipeline.shadow`
     low, high  Wilson's 95 % interval of agreed / judged
     is_shadow  judged often enough and wrong too often: it goes on watching, and tells nobody
     """

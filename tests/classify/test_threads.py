@@ -175,6 +175,14 @@ def test_what_has_neither_title_nor_sentence_is_told_by_its_beginning(title, sen
     assert row["sentence"] == sentence
 
 
+def test_a_plain_rule_speaks_for_a_thread_before_the_surest_alert_of_a_model():
+    said = thread(ASK, ("bob", "Fuck you."), ("cem", "What a clown."))
+    scores = {s.message_id: [s] for s in Judge().score(said.messages) if s.label == "strict"}
+    scores["2"] = [replace(scores["2"][0], score=0.99, reasons=(Reason("insult"),))]
+    [row] = [row for row in findings(replace(said, scores=scores), START) if row["kind"] == "toxic"]
+    assert (row["message_id"], row["evidence"]) == ("1", ["rule"])
+
+
 def heated(*turns, **more):
     view = thread(*turns, **more)
     scores = {}

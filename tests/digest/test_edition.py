@@ -175,6 +175,17 @@ def test_evidence_in_the_shadow_counts_for_nothing():
     assert item.reasons == (("reported", {"n": 2}),)
 
 
+def test_a_model_in_the_shadow_hides_what_it_found_and_no_rule_or_report():
+    rows = [
+        row(str(n), "toxic", evidence=evidence, severity=len(evidence), model="strict_en")
+        for n, evidence in enumerate((["alert"], ["alert", "reports"], ["rule"]))
+    ]
+    made = edition(rows, shadow={"strict_en"})
+    found = {item.thread_id: item.keys[0].evidence for item in made.sections[0].items}
+    assert found == {"1": ("reports",), "2": ("rule",)}
+    assert edition(rows, shadow={"strict_zh"}).health.flagged == len(rows)
+
+
 def test_what_the_cap_left_out_was_not_told_and_comes_next():
     rows = [row("1", age_h=90), row("2", age_h=40)]
     first = edition(rows, most_questions=1)
