@@ -189,8 +189,15 @@ def test_private_words_are_said_in_their_places_only(step_by_step: Played, known
         posts = forum.read(
             "SELECT topic_id, post_type FROM posts WHERE raw ILIKE '%' || ? || '%'", word
         )
+        told = forum.read(
+            "SELECT c.read_restricted FROM chat_messages AS m JOIN chat_channels AS h"
+            " ON h.id = m.chat_channel_id JOIN categories AS c ON c.id = h.chatable_id"
+            " WHERE m.message ILIKE '%' || ? || '%'",
+            word,
+        )
         said = [message for message in chat.messages.values() if word in message["msg"]]
-        assert posts or said, word
+        assert posts or told or said, word
+        assert all(message["read_restricted"] for message in told)
         assert all(p["topic_id"] in known.private_topics or p["post_type"] == 4 for p in posts)
         assert not [message for message in said if message["rid"] in open_rooms]
 

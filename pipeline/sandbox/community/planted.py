@@ -26,10 +26,16 @@ CATEGORIES = {
     "chinese": "中文",
     "staff": "Staff",
 }
+FORUM_CHANNELS = {  # of the forum's chat: its category, and whether it has threads
+    "porch": ("showcase", False),
+    "bench": ("development", True),
+    "counter": ("staff", False),
+}
 PRIVATE_WORDS = {
     "saffronwick": "a private message of the forum",
     "tamarackvale": "the staff's category",
     "osprelith": "a whisper",
+    "quillhaven": "a channel of the staff's category",
     "velloquay": "a private group of the chat",
     "brindlemoor": "a direct message of the chat",
 }
@@ -37,11 +43,15 @@ _OPENING = NIGHT_ONE - timedelta(days=HISTORY_DAYS, minutes=5)
 
 
 def places() -> Iterator[Step]:
-    """Categories and rooms."""
+    """Categories, the channels of the forum's chat, and rooms."""
     for number, (slug, name) in enumerate(CATEGORIES.items()):
         args = {"name": name, "slug": slug, "read_restricted": slug == "staff"}
         at = _OPENING + timedelta(seconds=number)
         yield Step(at, "forum", "add_category", args, slug)
+    for number, (name, (slug, threads)) in enumerate(FORUM_CHANNELS.items()):
+        args = {"name": name, "category_id": Ref("category", slug), "threads": threads}
+        at = _OPENING + timedelta(seconds=20 + number)
+        yield Step(at, "forum", "chat_channel", args, name)
     for number, room in enumerate(texts("chat")["rooms"]):
         args = {"name": room["name"], "t": room.get("t", "c"), "id": chat_id("room", room["name"])}
         members = [Ref("user", name) for name in room.get("members", ())]
@@ -70,6 +80,8 @@ def planted_steps() -> Iterator[Step]:
         yield from _people_act(act)
     for case in book["chat"]:
         yield from _chat_case(case)
+    for case in book["forum_chat"]:
+        yield from _forum_chat_case(case)
 
 
 def _forum_case(case: dict[str, Any]) -> Iterator[Step]:
@@ -158,3 +170,20 @@ def _chat_act(case: dict[str, Any], act: dict[str, Any]) -> Step:
         case "unreact":
             args |= {"user_id": Ref("user", "anouk"), "emoji": f":{act['emoji']}:"}
     return Step(at, "chat", act["do"], args)
+
+
+def _forum_chat_case(case: dict[str, Any]) -> Iterator[Step]:
+    name, n = case["name"], case["night"]
+    for number, message in enumerate(case["messages"], start=1):
+        args = {"channel_id": Ref("chat_channel", case["channel"]), "message": message["text"]}
+        args |= {"user_id": Ref("user", message["by"])}
+        if "to" in message:
+            args["reply_to"] = Ref("chat_message", f"{name}#{message['to']}")
+        yield Step(hours(n, message["h"]), "forum", "chat", args, f"{name}#{number}")
+    for act in case.get("acts", ()):
+        args = {"message_id": Ref("chat_message", f"{name}#{act['message']}")}
+        if "by" in act:
+            args["user_id" if act["do"] == "react" else "by"] = Ref("user", act["by"])
+        args |= {"emoji": act["emoji"]} if "emoji" in act else {}
+        args |= {"message": act["text"]} if "text" in act else {}
+        yield Step(hours(n, act["h"]), "forum", f"chat_{act['do']}", args)

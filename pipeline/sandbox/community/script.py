@@ -23,6 +23,13 @@ from pipeline.sandbox.community.steps import (
     texts,
 )
 
+_MADE = {  # method of the forum -> the kind of thing it makes
+    "reply": "post",
+    "add_user": "user",
+    "add_category": "category",
+    "chat_channel": "chat_channel",
+    "chat": "chat_message",
+}
 _GAP = 5  # post ids left free where the forum itself makes posts
 _ROOM = 50  # ids left free after each night, for what readers of the forum write by day
 
@@ -39,6 +46,8 @@ class Ids:
             "topic": 40,
             "post": 100,
             "reviewable": 0,
+            "chat_channel": 0,
+            "chat_message": 0,
         }
     )
 
@@ -119,12 +128,8 @@ def _given(step: Step, ids: Ids) -> Mapping[str, int | str]:
         case "forum", "create_topic" | "private_message":
             topic = ids.give("topic", step.makes)
             return {"id": topic, "post_id": ids.give("post", step.makes + "#1")}
-        case "forum", "reply":
-            return {"id": ids.give("post", step.makes)}
-        case "forum", "add_user":
-            return {"id": ids.give("user", step.makes)}
-        case "forum", "add_category":
-            return {"id": ids.give("category", step.makes)}
+        case "forum", do if do in _MADE:
+            return {"id": ids.give(_MADE[do], step.makes)}
         case "forum", "flag" if Ref("reviewable", step.makes) not in ids.given:
             ids.give("reviewable", step.makes)  # the forum counts them from 1
         case "forum", "move_posts":

@@ -6,7 +6,7 @@ its jobs (DeleteOldMessages, ChannelDelete).
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pipeline.sandbox.discourse.cook import MENTION, cook
@@ -14,10 +14,15 @@ from pipeline.sandbox.discourse.moderating import Moderating
 from pipeline.sandbox.discourse.tables import Row, action, made, utc
 
 _BY_MESSAGE = ("chat_mentions", "chat_message_reactions", "chat_message_revisions")
+_RETENTION = timedelta(days=90)  # chat_channel_retention_days
 
 
 class Chatting(Moderating):
     """The chat's part. All times are aware."""
+
+    def __init__(self, solved: int | None, at: datetime) -> None:
+        super().__init__(solved, at)
+        self._expired_on: date | None = None
 
     @action
     def chat_channel(
@@ -52,13 +57,21 @@ class Chatting(Moderating):
 
     @action
     def chat(
-        self, channel_id: int, user_id: int, message: str, at: datetime, reply_to: int | None = None
+        self,
+        channel_id: int,
+        user_id: int,
+        message: str,
+        at: datetime,
+        reply_to: int | None = None,
+        *,
+        id: int | None = None,  # noqa: A002 - the column's name
     ) -> int:
         """The id of a new message. An answer to another makes a thread of both, or joins its
         thread, even where the channel shows none."""
         thread = None if reply_to is None else self._thread_of(reply_to, at)
         row = self.add(
             "chat_messages",
+            id=id,
             chat_channel_id=channel_id,
             user_id=user_id,
             message=message,
@@ -142,13 +155,21 @@ class Chatting(Moderating):
 
     @action
     def chat_expire(self, before: datetime) -> None:
-        """Destroy all messages of public channels written before a moment, as the daily job does
-        (chat_channel_retention_days); what answered them answers nothing any more."""
+        """Destroy all messages of public channels written before a moment; what answered them
+        answers nothing any more."""
         old = (
             "created_at < ? AND chat_channel_id IN"
             " (SELECT id FROM chat_channels WHERE chatable_type = 'Category')"
         )
         self._destroy(old, utc(before))
+
+    @action
+    def run_jobs(self, at: datetime) -> None:
+        """Also what expires each day."""
+        super().run_jobs(at)
+        if self._expired_on != at.date():
+            self._expired_on = at.date()
+            self.chat_expire(at - _RETENTION)
 
     @action
     def delete_user(self, user_id: int, at: datetime, *, with_chat: bool = False) -> None:
