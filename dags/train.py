@@ -1,8 +1,8 @@
 """Let a community's moderators teach its models, one DAG a community, every Sunday at four (UTC).
 
 One task: `hearth train --community`. A model that learned from their verdicts is measured beside the one
-in use, and used from the next night on only where it is better; `hearth models` tells why it is used or
-not, and takes one back.
+in use; a better one waits in the shadow until `hearth models --switch-on`. `hearth lab --learned` tries it on
+the past; `hearth models` tells why it is used or not, and takes one back.
 
 It is paused when Airflow first sees it, for it needs labelled sets beside what moderators said: set the
 Airflow Variable `hearth_labelled_sets` to their folder on the machine of the warehouse, then unpause it.
@@ -11,6 +11,7 @@ Airflow Variable `hearth_labelled_sets` to their folder on the machine of the wa
 
 | what you see | what it means | what to do |
 |---|---|---|
+| "better" in its result | a better model waits in the shadow | `hearth lab --learned`, then `hearth models --switch-on en` |
 | "not better" in its result | what was said taught nothing new | nothing: the model in use stays |
 | `train` failed, "are needed to learn from" | too little was said yet in the language it names; those after it were not tried | nothing, or pause it until more was said |
 | `train` failed, "hearth_labelled_sets" | the Variable is not set | set it, clear the task |

@@ -78,8 +78,12 @@ def collect(community: Community, now: datetime) -> dict[str, Any]:
 
 
 def _shadow(community: Community, now: datetime) -> list[dict[str, Any]]:
-    """Rules and models that tell nobody: by the settings, or because moderators disagreed."""
-    by_hand = [{"rule": name, "why": "hearth.toml"} for name in community.judgement.shadow]
+    """Rules and models that tell nobody: by the settings, because nobody has switched them on, or
+    because moderators disagreed."""
+    by_hand = [
+        {"rule": name, "why": "hearth.toml" if name in community.judgement.shadow else "new"}
+        for name in sorted(community.judgement.in_shadow)
+    ]
     demoted = [rule for rule in rules(community, now) if rule.is_shadow]
     said = "moderators agreed with {} of {}"
     return by_hand + [

@@ -2,11 +2,13 @@
 
 import os
 import re
+from typing import Literal
 
 import pytest
 
 from pipeline import settings, steps
 from pipeline.errors import FixSettings
+from pipeline.settings import models
 from tests.conftest import SECRETS, make_community
 
 MINIMAL = """
@@ -191,3 +193,11 @@ def test_a_task_is_lent_the_secrets_of_every_community(tmp_path, monkeypatch):
     assert set(settings.load().communities) == {"ember", "birch"}
     assert lent <= os.environ.keys()
     assert steps.communities() == {"ember": "0 2 * * *", "birch": "0 2 * * *"}
+
+
+def test_a_rule_that_nobody_has_switched_on_is_in_the_shadow(monkeypatch):
+    known = models.JudgementSettings(shadow=["strict_zh"])
+    assert known.in_shadow == {"strict_zh"}
+    monkeypatch.setattr(models, "Rule", Literal[models.Rule, "sour/new"])
+    assert known.in_shadow == {"strict_zh", "sour/new"}
+    assert models.JudgementSettings(trusted={"sour/new": "2026-03-01"}).in_shadow == set()

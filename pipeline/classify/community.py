@@ -1,8 +1,8 @@
-"""Models that learned from a community's own moderators: made beside the shipped ones, used only
-where they are better, and never in silence.
+"""Models that learned from a community's own moderators: made beside the shipped ones, offered only
+where they are better, and used from when an operator switches them on.
 
     home/models/<language>-<version>.skops, .md  each model that was made, with its card
-    home/models/history.jsonl                    what was promoted, kept back or taken back, and why
+    home/models/history.jsonl                    what was offered, used or taken back, and why
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SET = "this_community"
 LEAST = 20  # messages moderators agreed about, and as many they disagreed about
-GAIN = 0.01  # of average precision, by which a model must be better to be used
+GAIN = 0.01  # of average precision, by which a model must be better to be offered
 _USUAL = 1000  # messages for which the shipped base rate speaks, beside those counted here
 
 # Spam and what is off topic say nothing of tone. A message's votes are added up: its verdicts as an
@@ -52,7 +52,7 @@ HAVING sum(v.vote) <> 0
 ORDER BY s.source, s.message_id
 """
 
-Action = Literal["promoted", "not better", "rolled back"]
+Action = Literal["better", "not better", "switched on", "rolled back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,39 @@ def in_use(home: Path) -> dict[str, Path]:
     """Language -> the community's own model, where one is in use and made with today's code."""
     found: dict[str, Path] = {}
     for step in history(home):
-        if step.action != "not better":
+        if step.action in ("switched on", "rolled back"):
             found.pop(step.language, None)
             if step.version and step.made_with == made_with():
                 found[step.language] = _file(home, step)
     return found
+
+
+def in_shadow(home: Path) -> dict[str, Path]:
+    """Language -> the newest model that was better than the one in use then, where nobody has
+    switched it on and today's code made it."""
+    newest = {step.language: step for step in _offered(home)}
+    used = in_use(home).values()
+    found = {language: _file(home, step) for language, step in newest.items()}
+    return {language: file for language, file in found.items() if file not in used}
+
+
+def switch_on(home: Path, language: str, now: datetime) -> Step:
+    """Use the model in the shadow from the next night on.
+
+    Raises FixSettings where there is none."""
+    if language not in in_shadow(home):
+        raise FixSettings(
+            f"{language}: no model is in the shadow; `hearth train --community` makes one"
+        )
+    step = [each for each in _offered(home) if each.language == language][-1]
+    why = f"an operator switched it on; {step.why}"
+    return _note(home, replace(step, at=_text(now), action="switched on", why=why))
+
+
+def _offered(home: Path) -> list[Step]:
+    return [
+        step for step in history(home) if step.action == "better" and step.made_with == made_with()
+    ]
 
 
 def roll_back(home: Path, language: str, now: datetime) -> Step:
@@ -101,7 +129,7 @@ def roll_back(home: Path, language: str, now: datetime) -> Step:
     Raises FixSettings where the shipped one is in use."""
     used = [""]
     for step in history(home):
-        if step.language == language and step.action == "promoted":
+        if step.language == language and step.action == "switched on":
             used.append(step.version)
         elif step.language == language and step.action == "rolled back":
             used.pop()
@@ -120,7 +148,7 @@ def learn(
     *,
     now: datetime,
 ) -> Step:
-    """Train on labelled sets and this community's messages; use the model if it is better.
+    """Train on labelled sets and this community's messages; a better model goes into the shadow.
 
     Better: of the community's judged messages, by models that saw none of their thread, it puts
     those moderators agreed about further in front than the model in use does, by GAIN of average
@@ -151,7 +179,7 @@ def learn(
         f"average precision {became:.2f} instead of {was:.2f} over {len(own.sets)} messages "
         f"moderators judged ({agreed} agreed), at {1000 * rate:.1f} in 1,000"
     )
-    action: Action = "promoted" if became >= was + GAIN else "not better"
+    action: Action = "better" if became >= was + GAIN else "not better"
     step = Step(_text(now), language, action, trained.model.version, why, made_with())
     file = _file(home, step)
     make_folder(file.parent)

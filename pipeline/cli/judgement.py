@@ -35,7 +35,7 @@ def train(
 
     The models in use lie in pipeline/classify/models: put others there only if their cards say
     that they are better. `hearth evaluate` measures those in use. With --community a model is kept
-    with the community, and used from the next night on if it is better; see `hearth models`."""
+    with the community; if it is better it waits in the shadow for `hearth models --switch-on`."""
     from pipeline.classify.card import write_models
 
     if community:
@@ -51,24 +51,31 @@ def train(
 @app.command()
 def models(
     community: Community = None,
+    switch_on: Annotated[
+        str | None, typer.Option(help="Language whose model in the shadow is used from now on.")
+    ] = None,
     rollback: Annotated[
         str | None, typer.Option(help="Language whose model before this one is used again.")
     ] = None,
 ) -> None:
-    """Which models learned from this community's moderators, which are used, and why."""
-    from pipeline.classify.community import history, in_use, roll_back
+    """Which models learned from this community's moderators, which are used, and why. A new one
+    tells nobody until it is switched on; `hearth lab --learned` tries it before."""
+    from pipeline.classify import community as own
 
     home = settings.load(secrets=False).community(community)
+    if switch_on:
+        own.switch_on(home.home, switch_on, datetime.now(UTC))
     if rollback:
-        roll_back(home.home, rollback, datetime.now(UTC))
-    for step in history(home.home):
+        own.roll_back(home.home, rollback, datetime.now(UTC))
+    for step in own.history(home.home):
         version = step.version or "shipped"
         out.print(plain(f"{step.at} {step.language} {version}: {step.action}; {step.why}"))
-    used = in_use(home.home)
+    used, waiting = own.in_use(home.home), own.in_shadow(home.home)
     for language in home.languages:
-        out.print(
-            f"in use for {language}: {used[language].name if language in used else 'shipped'}"
-        )
+        file = used.get(language)
+        out.print(f"in use for {language}: {file.stem if file else 'shipped'}")
+        if language in waiting:
+            out.print(f"in the shadow for {language}: {waiting[language].stem}")
 
 
 @app.command()

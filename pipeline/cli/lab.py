@@ -19,6 +19,7 @@ from pipeline.errors import FixSettings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline.classify.judge import Judge
     from pipeline.classify.lab import Flag, Outcome, Setup
 
 app = typer.Typer()
@@ -34,6 +35,9 @@ def lab(
         typer.Option(help="Another threshold, such as strict=0.7; also uncivil, question."),
     ] = [],  # noqa: B006 - Typer's way to say a default list
     models: Annotated[Path | None, typer.Option(help="Another folder of models.")] = None,
+    learned: Annotated[
+        bool, typer.Option("--learned", help="This community's own models in the shadow.")
+    ] = False,
     rule: Annotated[
         list[str], typer.Option(help="A rule or model to put into the shadow, or take out of it.")
     ] = [],  # noqa: B006
@@ -47,7 +51,7 @@ def lab(
 
     home = settings.load(secrets=False).community(community)
     current = _current(home)
-    tried = _tried(home, current, threshold, models, rule)
+    tried = _tried(current, _judge(home, current, models, learned), threshold, rule)
     with warehouse.read_only(home) as db:
         outcome = compare(db, home, current, tried, nights)
         addresses = _addresses(db, [*outcome.adds, *outcome.loses])
@@ -67,19 +71,23 @@ def _current(home: settings.Community) -> Setup:
 
     demoted = (r.rule for r in rules(home, datetime.now(UTC)) if r.is_shadow)
     judge = Judge(home.languages, own=in_use(home.home))
-    return Setup(judge, shadow=frozenset([*home.judgement.shadow, *demoted]))
+    return Setup(judge, shadow=home.judgement.in_shadow.union(demoted))
 
 
-def _tried(
-    home: settings.Community,
-    current: Setup,
-    threshold: list[str],
-    models: Path | None,
-    rule: list[str],
-) -> Setup:
+def _judge(home: settings.Community, current: Setup, models: Path | None, learned: bool) -> Judge:
+    from pipeline.classify.community import in_shadow, in_use
+    from pipeline.classify.judge import Judge
+
+    if models:
+        return Judge(home.languages, models)
+    if learned:
+        return Judge(home.languages, own=in_use(home.home) | in_shadow(home.home))
+    return current.judge
+
+
+def _tried(current: Setup, judge: Judge, threshold: list[str], rule: list[str]) -> Setup:
     from typing import get_args
 
-    from pipeline.classify.judge import Judge
     from pipeline.classify.lab import Setup
     from pipeline.classify.message import Label
 
@@ -95,7 +103,6 @@ def _tried(
                 f"--threshold {said}: a number from 0 to 1 for one of {', '.join(get_args(Label))}"
             )
     settings.JudgementSettings.check(rule)
-    judge = Judge(home.languages, models) if models else current.judge
     return Setup(judge, moved, current.shadow ^ frozenset(rule))
 
 

@@ -217,7 +217,7 @@ class Teller:
         """The rules that were judged, and the names of all that are in the shadow."""
         settings = self._community.judgement
         rules = precision(verdicts, self._as_of, settings.trusted)
-        return rules, {*settings.shadow, *(rule.rule for rule in rules if rule.is_shadow)}
+        return rules, {*settings.in_shadow, *(rule.rule for rule in rules if rule.is_shadow)}
 
     def _is_due(self, reader: Audience) -> bool:
         return is_due(reader, self._zone(reader), self._as_of, self._sent_at)

@@ -218,7 +218,7 @@ class DigestSettings(_Section):
     audiences: Mapping[Annotated[str, Field(pattern=NAME)], Audience] = {"moderators": Audience()}
 
 
-Rule = Literal[
+_SwitchedOn = Literal[
     "question/asks",
     "toxic/rule",
     "toxic/alert",
@@ -230,6 +230,7 @@ Rule = Literal[
     "sour/pattern",
     "sour/pace",
 ]
+Rule = Literal[_SwitchedOn]  # a new rule is named here alone: it is in the shadow by itself
 Model = Annotated[str, Field(pattern=r"^(strict_[a-z]{2}|heat|question_rules)$")]
 
 
@@ -240,8 +241,16 @@ class JudgementSettings(_Section):
         (), description="rules and models that judge, and are stored, but tell nobody"
     )
     trusted: Mapping[str, date] = Field(
-        {}, description="rules that had been wrong too often -> verdicts count from this day on"
+        {},
+        description="rules that are new or had been wrong too often, switched on"
+        " -> verdicts count from this day on",
     )
+
+    @property
+    def in_shadow(self) -> frozenset[str]:
+        """Rules and models that tell nobody: those named so, and rules nobody has switched on."""
+        new = set(get_args(Rule)) - set(get_args(_SwitchedOn)) - self.trusted.keys()
+        return frozenset(new.union(self.shadow))
 
     @classmethod
     def check(cls, shadow: list[str]) -> None:

@@ -12,9 +12,9 @@ from pipeline.errors import FixSettings
 
 def learn(community: str, sets: Path, languages: Sequence[str] = ("en", "zh")) -> Iterator[str]:
     """Make a model of each language the community writes, from labelled sets and what its
-    moderators said, and use it from the next night on where it is better. Yields a sentence a
-    language: what was done and why, or what is missing. Raises FixSettings, with what each lacks,
-    where nothing could be learned of any."""
+    moderators said, and put it into the shadow where it is better. Yields a sentence a language:
+    what was done and why, or what is missing. Raises FixSettings, with what each lacks, where
+    nothing could be learned of any."""
     from pipeline import warehouse
     from pipeline.classify.community import learn as learned
     from pipeline.classify.train import AIMS, read

@@ -1,5 +1,6 @@
-"""Models from a community's own moderators: better or not used, with a history, and taken back."""
+"""Models from a community's own moderators: offered if better, switched on, and taken back."""
 
+import json
 from datetime import timedelta
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline import steps, warehouse
-from pipeline.classify.community import LEAST, history, in_use, learn, roll_back
+from pipeline.classify.community import LEAST, history, in_use, learn, roll_back, switch_on
 from pipeline.classify.features import describe
 from pipeline.classify.judge import MODELS, Judge
 from pipeline.classify.message import Message
@@ -75,11 +76,25 @@ def strict(home, text):
     return next(score for score in judge.score([message]) if score.label == "strict")
 
 
-def test_a_better_model_is_used_explained_and_taken_back(world, monkeypatch):
+def hearth(*command):
+    said = CliRunner().invoke(app, command)
+    assert said.exit_code == 0, said.exception
+    return said.output.splitlines()
+
+
+def test_a_better_model_waits_is_switched_on_explained_and_taken_back(world, monkeypatch):
     home = load().community().home
     shipped = strict(home, RUDE.format(99))
+    with pytest.raises(FixSettings, match="no model is in the shadow"):
+        switch_on(home, "en", NOW)
     step = taught()
-    assert (step.action, step.language) == ("promoted", "en")
+    assert (step.action, step.language) == ("better", "en")
+    waiting = ["in use for en: shipped", f"in the shadow for en: en-{step.version}"]
+    assert hearth("models")[-2:] == waiting
+    assert strict(home, RUDE.format(99)) == shipped
+    tried = json.loads("\n".join(hearth("lab", "--learned", "--json")))
+    assert {flag["kind"] for flag in tried["adds"]} == {"toxic"}
+    assert hearth("models", "--switch-on", "en")[-1] == f"in use for en: en-{step.version}"
     assert f"over {2 * LEAST} messages moderators judged ({LEAST} agreed)" in step.why
     assert in_use(home) == {"en": home / "models" / f"en-{step.version}.skops"}
     assert strict(home, RUDE.format(99)).score > shipped.score
@@ -92,9 +107,9 @@ def test_a_better_model_is_used_explained_and_taken_back(world, monkeypatch):
         assert in_use(home) == {}
     again = taught(day=1)
     assert (again.action, again.version) == ("not better", step.version)
-    said = CliRunner().invoke(app, ["models", "--rollback", "en"])
-    assert said.output.splitlines()[-1] == "in use for en: shipped"
-    assert [each.action for each in history(home)] == ["promoted", "not better", "rolled back"]
+    assert hearth("models", "--rollback", "en")[-2:] == waiting
+    actions = ["better", "switched on", "not better", "rolled back"]
+    assert [each.action for each in history(home)] == actions
     assert strict(home, RUDE.format(99)) == shipped
     with pytest.raises(FixSettings, match="shipped model is in use"):
         roll_back(home, "en", NOW)
@@ -104,6 +119,7 @@ def test_a_better_model_is_used_explained_and_taken_back(world, monkeypatch):
 def test_a_night_uses_it(world):
     home = load().community()
     taught()
+    switch_on(home.home, "en", NOW)
     world.night()
     with warehouse.read_only(home) as db:
         versions = db.execute("SELECT DISTINCT model_version FROM judgement.scores").fetchall()
