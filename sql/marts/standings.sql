@@ -2,30 +2,38 @@
 -- after that show that nothing is left of it.
 WITH weeks AS (
     SELECT
-        d.source, d.person_id, week_of(d.day) AS week,
-        sum(d.messages) AS messages,
-        sum(d.helps) AS helps,
-        sum(d.reactions) AS reactions
-    FROM marts.person_days AS d
+        source, person_id, week_of(day) AS week,
+        sum(messages) AS messages,
+        sum(helps) AS helps,
+        sum(reactions) AS reactions
+    FROM marts.person_days
     GROUP BY ALL
 ),
 
+-- The Mondays of each week up to the one that looks back on the person's next: each Monday once.
 reaching AS (
-    SELECT *, unnest(range(1, 17)) AS weeks_later
+    SELECT
+        *,
+        unnest(generate_series(
+            week + 7,
+            least(week + 7 * 16, lead(week) OVER (PARTITION BY source, person_id ORDER BY week), as_of_day()),
+            INTERVAL 7 DAYS
+        ))::DATE AS monday
     FROM weeks
 ),
 
 windows AS (
     SELECT
         source, person_id,
-        week + 7 * weeks_later::INTEGER AS week,
-        coalesce(sum(messages) FILTER (weeks_later <= 13), 0)::BIGINT AS messages,
-        coalesce(sum(helps) FILTER (weeks_later <= 13), 0)::BIGINT AS helps,
-        coalesce(sum(reactions) FILTER (weeks_later <= 13), 0)::BIGINT AS reactions,
-        count(*) FILTER (weeks_later <= 13 AND messages > 0) AS weeks_active
+        monday AS week,
+        coalesce(sum(messages) FILTER (monday = week + 7) OVER thirteen_weeks, 0)::BIGINT AS messages,
+        coalesce(sum(helps) FILTER (monday = week + 7) OVER thirteen_weeks, 0)::BIGINT AS helps,
+        coalesce(sum(reactions) FILTER (monday = week + 7) OVER thirteen_weeks, 0)::BIGINT AS reactions,
+        count(*) FILTER (monday = week + 7 AND messages > 0) OVER thirteen_weeks AS weeks_active
     FROM reaching
-    WHERE week + 7 * weeks_later::INTEGER <= as_of_day()
-    GROUP BY ALL
+    WINDOW thirteen_weeks AS (
+        PARTITION BY source, person_id ORDER BY monday RANGE BETWEEN INTERVAL 84 DAYS PRECEDING AND CURRENT ROW
+    )
 ),
 
 weighed AS (

@@ -162,22 +162,25 @@ def test_betweenness_of_many_people_is_near_the_exact_one():
     """The errors told in the passport of marts.reply_network."""
     people = network.EXACT_PEOPLE + 100
     graph = networkx.barabasi_albert_graph(people, 3, seed=1)
-    ties = [{"a": f"{a:05}", "b": f"{b:05}"} for a, b in graph.edges]
-    found = [place["betweenness"] for place in network.places(ties)]
+    edges = [{"asker_id": f"{a:05}", "replier_id": f"{b:05}", "replies": 1} for a, b in graph.edges]
+    found = [place["betweenness"] for place in network.places(edges)]
     exact = networkx.betweenness_centrality(graph)
     highest = max(exact.values())
     assert max(abs(found[n] - exact[n]) for n in graph) < 0.05 * highest
     foremost = sorted(exact, key=exact.get)[-20:]
     assert len(set(foremost) & set(np.argsort(found)[-20:])) >= 17
-    assert found == [place["betweenness"] for place in network.places(ties)]
+    assert found == [place["betweenness"] for place in network.places(edges)]
 
 
 def test_too_many_people_for_betweenness(monkeypatch):
     monkeypatch.setattr(network, "MOST_PEOPLE", 2)
-    assert network.places([{"a": "anna", "b": "bo"}, {"a": "bo", "b": "cid"}]) == [
-        {"person_id": name, "betweenness": None, "is_in_largest_component": True}
-        for name in ("anna", "bo", "cid")
+    edges = [
+        {"asker_id": asker, "replier_id": replier, "replies": 1}
+        for asker, replier in (("anna", "bo"), ("bo", "cid"))
     ]
+    found = network.places(edges)
+    assert [place["person_id"] for place in found] == ["anna", "bo", "cid"]
+    assert [place["betweenness"] for place in found] == [None, None, None]
 
 
 @random_data
