@@ -5,7 +5,7 @@ WITH days AS (
         day, source, person_id,
         lag(day) OVER persons AS day_before,
         lead(day) OVER persons AS day_after,
-        sum(messages) OVER (persons RANGE BETWEEN INTERVAL 89 DAYS PRECEDING AND CURRENT ROW) AS recent_messages
+        sum(messages) OVER (persons RANGE BETWEEN 89 PRECEDING AND CURRENT ROW) AS recent_messages
     FROM marts.person_days
     WHERE messages > 0
     WINDOW persons AS (PARTITION BY source, person_id ORDER BY day)

@@ -5,23 +5,16 @@ WITH joined AS (
     WHERE is_human AND coalesce(created_at, first_message_at) <= as_of()
 ),
 
-wrote AS (
-    SELECT
-        source, person_id, day,
-        sum(messages) OVER (PARTITION BY source, person_id ORDER BY day) AS messages_so_far
-    FROM marts.person_days
-    WHERE messages > 0
-),
-
 signs AS (
     SELECT
         j.source, j.person_id,
         date_trunc('month', j.day)::DATE AS cohort_month,
         coalesce(bool_or(w.day < j.day + 30), FALSE) AS has_written,
-        coalesce(bool_or(w.day < j.day + 60 AND w.messages_so_far >= 2), FALSE) AS has_written_twice,
-        count(DISTINCT week_of(w.day)) FILTER (w.day < j.day + 90) >= 3 AS has_three_weeks
+        coalesce(sum(w.messages) FILTER (w.day < j.day + 60) >= 2, FALSE) AS has_written_twice,
+        count(DISTINCT week_of(w.day)) >= 3 AS has_three_weeks
     FROM joined AS j
-    LEFT JOIN wrote AS w ON j.source = w.source AND j.person_id = w.person_id
+    LEFT JOIN marts.person_days AS w
+        ON j.source = w.source AND j.person_id = w.person_id AND w.messages > 0 AND w.day < j.day + 90
     GROUP BY j.source, j.person_id, j.day
 ),
 
