@@ -185,7 +185,7 @@ def _is_in_word(before: str, code: str) -> bool:
 
 # --- HTML ------------------------------------------------------------------------------------
 
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]{0,30})(?=[\s/>])|<!--|<[!?]")
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]{0,30})(?:(?=[\s/])|(>))|<!--|<[!?]")
 _ATTRIBUTE = re.compile(r"""\b(class|href|title|alt|src)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""")
 _BLOCKS = frozenset(
     """p br div li ul ol tr td th table h1 h2 h3 h4 h5 h6 hr section article aside blockquote pre
@@ -225,6 +225,10 @@ def _tags(text: str) -> Iterator[tuple[str, str, str, str]]:
     """Text before a tag, then "/" of a closing tag, name and attributes; last, all are empty."""
     start = 0
     while tag := _TAG.search(text, start):
+        if tag[3]:  # as most are: no attributes
+            yield text[start : tag.start()], tag[1], tag[2].lower(), ""
+            start = tag.end()
+            continue
         if tag[0] == "<!--":
             end = text.find("-->", tag.end())
             end = len(text) if end < 0 else end + 2
@@ -302,8 +306,8 @@ def _attributes(text: str) -> dict[str, str]:
 
 def _kind(name: str, values: dict[str, str]) -> str:
     """What an opening tag sets apart: "quotes", "code", "drop" or nothing."""
-    if name in _APART:
-        return _APART[name]
+    if name in _APART or not values:
+        return _APART.get(name, "")
     classes = values.get("class", "").split()
     if name == "a":  # Discourse writes mentions and bare addresses as links
         return "mentions" if {"mention", "mention-group"} & set(classes) else ""
