@@ -38,11 +38,13 @@ _WITH_CODE = 0.5
 def needs_answer(title: str, message: Authored) -> tuple[float, tuple[Reason, ...]]:
     """0 to 1, with the reasons that speak for it, strongest first.
 
-    A greeting alone ("anyone here?") asks for nothing and scores 0.
+    What names nothing ("anyone here?", "and which one?") and shows nothing either asks for nothing
+    that somebody could answer who was not there, and scores 0.
     """
     text = message.text
-    if _GREETING.fullmatch(f"{title}\n{text}".strip()):
-        return 0.0, (Reason("greeting_only"),)
+    shows = message.code or message.links or message.quotes
+    if not shows and not _names_something(f"{title}\n{text}"):
+        return 0.0, (Reason("names_nothing"),)
     total, weighed = _START, []
     for cue, found, weight in _evidence(title, text):
         total += weight
@@ -69,6 +71,13 @@ def opens(text: str) -> bool:
     return bool(_patterns()["opens"].match(_HAIL.sub("", text)))
 
 
+def _names_something(text: str) -> bool:
+    if len(text) > _LONG:
+        return True
+    whole = _SHORTENED.sub("", cues.readable(text))
+    return bool(_WORD.search(cues.patterns("nothing")["names_nothing"].sub("", whole)))
+
+
 def _evidence(title: str, text: str) -> Iterator[tuple[str, str, float]]:
     """Each cue found, with its words and weight; in the title before the text."""
     parts = sentences(text[:2000])
@@ -88,14 +97,11 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     return {**found, "mark": re.compile(r"[?？](?=\W*$|\s)")}
 
 
+_LONG = 200  # characters in which somebody names something
+_SHORTENED = re.compile(r"(?<=\w)'(?:s|re|ve|ll|d|m)\b")  # "who'd" is "who"
+_WORD = re.compile(r"[^\W_]")
 _HAIL = re.compile(
     r"^\W*(?:(?:hi|hello|hey|all|guys|everyone|everybody|folks|please|ok|so)\W+)*", re.IGNORECASE
-)
-_GREETING = re.compile(
-    r"\W*(?:hi|hello|hey|yo|good (?:morning|evening|day)|大家好|你们好|您好|你好|早|早上好|"
-    r"(?:is )?any ?(?:one|body) (?:here|there|around|home)|有人(?:在)?吗|在吗|在不在)"
-    r"(?: (?:all|there|everyone|everybody|guys|folks))?\W*",
-    re.IGNORECASE,
 )
 
 

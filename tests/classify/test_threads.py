@@ -123,6 +123,9 @@ QUESTIONS = [
     ("", "can someone tell me how to mount a drive"),
     ("", "请问怎么安装这个插件"),
     ("部署后报错", "日志如下,有没有人遇到过?"),
+    ("", "what does this mean? https://example.org/paste/1"),
+    ("", "How do I do that?\n> error: no such file"),
+    ("", "how do I do it on 22.04?"),
 ]
 STATEMENTS = [
     ("My new game is released", "Check it out, I hope you like it!"),
@@ -131,6 +134,11 @@ STATEMENTS = [
     ("", "有人吗"),
     ("开源了一个小工具", "欢迎试用,分享给大家"),
     ("", "We moved the meeting to Monday."),
+    ("", "hola?"),
+    ("", "@bob you there?"),
+    ("Hello", "Is there anyone who’d see this?"),
+    ("", "which one?"),
+    ("", "Why? And then what?"),
 ]
 
 
