@@ -199,7 +199,8 @@ def _keep(db: duckdb.DuckDBPyConnection, found: Iterable[Mapping[str, Any]]) -> 
 
 
 def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str], chat.Heard]]:
-    """(source, thread) of each stirred question in a chat room -> what its room says of it."""
+    """(source, thread) of each stirred question in a chat room -> what its room says of it. What
+    was said before it is left out where a moderator should rather see it as flagged."""
     said = rows(
         db,
         "WITH first AS (SELECT l.*, s.thread_id IS NOT NULL AS is_stirred FROM lively AS l"
@@ -209,19 +210,24 @@ def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str]
         " ORDER BY source, channel_id, created_at, message_id",
     )
     for (source, _), told in groupby(said, key=lambda row: (row["source"], row["channel_id"])):
-        channel, asked = [], []
+        channel, asked, scores = [], [], {}
         for row in told:
             channel.append(message(row))
-            if row["is_stirred"] and _asks(row["scores"]):
+            scores[row["message_id"]] = row["scores"]
+            if row["is_stirred"] and "question" in _flagged(row["scores"]):
                 asked.append(channel[-1])
         if asked:
             talk = chat.Talk(channel)
             for opening in asked:
-                yield (source, opening.thread_id), talk.heard(opening.message_id)
+                heard = talk.heard(opening.message_id)
+                if heard.before and _flagged(scores[heard.before.message_id]) - {"question"}:
+                    heard = heard._replace(before=None)
+                yield (source, opening.thread_id), heard
 
 
-def _asks(scores: str) -> bool:
-    return any(score.label == "question" and score.is_flagged for score in read_scores(scores))
+def _flagged(scores: str) -> set[str]:
+    """Labels that a message was given."""
+    return {score.label for score in read_scores(scores) if score.is_flagged}
 
 
 def _threads(db: duckdb.DuckDBPyConnection) -> Iterator[ThreadView]:

@@ -67,7 +67,7 @@ class Item:
     reasons   code and values of each reason, values made harmless
     again     true: told before, and back because there is something new
     claims    who looks after it now
-    context   beginning of the message before it, masked as flagged ones are
+    context   beginning of the message before it, masked where the item is flagged
     curve     heat (0 to 1) after each of the last turns of a warming thread
     helpers   {person, answers, words}: who might know; for the moderators alone
     confirmed_before  other items by its author that moderators agreed with; for them alone

@@ -203,7 +203,7 @@ def _item(
         model_version=safe.plain(row["model_version"] or "", 20),
         again=any(known.has_thread(key) for key in keys),
         claims=_claimed(keys, claims),
-        context=safe.masked(safe.plain(row["context"] or "", 160)) or None,
+        context=_before(row),
         curve=tuple(row["curve"] or ())[-_MOST_TURNS:],
         helpers=tuple(_helper(helper) for helper in row["who_might_know"] or ()),
         confirmed_before=row["confirmed_before"] or 0,
@@ -240,6 +240,11 @@ def _words(row: Mapping[str, Any]) -> tuple[str, str | None]:
     if not title:
         return safe.plain(row["sentence"] or "", 130), None
     return title, None if sentence == title else sentence or None
+
+
+def _before(row: Mapping[str, Any]) -> str | None:
+    text = safe.plain(row["context"] or "", 160)
+    return (safe.masked(text) if row["kind"] in _FLAGS else text) or None
 
 
 def _claimed(keys: Iterable[ItemKey], claims: Claims) -> tuple[Claim, ...]:

@@ -44,6 +44,7 @@ class Quarrels(World):
         self.answered = self.say(self.ada, "How do I mount the drive?", 30)
         self.say(self.bob, "@ada plug it in, it mounts by itself", 29.95)
         self.say(self.ada, "thanks, that worked", 29.9)
+        self.say(self.eve, "the importer ran tonight", 20.2)
         self.open = self.say(self.ada, "Where does the log of the importer go?", 20)
         for n in range(6):
             self.say(
@@ -75,6 +76,18 @@ def test_a_channel_answers_a_question_though_nothing_links_the_two(world):
     told = {message: rest for message, *rest in found}
     assert told[world.answered][0] != "L0"
     assert told[world.open] == ["L0", "waiting", "channel_went_on"]
+
+
+def test_a_question_in_a_channel_comes_with_what_was_said_before_it_but_no_attack(world):
+    world.say(world.bob, "the hinge is loose", 15.1)
+    rude = world.say(world.eve, RUDE, 15)
+    after = world.say(world.ada, "How do I tighten the hinge of the old gate?", 14.9)
+    world.night()
+    found = dict(
+        world.work("SELECT message_id, context FROM judgement.threads WHERE kind = 'question'")
+    )
+    assert rude not in found
+    assert (found[world.open], found[after]) == ("the importer ran tonight", None)
 
 
 def test_an_attack_comes_with_its_rule_and_what_was_said_before(world):
