@@ -11,6 +11,7 @@ import pytest
 
 from pipeline import build
 from pipeline.contracts import contracts
+from pipeline.person import Person, Standing, clear
 from pipeline.sandbox.discourse import Forum, Limits, Switches
 from pipeline.sources.discourse import rest_chat
 from tests.conftest import make_community
@@ -226,6 +227,45 @@ def test_a_long_channel_is_read_from_the_newest_down_and_whole_once_a_week(
             world.night()
         assert ("the first line",) in typed(world, "body")
         assert asked() < 40
+
+
+@both_ways
+def test_a_person_leaves_and_the_places_of_their_messages_stay(
+    world_of: Serve, talk: Talk, way: str
+) -> None:
+    """Ann speaks and is quoted, Ben is spoken to."""
+    ann, ben = (
+        Person("forum", str(id_), frozenset({name}), frozenset({name.title()}))
+        for id_, name in zip(talk.people, ("ann", "ben"), strict=False)
+    )
+    standing = Standing(frozenset({"chat_channels"}), frozenset({"chat_messages"}))
+    with world_of(talk.forum, way_in=way) as world:
+        world.night()
+        told = world.held("chat_messages")
+
+        def left(key: int, person: Person) -> Any:
+            return clear("chat_messages", str(key), told[str(key)], person, standing)
+
+        spoken = left(talk.hi, ann)
+        assert (spoken["message"], spoken["chat_channel_id"]) == ("", talk.flat)
+        assert not spoken.get("user_id") and not spoken.get("user")
+        heard = left(talk.hi, ben)
+        assert (heard["message"], heard["mentioned_user_ids"]) == ("hi @erased", [])
+        assert left(talk.first, ann) == told[str(talk.first)]
+        cem = Person("forum", str(talk.people[2]), frozenset({"cem"}))
+        for key, given in world.held("chat_message_reactions").items():
+            assert clear("chat_message_reactions", key, given, cem, standing) is None
+
+
+@both_ways
+def test_words_that_are_let_go_leave_their_length(world_of: Serve, talk: Talk, way: str) -> None:
+    with world_of(talk.forum, way_in=way) as world:
+        world.night()
+        columns = "message_id, thread_id, account_id, characters, url, quoted_messages::VARCHAR"
+        before = typed(world, columns)
+        world.db.execute("UPDATE raw.records SET payload = without_text(stream, payload)")
+        assert typed(world, columns) == before
+        assert typed(world, "body") == {(None,)}
 
 
 def test_a_forum_without_chat_says_so(world_of: Serve, talk: Talk) -> None:

@@ -190,7 +190,7 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(
         parts = len(whole.parts())
         whole.night()
         agrees(whole)
-    assert parts > 16
+    assert parts > 15
     for killed_after in range(0, parts, 5):
         with world_of(history.forum) as world:
             world.night(stop_after=killed_after)

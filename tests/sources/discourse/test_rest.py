@@ -370,7 +370,7 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(
     with world_of(history.forum, way_in="rest") as whole:
         parts = len(whole.parts())
         whole.night()
-    assert parts >= 20
+    assert parts >= 14
     for killed_after in range(parts):
         with world_of(history.forum, way_in="rest") as world:
             world.night(stop_after=killed_after)
