@@ -1,8 +1,10 @@
--- What a night brings is complete up to the moment its read began. Which streams messages come in is
--- what they were typed from.
+-- What a night brings is complete up to the moment its read began. Which stream messages come in is what
+-- most of them were typed from: a forum's chat may fail, or end, while its posts go on.
 WITH streams AS (
-    SELECT DISTINCT source, split_part(record, '/', 1) AS stream
+    SELECT source, split_part(record, '/', 1) AS stream
     FROM staging.messages
+    GROUP BY source, stream
+    QUALIFY row_number() OVER (PARTITION BY source ORDER BY count(*) DESC, stream) = 1
 ),
 
 known AS (
