@@ -1,38 +1,46 @@
 -- Distinct people of a rolling window without a join of every day with every day: a person counts from
 -- an active day until the window has passed or the next active day takes over.
-WITH scoped AS (
-    SELECT day, source, person_id, messages, reactions
+WITH visits AS (
+    SELECT
+        day, source,
+        lead(day) OVER (PARTITION BY source, person_id ORDER BY day) AS next_day,
+        lead(day) OVER (PARTITION BY person_id ORDER BY day) AS next_day_anywhere
     FROM marts.person_days
-
-    UNION ALL
-
-    SELECT day, 'all' AS source, person_id, sum(messages) AS messages, sum(reactions) AS reactions
-    FROM marts.person_days
-    GROUP BY day, person_id
 ),
 
-visits AS (
-    SELECT
-        day, source, messages, reactions,
-        lead(day) OVER (PARTITION BY source, person_id ORDER BY day) AS next_day
-    FROM scoped
+-- Of a day that somebody spent at several sources every visit but the last ends as it begins.
+scoped AS (
+    SELECT day, source, next_day FROM visits
+    UNION ALL
+    SELECT day, 'all' AS source, next_day_anywhere AS next_day FROM visits
 ),
 
 moves AS (
-    SELECT day, source, 1 AS week_people, 1 AS month_people FROM visits
+    SELECT day, source, 1 AS week_people, 1 AS month_people FROM scoped
     UNION ALL
-    SELECT least(day + 7, next_day) AS day, source, -1 AS week_people, 0 AS month_people FROM visits
+    SELECT least(day + 7, next_day) AS day, source, -1 AS week_people, 0 AS month_people FROM scoped
     UNION ALL
-    SELECT least(day + 30, next_day) AS day, source, 0 AS week_people, -1 AS month_people FROM visits
+    SELECT least(day + 30, next_day) AS day, source, 0 AS week_people, -1 AS month_people FROM scoped
+),
+
+days AS (
+    SELECT day, source, messages > 0 AS has_posted, reactions > 0 AS has_reacted
+    FROM marts.person_days
+
+    UNION ALL
+
+    SELECT day, 'all' AS source, bool_or(messages > 0) AS has_posted, bool_or(reactions > 0) AS has_reacted
+    FROM marts.person_days
+    GROUP BY day, person_id
 ),
 
 of_day AS (
     SELECT
         day, source,
         count(*) AS people,
-        count(*) FILTER (messages > 0) AS posters,
-        count(*) FILTER (reactions > 0) AS reactors
-    FROM visits
+        count(*) FILTER (has_posted) AS posters,
+        count(*) FILTER (has_reacted) AS reactors
+    FROM days
     GROUP BY day, source
 ),
 

@@ -1,14 +1,14 @@
 WITH known AS (
-    SELECT t.*, s.holds_messages AND s.is_listed AND NOT s.is_announcement AS is_topic
-    FROM marts.threads AS t
-    INNER JOIN staging.threads AS s ON t.source = s.source AND t.thread_id = s.thread_id
-    WHERE t.is_countable AND t.is_by_human
+    SELECT *
+    FROM marts.threads
+    WHERE is_countable AND is_by_human
 ),
 
 asked AS (
-    SELECT *, 'topics' AS population
-    FROM known
-    WHERE is_topic
+    SELECT k.*, 'topics' AS population
+    FROM known AS k
+    INNER JOIN staging.threads AS s ON k.source = s.source AND k.thread_id = s.thread_id
+    WHERE s.holds_messages AND s.is_listed AND NOT s.is_announcement
 
     UNION ALL
 
