@@ -79,7 +79,7 @@ def describe(text: str, language: str) -> Described:
         here = _tokens(sentence, language)
         kinds = [kind for kind, _ in _hits(here, sentence, language)]
         found += kinds
-        found += [f"{a} {b}" for a, b in combinations(sorted(set(kinds)), 2)]
+        found += _sharing(frozenset(kinds))
         tokens += [t for t in here if t.word]
         if broken is None and not _RULED.isdisjoint(kinds):
             spelt = sentence if language == "zh" else " ".join(t.word for t in here)
@@ -88,6 +88,12 @@ def describe(text: str, language: str) -> Described:
     if language == "zh" and not _RULED.isdisjoint(found):
         disguised += lists.hidden_han(lists.readable(text[:LONGEST]))
     return Described(tuple(t.word for t in tokens), tuple(found), disguised, broken)
+
+
+@lru_cache(maxsize=10_000)
+def _sharing(kinds: frozenset[str]) -> tuple[str, ...]:
+    """Each two of these kinds, as one cue."""
+    return tuple(f"{a} {b}" for a, b in combinations(sorted(kinds), 2))
 
 
 _RULED = frozenset({"insult", "vulgar", "threat", "demand"})  # without these no rule is broken
