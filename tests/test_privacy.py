@@ -44,5 +44,6 @@ def test_the_words_are_there_to_be_found():
     forum, chat = Forum(Switches(limits=Limits.off())), Workspace()
     community.play(forum, chat, through=2)
     written = " ".join(row["raw"] for row in forum.read("SELECT raw FROM posts"))
+    written += " ".join(m["message"] for m in forum.read("SELECT message FROM chat_messages"))
     written += " ".join(m["msg"] for m in chat.messages.values())
     assert all(word in written for word in community.truth(2).private_words)

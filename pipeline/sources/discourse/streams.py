@@ -282,7 +282,7 @@ def _chat(private: Private, schema: Schema) -> Iterator[Table]:
             ),
             "mentioned_user_ids": "(SELECT array_agg(m.target_id ORDER BY m.target_id)"
             " FROM chat_mentions m WHERE m.chat_message_id = x.id"
-            " AND CAST(m.type AS text) = 'Chat::UserMention')",
+            " AND CAST(m.type AS text) LIKE 'Chat%UserMention')",
         },
         mark="chat_channel_id updated_us deleted_us user_id edited_us mentioned_user_ids"
         " md5(x.message)",
