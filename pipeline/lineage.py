@@ -26,6 +26,21 @@ VIEWS = {
         "first_seen_at",
         "gone_at",
     ),
+    "changed_chat": (
+        "source",
+        "url",
+        "key",
+        "record",
+        "payload",
+        "message_id",
+        "thread_id",
+        "channel_id",
+        "account_id",
+        "created_at",
+        "deleted_at",
+        "gone_at",
+        "has_expired",
+    ),
     "changed_versions": ("source", "platform", "stream", "key", "record", "seen_at", "state"),
 }
 
