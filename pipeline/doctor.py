@@ -16,6 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline import housekeeping, settings
+from pipeline.classify import questions
+from pipeline.classify.community import in_use
+from pipeline.classify.judge import MODELS
 from pipeline.digest.forum import check_group, may_write
 from pipeline.digest.mail import check_login
 from pipeline.errors import FixSettings, HearthError, SourceDown
@@ -72,7 +75,21 @@ def _settings(name: str | None) -> tuple[Community, list[Finding]]:
         weak = "the pseudonym key is short: whoever guesses it knows everybody"
         fix = "`openssl rand -hex 32` makes one; change it before the first night"
         found.append(Finding("warn", weak, fix))
-    return home, found
+    return home, [*found, *_languages(home)]
+
+
+def _languages(home: Community) -> Iterator[Finding]:
+    """Languages of the community in which something is left unscored."""
+    tone = {file.stem for file in MODELS.glob("*.skops")} | set(in_use(home.home))
+    for language in home.languages:
+        known = {"its tone": tone, "its questions": questions.LANGUAGES}
+        unscored = [what for what, languages in known.items() if language not in languages]
+        if unscored:
+            yield Finding(
+                "warn",
+                f"what is written in '{language}' is not judged by {' nor by '.join(unscored)}",
+                "nothing to mend: digests count it as not scored, docs/judgement.md says why",
+            )
 
 
 def _machine(home: Community) -> Iterator[Finding]:

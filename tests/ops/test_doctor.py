@@ -164,6 +164,20 @@ PLANTED = [
         "such as Europe/Berlin",
     ),
     (
+        "a language without word lists for questions",
+        lambda o: o.add("languages = ['en', 'de']"),
+        0,
+        "'de' is not judged by its questions",
+        "digests count it as not scored",
+    ),
+    (
+        "a language without any model",
+        lambda o: o.add("languages = ['fr']"),
+        0,
+        "'fr' is not judged by its tone nor by its questions",
+        "docs/judgement.md",
+    ),
+    (
         "a secret that is not set",
         lambda o: o.monkeypatch.delenv("HEARTH_EMBER_CHAT_TOKEN"),
         78,
