@@ -60,8 +60,8 @@ CREATE OR REPLACE MACRO discourse_at(payload, what) AS coalesce(
 
 -- Messages of Discourse's chat to type. A reply that its channel shows in a thread stands under the thread's
 -- first message. What goes without having been deleted has expired, as chat does there after some weeks, and
--- still counts; unless its author's account is gone too, with which messages are destroyed. By REST, a message of
--- nobody is shown as deleted whenever one asks.
+-- still counts; unless its author's account went by the same night, for with it messages are destroyed. By REST,
+-- a message of nobody is shown as deleted whenever one asks.
 CREATE OR REPLACE VIEW raw.changed_chat AS
 SELECT
     c.source,
@@ -78,7 +78,7 @@ SELECT
         make_timestamp((c.payload ->> 'deleted_us')::BIGINT),
         CASE WHEN (c.payload ->> '$.user.id') IS NOT NULL THEN utc(c.payload ->> 'deleted_at') END
     ) AS deleted_at,
-    CASE WHEN a.gone_at IS NOT NULL THEN c.gone_at END AS gone_at,
+    CASE WHEN make_timestamp(a.gone_at) < c.gone_at + INTERVAL 12 HOURS THEN c.gone_at END AS gone_at,
     c.gone_at IS NOT NULL AS has_expired
 FROM raw.changed AS c
 LEFT JOIN raw.records AS a
