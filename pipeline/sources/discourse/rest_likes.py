@@ -28,6 +28,7 @@ class Likes:
         self._likes = bookmarks["likes"]
         self._asked = bookmarks["like_counts"]
         self._posts = bookmarks["posts"]
+        self._users = bookmarks["users"]
         self._seen = seen
 
     def read(self) -> Iterator[Part]:
@@ -39,7 +40,12 @@ class Likes:
                 " WHERE NOT gone GROUP BY 1"
             )
         )
-        wanted = {post: likes for post, likes in expected.items() if likes != held.get(post, 0)}
+        left = self._left_behind()
+        wanted = {
+            post: likes
+            for post, likes in expected.items()
+            if likes != held.get(post, 0) or post in left
+        }
         is_first = not held
         if is_first and len(wanted) > LIKERS_PAGE:
             for part in self._by_giver(len(wanted), sum(wanted.values())):
@@ -51,7 +57,7 @@ class Likes:
         open_questions = [
             post
             for post, likes in sorted(wanted.items(), reverse=True)
-            if likes != held.get(post, 0) and asked.get(str(post)) != str(likes)
+            if post in left or (likes != held.get(post, 0) and asked.get(str(post)) != str(likes))
         ]
         for post in self._affordable(open_questions, is_first and not asked):
             yield from self._of_post(post, wanted[post])
@@ -63,6 +69,12 @@ class Likes:
         new = [post for post in posts if post in self._seen]
         old = [post for post in posts if post not in self._seen]
         return new[:MOST_NEW] + old[:MOST_OLD]
+
+    def _left_behind(self) -> set[int]:
+        """Posts with a like of an account that is gone: when two are merged, it is the other's."""
+        gone = {int(user) for (user,) in self._users.ask("SELECT key WHERE gone")}
+        likes = self._likes.ask("SELECT CAST(key AS BIGINT) WHERE NOT gone") if gone else ()
+        return {like // PAIR for (like,) in likes if like % PAIR in gone}
 
     def _expected(self) -> dict[int, int]:
         """Post -> its number of likes, of posts that have or had some."""

@@ -16,10 +16,11 @@ def _likes_of(post: dict[str, Any]) -> int:
 
 
 def post_record(post: dict[str, Any], asked_at: int) -> Record:
-    """Its mark begins with topic, number, likes and accepted; deleted posts count for no topic."""
+    """Its mark begins with topic, number, likes and accepted. What does not count there, because it
+    is deleted or a whisper, has a minus before its topic."""
     counts = not post.get("deleted_at") and post["post_type"] != WHISPER
     mark = state(
-        post["topic_id"] if counts else "",
+        post["topic_id"] if counts else f"-{post['topic_id']}",
         post["post_number"],
         _likes_of(post),
         int(bool(post.get("accepted_answer"))),

@@ -336,13 +336,15 @@ class Topics:
         return answer
 
     def _of_topic(self, topic: int) -> set[int]:
-        """Posts held as readable posts of this topic."""
+        """Posts held as readable posts of this topic; of a negative one, its deleted posts and
+        whispers."""
         rows = self._posts.ask("SELECT key WHERE NOT gone AND starts_with(mark, ?)", f"{topic}|")
         return {int(key) for (key,) in rows}
 
     def _gone(self, topic: int, asked_at: int) -> Part:
-        """Tombstones of a topic that is deleted for good, or private from now on."""
-        posts = _gone_posts(self._of_topic(topic), asked_at)
+        """Tombstones of a topic that is deleted for good, or private from now on, and of all that
+        is held of it."""
+        posts = _gone_posts(self._of_topic(topic) | self._of_topic(-topic), asked_at)
         own = Record("topics", str(topic), {}, asked_at, gone=True)
         return Part((own, *posts.records), posts.spans)
 

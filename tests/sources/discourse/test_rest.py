@@ -88,9 +88,25 @@ def test_after_any_nights_all_that_can_be_seen_agrees(world_of: Serve, examples:
             for events in [[], *nights]:
                 play(history, events)
                 world.night()
+                if any(name in {"merge", "delete_user"} for name, *_ in events):
+                    world.night()  # that an account is gone is known to the other reads then
                 assert seen(world) == true(world)
 
     check()
+
+
+def test_likes_of_a_merged_account_are_the_others_from_the_night_after(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    history.like(3, 2)
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        before = seen(world)["likes"]
+        history.merge(2)
+        world.night()
+        world.night()
+        assert seen(world)["likes"] == true(world)["likes"] != before
 
 
 def paths(world: World) -> list[str]:
