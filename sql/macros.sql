@@ -204,6 +204,13 @@ CREATE OR REPLACE MACRO two_sided_p(z) AS least(1, 2 * exp(-z * z / 2) / sqrt(2 
 -- The hour (0 to 23) of a UTC time on the community's own clock.
 CREATE OR REPLACE MACRO local_hour(at_utc) AS hour(local_time(at_utc))::INTEGER;
 
+-- One name for an emoji that has two, both between colons.
+CREATE OR REPLACE MACRO one_emoji(emoji) AS CASE emoji
+    WHEN ':thumbsup:' THEN ':+1:'
+    WHEN ':thumbsdown:' THEN ':-1:'
+    ELSE emoji
+END;
+
 -- An emoji or like that says thanks.
 CREATE OR REPLACE MACRO is_thanks(emoji) AS emoji IN (
     'like', ':+1:', ':thumbsup:', ':heart:', ':pray:', ':tada:', ':white_check_mark:', ':heavy_check_mark:'

@@ -35,11 +35,7 @@ SELECT
     c.record,
     'chat:' || (c.payload ->> 'chat_message_id') AS message_id,
     c.payload ->> 'user_id' AS account_id,
-    CASE regexp_replace(c.payload ->> 'emoji', ':t[1-6]$', '')
-        WHEN 'thumbsup' THEN ':+1:'
-        WHEN 'thumbsdown' THEN ':-1:'
-        ELSE ':' || regexp_replace(c.payload ->> 'emoji', ':t[1-6]$', '') || ':'
-    END AS emoji,
+    one_emoji(':' || regexp_replace(c.payload ->> 'emoji', ':t[1-6]$', '') || ':') AS emoji,
     discourse_at(c.payload, 'created') AS created_at,
     NULL::TIMESTAMP AS removed_at
 FROM raw.changed AS c

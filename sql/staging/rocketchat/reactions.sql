@@ -21,11 +21,7 @@ SELECT DISTINCT
     unnest(
         (payload -> 'reactions' -> emoji ->> '$.usernames[*]')::VARCHAR[]
     ) AS username,
-    CASE regexp_replace(emoji, '_tone[1-5]:$', ':')
-        WHEN ':thumbsup:' THEN ':+1:'
-        WHEN ':thumbsdown:' THEN ':-1:'
-        ELSE regexp_replace(emoji, '_tone[1-5]:$', ':')
-    END AS emoji,
+    one_emoji(regexp_replace(emoji, '_tone[1-5]:$', ':')) AS emoji,
     NULL::TIMESTAMP AS created_at,
     NULL::TIMESTAMP AS removed_at
 FROM emojis
