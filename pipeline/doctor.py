@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pipeline import housekeeping, settings
 from pipeline.classify import questions
 from pipeline.classify.community import in_use
-from pipeline.classify.judge import MODELS
+from pipeline.classify.judge import tone_models
 from pipeline.digest.forum import check_group, may_write
 from pipeline.digest.mail import check_login
 from pipeline.errors import FixSettings, HearthError, SourceDown
@@ -80,9 +80,11 @@ def _settings(name: str | None) -> tuple[Community, list[Finding]]:
 
 def _languages(home: Community) -> Iterator[Finding]:
     """Languages of the community in which something is left unscored."""
-    tone = {file.stem for file in MODELS.glob("*.skops")} | set(in_use(home.home))
+    known = {
+        "its tone": tone_models(own=in_use(home.home)),
+        "its questions": questions.LANGUAGES,
+    }
     for language in home.languages:
-        known = {"its tone": tone, "its questions": questions.LANGUAGES}
         unscored = [what for what, languages in known.items() if language not in languages]
         if unscored:
             yield Finding(

@@ -62,8 +62,7 @@ class Judge:
         from pipeline.classify import model as models
 
         self.languages = tuple(sorted(languages))
-        files = {file.stem: file for file in folder.glob("*.skops")} | dict(own or {})
-        loaded = [models.load(file) for _, file in sorted(files.items())]
+        loaded = [models.load(file) for _, file in sorted(tone_models(folder, own).items())]
         self.models = {model.language: model for model in loaded}
         parts = [RULES, questions.version(), cues.version(), *self.languages]
         parts += [model.version for model in loaded]
@@ -185,6 +184,11 @@ class Judge:
             return scored
         asked = (s for s in sentences(work.parts.text) if questions.asks(s))
         return replace(scored, reasons=reasons, sentence=next(asked, None) or title or None)
+
+
+def tone_models(folder: Path = MODELS, own: Mapping[str, Path] | None = None) -> dict[str, Path]:
+    """Language -> the model of its tone: a community's own in the place of the folder's."""
+    return {file.stem: file for file in folder.glob("*.skops")} | dict(own or {})
 
 
 def _pieces(text: str) -> tuple[str, ...]:
