@@ -182,35 +182,49 @@ def _merge_records(db: duckdb.DuckDBPyConnection, source: str, run: str, number:
             SELECT stream, key, arg_max(payload, seen_at) AS payload
             FROM incoming WHERE kind = 'record' AND NOT gone
             GROUP BY stream, key
+        ),
+
+        -- Found by key, then read by row: payloads are long and only these are wanted.
+        places AS MATERIALIZED (
+            SELECT r.rowid AS place FROM raw.records AS r
+            SEMI JOIN newest AS n ON r.stream = n.stream AND r.key = n.key
+            WHERE r.source = $source
+        ),
+
+        held AS (
+            SELECT rowid AS place, * FROM raw.records WHERE rowid IN (SELECT place FROM places)
+        ),
+
+        told AS (
+            SELECT
+                n.* EXCLUDE (payload), o.place, o.gone_at, o.first_seen_at, o.load AS held_load,
+                o."at" AS held_at, o.payload AS held_payload,
+                CASE WHEN n.gone THEN coalesce(p.payload, o.payload) ELSE n.payload END AS payload
+            FROM newest AS n
+            LEFT JOIN last_payload AS p ON n.stream = p.stream AND n.key = p.key
+            LEFT JOIN held AS o ON n.stream = o.stream AND n.key = o.key
+            WHERE o.place IS NULL OR n.seen_at >= o.seen_at
         )
 
         SELECT
-            $source AS source, n.stream, n.key, n.container,
-            CASE WHEN n.gone THEN greatest(n."at", o."at") ELSE n."at" END AS "at",
-            n.mark, n.seen_at,
-            coalesce(o.first_seen_at, n.seen_at) AS first_seen_at,
-            CASE WHEN n.gone THEN coalesce(o.gone_at, n."at", n.seen_at) END AS gone_at,
-            CASE WHEN n.gone THEN coalesce(p.payload, o.payload) ELSE n.payload END AS payload,
+            place, $source AS source, stream, key, container,
+            CASE WHEN gone THEN greatest("at", held_at) ELSE "at" END AS "at",
+            mark, seen_at,
+            coalesce(first_seen_at, seen_at) AS first_seen_at,
+            CASE WHEN gone THEN coalesce(gone_at, "at", seen_at) END AS gone_at,
+            payload,
             CASE
-                WHEN o.key IS NOT NULL AND n.gone = (o.gone_at IS NOT NULL)
-                AND CASE WHEN n.gone THEN coalesce(p.payload, o.payload) ELSE n.payload END::VARCHAR
-                IS NOT DISTINCT FROM o.payload::VARCHAR THEN o.load
+                WHEN place IS NOT NULL AND gone = (gone_at IS NOT NULL)
+                AND payload::VARCHAR IS NOT DISTINCT FROM held_payload::VARCHAR THEN held_load
                 ELSE $number
             END AS load,
             $run AS run
-        FROM newest AS n
-        LEFT JOIN last_payload AS p ON n.stream = p.stream AND n.key = p.key
-        LEFT JOIN raw.records AS o
-            ON o.source = $source AND n.stream = o.stream AND n.key = o.key
-        WHERE o.key IS NULL OR n.seen_at >= o.seen_at
+        FROM told
         """,
         {"source": source, "number": number, "run": run},
     )
-    db.execute(
-        "DELETE FROM raw.records USING merged AS m WHERE records.source = m.source"
-        " AND records.stream = m.stream AND records.key = m.key"
-    )
-    db.execute("INSERT INTO raw.records BY NAME SELECT * FROM merged")
+    db.execute("DELETE FROM raw.records WHERE rowid IN (SELECT place FROM merged)")
+    db.execute("INSERT INTO raw.records BY NAME SELECT * EXCLUDE (place) FROM merged")
 
 
 def _keep_versions(db: duckdb.DuckDBPyConnection, source: str, number: int) -> None:
@@ -300,7 +314,9 @@ def _bury_the_unlisted(db: duckdb.DuckDBPyConnection, source: str, number: int) 
         ),
 
         held AS (
-            SELECT r.stream, r.container, r.key, r.seen_at, try_cast(r.key AS BIGINT) AS n
+            SELECT
+                r.stream, r.container, r.key, r.seen_at, try_cast(r.key AS BIGINT) AS n,
+                n // (SELECT width FROM wide) AS shelf
             FROM raw.records AS r
             SEMI JOIN lists AS l ON r.stream = l.stream AND r.container = l.container
             WHERE r.source = $source AND r.gone_at IS NULL
@@ -308,9 +324,9 @@ def _bury_the_unlisted(db: duckdb.DuckDBPyConnection, source: str, number: int) 
 
         looked_at AS (
             SELECT h.stream, h.key, l.list, l.seen_at
-            FROM held AS h, wide
+            FROM held AS h
             INNER JOIN shelved AS l
-                ON h.stream = l.stream AND h.container = l.container AND h.n // wide.width = l.shelf
+                ON h.stream = l.stream AND h.container = l.container AND h.shelf = l.shelf
                 AND h.n BETWEEN l.low AND l.high AND h.seen_at < l.seen_at
             UNION ALL
             SELECT h.stream, h.key, l.list, l.seen_at
