@@ -13,12 +13,18 @@ WITH asked AS (
     WHERE w.event = 'response'
 ),
 
-thanked AS (
-    SELECT DISTINCT t.source, t.thread_id
+-- Chosen first, or all that askers ever thanked for would be joined.
+answers AS MATERIALIZED (
+    SELECT t.source, t.thread_id, t.person_id, l.message_id
     FROM asked AS t
     INNER JOIN marts.links AS l ON t.source = l.source AND t.thread_id = l.thread_id
+),
+
+thanked AS (
+    SELECT DISTINCT a.source, a.thread_id
+    FROM answers AS a
     INNER JOIN marts.reactions AS r
-        ON l.source = r.source AND l.message_id = r.message_id AND t.person_id = r.person_id
+        ON a.source = r.source AND a.message_id = r.message_id AND a.person_id = r.person_id
     WHERE is_thanks(r.emoji) AND NOT r.is_removed
 ),
 
