@@ -169,6 +169,9 @@ CREATE OR REPLACE MACRO week_of(day) AS date_trunc('week', day)::DATE;
 -- Whether numbers of a day will still move: answers, deletions and late records come within a week.
 CREATE OR REPLACE MACRO is_final(day) AS day + 7 < as_of_day();
 
+-- How old the message of a sour or toxic finding may be and still be told.
+CREATE OR REPLACE MACRO heat_lasts() AS INTERVAL 14 DAYS;
+
 -- Whether percentiles of so many waits are told, see sql/marts/wait_times.sql.
 CREATE OR REPLACE MACRO are_enough_waits(waits) AS waits >= 20;
 

@@ -70,7 +70,7 @@ def columns(*parts: Evidence) -> Any:
 
 class Heard(NamedTuple):
     """Of a question in a flat channel: whether it begins a conversation, how likely another person
-    answered it (0 to 1), and what was said just before it (null after a silence)."""
+    answered it (0 to 1), and what is shown of what was said before it (null: nothing)."""
 
     begins: bool
     answered: float
@@ -113,9 +113,8 @@ class Talk:
         self.chances: dict[int, Any] = {}
 
     def heard(self, message_id: str, until: datetime | None = None) -> Heard:
-        """What is known of a question (until a moment)."""
-        begins, answered = self.begins(message_id), self.answered(message_id, until)
-        return Heard(begins, answered, self.before(message_id))
+        """Of a question (until a moment); what was said before it is for who shows it to add."""
+        return Heard(self.begins(message_id), self.answered(message_id, until))
 
     def before(self, message_id: str) -> Message | None:
         """What somebody said just before; null where all were silent."""

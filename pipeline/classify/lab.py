@@ -28,7 +28,6 @@ from pipeline.shares import wilson
 if TYPE_CHECKING:
     import duckdb
 
-_FRESH = timedelta(days=14)  # how old the message of a sour or toxic item may be, as in a digest
 _PROGRESS = logging.getLogger("hearth.progress")
 
 
@@ -122,7 +121,12 @@ def compare(
     if not moments:
         return Outcome(0, [], [], {})
     past = list(threads(db, moments[0]))
-    nights_of = _Nights(moments, Channels(past), timedelta(hours=community.digest.overdue_h / 2))
+    nights_of = _Nights(
+        moments,
+        Channels(past),
+        due_after=timedelta(hours=community.digest.overdue_h / 2),
+        heat_lasts=_heat_lasts(db),
+    )
     flags = [
         _flags(past, nights_of, _scores(db, past, setup, name), setup.shadow, name)
         for name, setup in (("now", current), ("tried", tried))
@@ -132,11 +136,13 @@ def compare(
 
 @dataclass(frozen=True, slots=True)
 class _Nights:
-    """The nights, oldest first; `due_after` a question may be told."""
+    """The nights, oldest first; a question may be told from `due_after` on, a sour or toxic message
+    for as long as `heat_lasts`."""
 
     moments: Sequence[datetime]
     channels: Channels
     due_after: timedelta
+    heat_lasts: timedelta
 
 
 def _flags(
@@ -164,6 +170,12 @@ def _moments(db: duckdb.DuckDBPyConnection, nights: int) -> list[datetime]:
         return []
     known = (last.replace(tzinfo=UTC) - timedelta(days=n) for n in range(nights))
     return sorted(moment for moment in known if moment >= first.replace(tzinfo=UTC))
+
+
+def _heat_lasts(db: duckdb.DuckDBPyConnection) -> timedelta:
+    """As marts.digest_items has it: one macro says it for both."""
+    row = db.execute("SELECT heat_lasts()").fetchone()
+    return row[0] if row else timedelta()
 
 
 def _scores(
@@ -214,7 +226,9 @@ def _walk(
         begun = {m.message_id: m.created_at for m in view.messages}
         for row in findings(view, moment, nights.channels.heard(thread, moment)):
             evidence = tuple(in_light(row["kind"], row["evidence"], row["model"], shadow))
-            if row["kind"] in told or not evidence or not _is_told(row, moment, begun, due):
+            if row["kind"] in told or not evidence:
+                continue
+            if not _is_told(row, moment, begun, due, nights.heat_lasts):
                 continue
             told.add(row["kind"])
             yield Flag(
@@ -229,11 +243,17 @@ def _walk(
             )
 
 
-def _is_told(row: Row, moment: datetime, begun: Mapping[str, datetime], due: datetime) -> bool:
+def _is_told(
+    row: Row,
+    moment: datetime,
+    begun: Mapping[str, datetime],
+    due: datetime,
+    heat_lasts: timedelta,
+) -> bool:
     """As marts.digest_items has it, but that newcomers' questions are due as late as others'."""
     if row["kind"] == "question":
         return moment >= due and (row["level"] == "L0" or row["rule"] == "asker_last")
-    return moment - begun[row["message_id"]] <= _FRESH
+    return moment - begun[row["message_id"]] <= heat_lasts
 
 
 def _verdicts(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], bool]:

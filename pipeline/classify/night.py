@@ -220,8 +220,9 @@ def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str]
             talk = chat.Talk(channel)
             for opening in asked:
                 heard = talk.heard(opening.message_id)
-                if heard.before and _flagged(scores[heard.before.message_id]) - {"question"}:
-                    heard = heard._replace(before=None)
+                before = talk.before(opening.message_id)
+                if before and not _flagged(scores[before.message_id]) - {"question"}:
+                    heard = heard._replace(before=before)
                 yield (source, opening.thread_id), heard
 
 

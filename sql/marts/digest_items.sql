@@ -39,7 +39,7 @@ items AS (
     SELECT f.* REPLACE (hours_between(m.created_at, as_of()) AS age_h), f.kind AS item, NULL::DOUBLE AS target_h
     FROM found AS f
     INNER JOIN marts.messages AS m ON f.source = m.source AND f.message_id = m.message_id
-    WHERE f.kind <> 'question' AND m.created_at >= as_of() - INTERVAL 14 DAYS AND NOT m.is_deleted
+    WHERE f.kind <> 'question' AND m.created_at >= as_of() - heat_lasts() AND NOT m.is_deleted
 ),
 
 -- Who has several accounts is one person here, and unnamed if one of them is.

@@ -136,7 +136,7 @@ ASKED_BACK = {
 def test_a_question_inside_a_conversation_begins_none(lines):
     talk = chat.Talk(channel(*lines))
     assert (talk.begins("0"), talk.begins("1")) == (True, False)
-    assert talk.heard("0")[:2] == (True, talk.answered("0"))
+    assert talk.heard("0") == (True, talk.answered("0"), None)
 
 
 def likely(*lines):
