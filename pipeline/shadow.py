@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 _CERTAIN = frozenset({"rule", "reports"})  # evidence that no model had to find
 
@@ -13,9 +14,20 @@ def rule_name(finding: str, evidence: str) -> str:
 
 
 def in_light(
-    finding: str, evidence: Iterable[str], model: str, shadow: Collection[str]
+    finding: str,
+    evidence: Collection[str],
+    reasons: Iterable[Mapping[str, Any]],
+    model: str,
+    shadow: Collection[str],
 ) -> list[str]:
-    """The evidence of a finding that is told. A rule in the shadow hides its own, a model what it
-    found itself: plain rules and members' reports stand without it."""
-    told = [kind for kind in evidence if rule_name(finding, kind) not in shadow]
-    return [kind for kind in told if kind in _CERTAIN] if model in shadow else told
+    """The evidence of a finding that is told. A rule in the shadow hides its own, a model what no
+    other found: the one a reason names, else the finding's. Plain rules and members' reports stand
+    without any."""
+    found_by = {kind: {model} for kind in evidence}
+    found_by |= {r["evidence"]: set(r["models"].split()) for r in reasons if "models" in r}
+    return [
+        kind
+        for kind in evidence
+        if rule_name(finding, kind) not in shadow
+        and (kind in _CERTAIN or not found_by[kind] <= set(shadow))
+    ]

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pipeline.classify import chat, cues
+from pipeline.classify import chat
 from pipeline.classify.answers import ThreadView, Verdict, unanswered
 from pipeline.classify.chat import Heard
-from pipeline.classify.heat import Heat, heat
+from pipeline.classify.heat import Heat, breaks_a_rule, heat
 from pipeline.classify.message import Message, Reason, Score
 from pipeline.text import authored, text_hash
 
@@ -86,7 +86,7 @@ def _question(thread: ThreadView, asked: Score, verdict: Verdict) -> Row:
 
 def _toxic(thread: ThreadView, worst: Score) -> Row:
     """A message that breaks a plain rule is evidence by rule, any other by model."""
-    by = "rule" if _breaks_a_rule(worst) else "alert"
+    by = "rule" if breaks_a_rule(worst) else "alert"
     reports = thread.reports.get(worst.message_id, 0)
     reported = _told("reports", Reason("reported", {"n": reports})) if reports else []
     return {
@@ -160,13 +160,9 @@ def _worst(thread: ThreadView) -> Score | None:
     ]
     return max(
         alerts,
-        key=lambda score: (_breaks_a_rule(score), score.score or 0, score.message_id),
+        key=lambda score: (breaks_a_rule(score), score.score or 0, score.message_id),
         default=None,
     )
-
-
-def _breaks_a_rule(score: Score) -> bool:
-    return any(reason.code in cues.rule_names() for reason in score.reasons)
 
 
 def _score(thread: ThreadView, message: Message, label: str) -> Score | None:

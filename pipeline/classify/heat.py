@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from pipeline.classify import cues
 from pipeline.classify.answers import ThreadView
-from pipeline.classify.message import Message, Reason
+from pipeline.classify.message import Message, Reason, Score
 from pipeline.text import authored, sentences
 
 MEMORY = 0.75  # of a turn's heat is left one turn later
@@ -113,11 +114,11 @@ def _evidence(
     thread: ThreadView, people: Sequence[Message], curve: Sequence[float]
 ) -> list[tuple[str, Reason]]:
     found = []
-    flagged = _flagged(thread, people)
-    if flagged["strict"]:
-        found.append(("alert", Reason("alert_messages", {"n": flagged["strict"]})))
-    if flagged["uncivil"] >= 2:
-        found.append(("tone", Reason("rough_messages", {"n": flagged["uncivil"]})))
+    alerts, rough = (_flagged(thread, people, label) for label in ("strict", "uncivil"))
+    if alerts:
+        found.append(("alert", Reason("alert_messages", {"n": len(alerts), **_models(alerts)})))
+    if len(rough) >= 2:
+        found.append(("tone", Reason("rough_messages", {"n": len(rough), **_models(rough)})))
     elif len(curve) > 2 and curve[-1] > WARM and curve[-1] > 2 * curve[max(0, len(curve) - 4)]:
         found.append(("tone", Reason("rising", {"turns": min(3, len(curve))})))
     if reports := sum(thread.reports.values()):
@@ -132,9 +133,22 @@ def _evidence(
     return found
 
 
-def _flagged(thread: ThreadView, people: Sequence[Message]) -> Mapping[str, int]:
-    scores = [s for m in people for s in thread.scores.get(m.message_id, ()) if s.is_flagged]
-    return {label: sum(s.label == label for s in scores) for label in ("uncivil", "strict")}
+def _flagged(thread: ThreadView, people: Sequence[Message], label: str) -> list[Score]:
+    scores = (s for m in people for s in thread.scores.get(m.message_id, ()))
+    return [score for score in scores if score.label == label and score.is_flagged]
+
+
+def _models(scores: Sequence[Score]) -> Mapping[str, str]:
+    """The models these flags are owed to, without which nothing were found; none where a plain rule
+    found one of them."""
+    if any(map(breaks_a_rule, scores)):
+        return {}
+    return {"models": " ".join(sorted({score.model for score in scores}))}
+
+
+def breaks_a_rule(score: Score) -> bool:
+    """Whether a flag says that its message breaks a plain rule."""
+    return any(reason.code in cues.rule_names() for reason in score.reasons)
 
 
 def _says_you_not(message: Message) -> bool:

@@ -225,7 +225,8 @@ def _walk(
             continue
         begun = {m.message_id: m.created_at for m in view.messages}
         for row in findings(view, moment, nights.channels.heard(thread, moment)):
-            evidence = tuple(in_light(row["kind"], row["evidence"], row["model"], shadow))
+            given = row["kind"], row["evidence"], row["reasons"], row["model"]
+            evidence = tuple(in_light(*given, shadow))
             if row["kind"] in told or not evidence:
                 continue
             if not _is_told(row, moment, begun, due, nights.heat_lasts):

@@ -112,12 +112,13 @@ def open_items(
 def _without(row: Mapping[str, Any], shadow: Collection[str]) -> Mapping[str, Any] | None:
     """The row without evidence that is in the shadow and what speaks for it; null if it was flagged
     for nothing else."""
-    kept = in_light(finding_of(row["kind"]), row["evidence"] or (), row["model"], shadow)
-    lost = len(row["evidence"] or ()) - len(kept)
+    evidence, reasons = row["evidence"] or (), row["reasons"] or ()
+    kept = in_light(finding_of(row["kind"]), evidence, reasons, row["model"], shadow)
+    lost = len(evidence) - len(kept)
     if not lost:
         return row
-    reasons = [r for r in row["reasons"] or () if r.get("evidence") in (None, *kept)]
-    left = {"evidence": kept, "severity": row["severity"] - lost, "reasons": reasons}
+    speak = [r for r in reasons if r.get("evidence") in (None, *kept)]
+    left = {"evidence": kept, "severity": row["severity"] - lost, "reasons": speak}
     return {**row, **left} if kept else None
 
 
@@ -267,8 +268,11 @@ def _also_not(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (*more_of_it, "answered")
 
 
+_NOT_SAID = frozenset({"code", "evidence", "models"})
+
+
 def _reason(reason: Mapping[str, Any], is_flag: bool) -> tuple[str, Mapping[str, Any]]:
-    values = {name: value for name, value in reason.items() if name not in ("code", "evidence")}
+    values = {name: value for name, value in reason.items() if name not in _NOT_SAID}
     for name, value in values.items():
         if not isinstance(value, int | float):
             line = safe.plain(value, 40)

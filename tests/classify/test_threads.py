@@ -222,6 +222,22 @@ def test_a_quarrel_is_found_by_several_kinds_of_evidence_and_its_turn():
     assert found.curve[-1] == max(found.curve)
 
 
+def test_an_alert_says_whose_it_is_unless_a_plain_rule_found_one_too():
+    said = thread(ASK, ("bob", "What a clown."), ("cem", "Fuck you."))
+    [first, second] = [
+        replace(score, score=0.99, reasons=reasons)
+        for score, reasons in zip(
+            [s for s in Judge().score(said.messages) if s.label == "strict"][1:],
+            [(Reason("insult"),), (Reason("curses_you"),)],
+            strict=True,
+        )
+    ]
+    modelled = heat(replace(said, scores={"1": [first]}))
+    assert modelled.reasons[0] == Reason("alert_messages", {"n": 1, "models": "strict_en"})
+    ruled = heat(replace(said, scores={"1": [first], "2": [second]}))
+    assert ruled.reasons[0] == Reason("alert_messages", {"n": 2})
+
+
 def test_reports_by_members_call_for_a_moderator_whatever_the_model_says():
     found = heated(ASK, ("bob", "Use clang."), ("cem", "Not here."), reports={"2": 1, "1": 2})
     assert (found.kinds, found.reasons) == (("reports",), (Reason("reported", {"n": 3}),))

@@ -186,6 +186,33 @@ def test_a_model_in_the_shadow_hides_what_it_found_and_no_rule_or_report():
     assert edition(rows, shadow={"strict_zh"}).health.flagged == len(rows)
 
 
+def test_a_model_in_the_shadow_hides_its_alerts_in_a_sour_thread_too():
+    """Those of another model, or of a plain rule, stand; so does what no model of tone found."""
+    alerts = ("strict_en", "strict_en strict_zh", None)
+    rows = [
+        row(
+            str(n),
+            "sour",
+            evidence=["alert", "pace"],
+            severity=2,
+            model="heat",
+            reasons=[
+                {"code": "alert_messages", "evidence": "alert", "n": 1}
+                | ({"models": models} if models else {}),
+                {"code": "pace", "evidence": "pace", "times": 5},
+            ],
+        )
+        for n, models in enumerate(alerts)
+    ]
+    made = edition(rows, shadow={"strict_en"})
+    found = {item.thread_id: item for section in made.sections for item in section.items}
+    told = {thread: (item.keys[0].evidence, item.severity) for thread, item in found.items()}
+    both = ("alert", "pace"), 2
+    assert told == {"0": (("pace",), 1), "1": both, "2": both}
+    assert found["0"].reasons == (("pace", {"times": 5}),)
+    assert found["1"].reasons == (("alert_messages", {"n": 1}), ("pace", {"times": 5}))
+
+
 def test_what_the_cap_left_out_was_not_told_and_comes_next():
     rows = [row("1", age_h=90), row("2", age_h=40)]
     first = edition(rows, most_questions=1)
