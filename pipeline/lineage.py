@@ -11,38 +11,7 @@ from typing import Any
 from pipeline.build import SQL, files_of
 from pipeline.contracts import contracts
 from pipeline.errors import FixSettings
-
-# The views of `raw` that staging reads (`sql/macros.sql`); they have no contract.
-VIEWS = {
-    "changed": (
-        "source",
-        "platform",
-        "url",
-        "stream",
-        "key",
-        "container",
-        "record",
-        "payload",
-        "first_seen_at",
-        "gone_at",
-    ),
-    "changed_chat": (
-        "source",
-        "url",
-        "key",
-        "record",
-        "payload",
-        "message_id",
-        "thread_id",
-        "channel_id",
-        "account_id",
-        "created_at",
-        "deleted_at",
-        "gone_at",
-        "has_expired",
-    ),
-    "changed_versions": ("source", "platform", "stream", "key", "record", "seen_at", "state"),
-}
+from pipeline.warehouse import prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +28,8 @@ def lineage(column: str) -> Iterator[Step]:
     """The columns `<schema>.<table>.<column>` is made of, depth first, each named once.
 
     Only what its value is computed from: a column that a row is chosen or joined by is not told.
-    It ends at the views of `raw` that staging reads (`VIEWS`). Raises FixSettings for a column no
-    contract has.
+    It ends at the `views` of `raw` that staging reads. Raises FixSettings for a column no contract
+    has.
     """
     table, _, name = column.rpartition(".")
     known = contracts().get(table)
@@ -106,6 +75,25 @@ def _schema() -> dict[str, Any]:
     for contract in contracts().values():
         columns = {name: column.type for name, column in contract.columns.items()}
         found.setdefault(contract.schema_name, {})[contract.name] = columns
-    for view, names in VIEWS.items():
-        found["raw"][view] = dict.fromkeys(names, "VARCHAR")
+    for view, columns in views().items():
+        found["raw"][view] = columns
+    return found
+
+
+@cache
+def views() -> dict[str, dict[str, str]]:
+    """The views of `raw` that staging reads (`sql/macros.sql`) and no contract describes: name ->
+    column -> type, as DuckDB tells them of empty tables."""
+    import duckdb
+
+    found: dict[str, dict[str, str]] = {}
+    with duckdb.connect() as db:
+        prepare(db)
+        db.execute((SQL / "macros.sql").read_text(encoding="utf-8"))
+        for view, column, kind in db.execute(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns()"
+            " SEMI JOIN duckdb_views() AS v ON table_name = v.view_name"
+            " WHERE schema_name = 'raw' ORDER BY ALL"
+        ).fetchall():
+            found.setdefault(view, {})[column] = kind
     return found
