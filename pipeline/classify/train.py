@@ -1,4 +1,4 @@
-"""Models from labelled sets: the same sets and seed give the same numbers, to the digit."""
+"""Models from labelled sets: the same sets and seed give the same figures, to the digit."""
 
 from __future__ import annotations
 
