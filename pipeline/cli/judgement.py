@@ -1,10 +1,15 @@
-"""What one may ask of the judges: to be made anew, and to be measured; part of `hearth`."""
+"""What one may ask of the judges: what they say of a text, to be made anew, and to be measured;
+part of `hearth`."""
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +17,112 @@ from pipeline import settings, steps
 from pipeline.cli.console import Community, out, plain
 from pipeline.errors import FixSettings
 
+if TYPE_CHECKING:
+    from pipeline.classify.judge import Judge
+    from pipeline.classify.message import Message, Score
+    from pipeline.text import Form
+
 app = typer.Typer()
 Sets = Annotated[Path, typer.Argument(help="Folder of labelled sets, named as in the manifest.")]
+
+
+@app.command()
+def judge(
+    text: Annotated[
+        str | None, typer.Argument(help="What somebody wrote; the input if not given.")
+    ] = None,
+    *,
+    title: Annotated[str | None, typer.Option(help="The title of the thread it opens.")] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="The input has an object a line: text and, if you like, id, title and form"
+            " (markdown or html). The output has one for each that is asked of each of them.",
+        ),
+    ] = False,
+    community: Annotated[
+        str | None, typer.Option(help="With this community's languages and own models.")
+    ] = None,
+) -> None:
+    """What the judges say of a text, and why; nothing is kept or told.
+
+    A score counts from its threshold on. Whether a question is answered, or a thread turns sour,
+    is told of whole threads: see `hearth lab`."""
+    judging = _judging(community)
+    if as_json:
+        for score in judging.score(_messages(sys.stdin)):
+            sys.stdout.write(json.dumps(_score_data(score), ensure_ascii=False) + "\n")
+        return
+    said = sys.stdin.read() if text is None else text
+    for score in judging.score([_message({"text": said, "title": title}, "")]):
+        for line in _score_lines(score):
+            out.print(plain(line))
+
+
+def _judging(community: str | None) -> Judge:
+    from pipeline.classify.community import in_use
+    from pipeline.classify.judge import Judge, tone_models
+
+    if community is None:
+        return Judge(tone_models())
+    home = settings.load(secrets=False).community(community)
+    return Judge(home.languages, own=in_use(home.home))
+
+
+def _messages(lines: Iterable[str]) -> Iterator[Message]:
+    """Each line as an opening message. Raises FixSettings at the first that says no text."""
+    for number, line in enumerate(lines, 1):
+        try:
+            yield _message(json.loads(line), str(number))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise FixSettings(
+                f'line {number} is not like {{"text": "...", "id": "...", "title": "...",'
+                ' "form": "markdown"}; only the text is needed'
+            ) from None
+
+
+def _message(told: Mapping[str, Any], number: str) -> Message:
+    from pipeline.classify.message import Message
+
+    form: Form = "html" if told.get("form") == "html" else "markdown"
+    if told.get("form", form) != form or not isinstance(told["text"], str):
+        raise ValueError
+    known = str(told.get("id", number))
+    title = told.get("title")
+    return Message(
+        source="",
+        thread_id=known,
+        message_id=known,
+        account_id=None,
+        created_at=datetime.fromtimestamp(0, UTC),
+        body=told["text"],
+        form=form,
+        is_first=True,
+        title=None if title is None else str(title),
+    )
+
+
+def _score_data(score: Score) -> dict[str, Any]:
+    from pipeline.digest.words import Words
+
+    words = Words("en", str)
+    reasons = [words(f"reason.{reason.code}", **reason.values) for reason in score.reasons]
+    told = {name: value for name, value in asdict(score).items() if name != "source"}
+    return told | {"id": told.pop("message_id"), "is_flagged": score.is_flagged, "reasons": reasons}
+
+
+def _score_lines(score: Score) -> Iterator[str]:
+    told = _score_data(score)
+    if score.score is None:
+        yield f"{score.label:9} unscored: {score.unscored_because} ({score.language or 'unknown'})"
+        return
+    bar = "never counts" if score.threshold is None else f"counts from {score.threshold:.2f} on"
+    flagged = "flagged" if score.is_flagged else "not flagged"
+    yield f"{score.label:9} {score.score:.2f}, {flagged} ({bar}; {score.model})"
+    if score.sentence:
+        yield f"          > {score.sentence}"
+    yield from (f"          {reason}" for reason in told["reasons"])
 
 
 @app.command()
