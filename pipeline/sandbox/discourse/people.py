@@ -259,8 +259,9 @@ class People(Tables):
 
     @action
     def merge_users(self, from_id: int, into_id: int, at: datetime) -> None:
-        """Give one account's posts and likes to another by plain SQL (no `updated_at` moves); the
-        first account's row is gone. A like both gave stays once."""
+        """Give one account's posts, likes, reports and place in the staff's log to another by plain
+        SQL (no `updated_at` moves); the first account's row is gone. A like both gave stays once.
+        """
         gone = self.get("users", from_id)["username"]
         self.write("UPDATE posts SET user_id = ? WHERE user_id = ?", into_id, from_id)
         self.write("UPDATE topics SET user_id = ? WHERE user_id = ?", into_id, from_id)
@@ -277,6 +278,12 @@ class People(Tables):
         self.write("UPDATE post_actions SET user_id = ? WHERE user_id = ?", into_id, from_id)
         liked = self.read("SELECT post_id FROM post_actions WHERE user_id = ?", into_id)
         self.recount_likes([row["post_id"] for row in liked])
+        for table, column in (
+            ("reviewables", "created_by_id"),
+            ("user_histories", "acting_user_id"),
+            ("user_histories", "target_user_id"),
+        ):
+            self.write(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", into_id, from_id)
         self.filled_by_sql = True
         self._remove_account(from_id)
         self.log("merge_user", SYSTEM, at, target_user_id=into_id, context=f"merged {gone}")

@@ -224,7 +224,7 @@ def _moderation(private: Private) -> Iterator[Table]:
         columns="type status created_by_id category_id topic_id score potential_spam target_id"
         " target_type target_created_by_id version",
         times="created_at updated_at latest_score",
-        mark="updated_us status version topic_id",
+        mark="updated_us status version topic_id created_by_id",
         where=where.format("x"),
     )
     yield Table(
@@ -247,7 +247,7 @@ def _moderation(private: Private) -> Iterator[Table]:
         columns="action acting_user_id target_user_id topic_id post_id category_id",
         times="created_at",
         computed={name: shown.format(name) for name in ("previous_value", "new_value")},
-        mark="created_us",
+        mark="created_us acting_user_id target_user_id",  # a merge moves them alone
         where=f"x.action IN {STAFF_ACTIONS} AND (x.topic_id IS NULL OR {of_topic})",
     )
 

@@ -253,7 +253,7 @@ TRUTH = {
     " WHERE NOT c.read_restricted",
     "revisions": "SELECT r.id, r.post_id, r.user_id, r.number FROM post_revisions r"
     " JOIN posts p ON p.id = r.post_id" + _OPEN + " AND NOT r.hidden AND p.post_type <> 4",
-    "reports": "SELECT r.id, r.status, r.target_id FROM reviewables r"
+    "reports": "SELECT r.id, r.status, r.target_id, r.created_by_id FROM reviewables r"
     " LEFT JOIN topics t ON t.id = r.topic_id LEFT JOIN categories c ON c.id = t.category_id"
     " WHERE r.topic_id IS NULL OR (t.archetype = 'regular' AND NOT c.read_restricted)",
 }

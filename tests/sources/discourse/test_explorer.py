@@ -212,14 +212,21 @@ def test_a_busy_night_reads_only_what_differs(world_of: Serve, quiet: Switches) 
         agrees(world)
 
 
-def test_a_merge_that_moves_a_like_is_seen(world_of: Serve, quiet: Switches) -> None:
+def test_a_merge_that_moves_a_like_a_report_and_a_renaming_is_seen(
+    world_of: Serve, quiet: Switches
+) -> None:
     history = lived_in(quiet)
     history.like(3, 0)
+    history.flag(3, 0)
+    history.rename(0)
+    (renaming,) = history.forum.read("SELECT id FROM user_histories WHERE action = 21")
     with world_of(history.forum) as world:
         world.night()
         history.forum.merge_users(history.people[0], history.people[2], history.later())
         world.night()
         agrees(world)
+        held = world.held("staff_actions")[str(renaming["id"])]
+        assert (held["acting_user_id"], held["target_user_id"]) == (history.people[2],) * 2
 
 
 @pytest.mark.slow
