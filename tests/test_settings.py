@@ -64,6 +64,8 @@ def test_secrets_never_show(tmp_path):
         (MINIMAL.replace("https://forum.example.org/", "forum"), "must be a web address"),
         (MINIMAL.replace("discourse", "nodebb"), "'discourse', 'rocketchat'"),
         (MINIMAL + '[communities.ember]\ntime_zone = "Mars/Base"', "must be an IANA time zone"),
+        (MINIMAL + '[communities.ember]\ntime_zone = "Europe"', "must be an IANA time zone"),
+        (MINIMAL + '[communities.ember]\nname = "birch"', "ember.name: the table has the name"),
         (MINIMAL.replace("ember", "Ember"), "name: String should match"),
         (MINIMAL + "most_flags = 3", "most_flags: unknown key of this table; another one has it"),
     ],
@@ -201,3 +203,22 @@ def test_a_rule_that_nobody_has_switched_on_is_in_the_shadow(monkeypatch):
     monkeypatch.setattr(models, "Rule", Literal[models.Rule, "sour/new"])
     assert known.in_shadow == {"strict_zh", "sour/new"}
     assert models.JudgementSettings(trusted={"sour/new": "2026-03-01"}).in_shadow == set()
+
+
+def test_the_pseudonym_key_in_the_file_is_a_secret_too():
+    said = refusal(MINIMAL + '[communities.ember]\npseudonym_key = "very-secret-key"')
+    assert "secrets do not belong in this file; set HEARTH_EMBER_PSEUDONYM_KEY instead" in said
+    assert "very-secret-key" not in said
+
+
+@pytest.mark.parametrize("secret", ["very-secret-key\n", " very-secret-key", "very\x00key", "秘密"])
+def test_a_key_that_no_header_may_have_is_named(secret):
+    said = refusal(MINIMAL, {**SECRETS, "HEARTH_EMBER_FORUM_KEY": secret})
+    assert "communities.ember.sources.forum.key: the secret has a sign that no header may" in said
+    assert secret not in said
+
+
+def test_a_home_may_begin_with_the_users_own(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    text = MINIMAL + '[communities.ember]\nhome = "~/ember"'
+    assert settings.parse(text, SECRETS).community().home == tmp_path / "ember"

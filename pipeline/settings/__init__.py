@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import FixSettings
 from pipeline.settings.models import (
+    NAME,
     SCHEDULE,
     SECRETS,
     Audience,
@@ -58,6 +60,7 @@ __all__ = [
 ]
 DEFAULT_FILE = Path("hearth.toml")
 TEMPLATES = Path(__file__).parent
+_MAKE = "; `openssl rand -hex 32` makes one"
 
 
 def load(
@@ -83,13 +86,12 @@ def schedules() -> dict[str, str]:
 def connections(community: str) -> Iterator[tuple[str, str, str]]:
     """(variable, connection, "login" or "password") for each secret a community needs."""
     file = Path(os.environ.get("HEARTH_SETTINGS") or DEFAULT_FILE)
-    yield _pseudonym_variable(community), f"hearth_{community}", "password"
     tables = dict(_tables(_tree(_text(file), file), "communities"))
-    for holder, _, secrets in _holders(tables[community]):
+    for place, _, secrets in _holders(tables[community]):
+        holder = "_".join(filter(None, ("hearth", community, _name(place))))
         for field in secrets:
             part = "login" if field == "user_id" else "password"
-            variable = secret_variable(community, holder, field)
-            yield variable, f"hearth_{community}_{holder}", part
+            yield secret_variable(community, _name(place), field), holder, part
 
 
 def parse(
@@ -100,9 +102,10 @@ def parse(
     tree = _tree(text, file)
     problems = list(_add_secrets(tree, env, required=secrets))
     for name, community in _tables(tree, "communities"):
-        community.setdefault("name", name)
+        if community.setdefault("name", name) != name:
+            problems.append(f"communities.{name}.name: the table has the name; drop this one")
         community.setdefault("title", name.replace("_", " ").title())
-        home = Path(str(community.get("home", Path("var") / name)))
+        home = Path(str(community.get("home", Path("var") / name))).expanduser()
         community["home"] = (file.parent / home).resolve()
     try:
         settings = Settings.model_validate(tree)
@@ -116,16 +119,21 @@ def parse(
 
 def variables(text: str) -> list[str]:
     """Names of the environment variables that a hearth.toml needs, in its order."""
-    names = []
-    for name, community in _tables(tomllib.loads(text), "communities"):
-        names.append(_pseudonym_variable(name))
-        for holder, _, secrets in _holders(community):
-            names += [secret_variable(name, holder, secret) for secret in secrets]
-    return names
+    return [
+        secret_variable(name, _name(place), secret)
+        for name, community in _tables(_tree(text, DEFAULT_FILE), "communities")
+        for place, _, secrets in _holders(community)
+        for secret in secrets
+    ]
 
 
 def template(community: str, discourse: str, rocketchat: str, time_zone: str) -> str:
-    """A commented hearth.toml for one community; an empty address leaves that source out."""
+    """A commented hearth.toml for one community; an empty address leaves that source out. Raises
+    FixSettings for what it could not be made of."""
+    if not re.fullmatch(NAME, community):
+        raise FixSettings(f"{community!r}: a community has a name of small letters, such as ember")
+    if not (discourse or rocketchat):
+        raise FixSettings("name the address of a Discourse forum, of a Rocket.Chat, or of both")
     sources = {"forum": ("discourse", discourse), "chat": ("rocketchat", rocketchat)}
     text = _template("community").format(community=community, time_zone=time_zone)
     for name, (platform, url) in sources.items():
@@ -144,8 +152,9 @@ def has_secrets(source: SourceSettings) -> bool:
 
 
 def secret_variable(community: str, source: str, secret: str) -> str:
-    """Name of the environment variable that holds a source's secret."""
-    return f"HEARTH_{community}_{source}_{secret}".upper()
+    """Name of the environment variable that holds a source's secret, or, of no source, the
+    community's own."""
+    return "_".join(filter(None, ("HEARTH", community, source, secret))).upper()
 
 
 def _template(name: str) -> str:
@@ -168,22 +177,18 @@ def _tree(text: str, file: Path) -> dict[str, Any]:
         raise FixSettings(f"{file} is not TOML: {error}") from None
 
 
-def _pseudonym_variable(community: str) -> str:
-    return f"HEARTH_{community}_PSEUDONYM_KEY".upper()
-
-
 def _tables(tree: Mapping[str, Any], key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     tables = tree.get(key)
     if isinstance(tables, dict):
         yield from ((name, table) for name, table in tables.items() if isinstance(table, dict))
 
 
-def _holders(
-    community: Mapping[str, Any],
-) -> Iterator[tuple[str, dict[str, Any], tuple[str, ...]]]:
-    """(name, table, secrets) of everything in a community's table that needs secrets."""
+def _holders(community: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], tuple[str, ...]]]:
+    """(place in it, table, secrets) of everything in a community's table that needs secrets; the
+    community itself has no place."""
+    yield "", community, ("pseudonym_key",)
     for source, table in _tables(community, "sources"):
-        yield source, table, SECRETS.get(str(table.get("platform")), ())
+        yield f"sources.{source}", table, SECRETS.get(str(table.get("platform")), ())
     mail = community.get("mail")
     if isinstance(mail, dict) and mail.get("username"):
         yield "mail", mail, ("password",)
@@ -192,27 +197,22 @@ def _holders(
         yield "cluster", cluster, ("password",)
 
 
+def _name(place: str) -> str:
+    return place.rpartition(".")[2]
+
+
 def _add_secrets(tree: dict[str, Any], env: Mapping[str, str], *, required: bool) -> Iterator[str]:
     """Put secrets into the tree; yield a sentence for each that is missing or in the file."""
     for name, community in _tables(tree, "communities"):
-        key = _pseudonym_variable(name)
-        community["pseudonym_key"] = env.get(key, "")
-        if required and not env.get(key):
-            yield f"environment variable {key} is not set; `openssl rand -hex 32` makes one"
-        for holder, table, secrets in _holders(community):
-            where = (
-                f"communities.{name}.{'' if table is community.get(holder) else 'sources.'}{holder}"
-            )
+        for place, table, secrets in _holders(community):
             for secret in secrets:
-                variable = secret_variable(name, holder, secret)
+                variable = secret_variable(name, _name(place), secret)
                 if table.get(secret):
-                    yield (
-                        f"{where}.{secret}: secrets do not belong "
-                        f"in this file; set {variable} instead"
-                    )
+                    where = ".".join(filter(None, ("communities", name, place, secret)))
+                    yield f"{where}: secrets do not belong in this file; set {variable} instead"
                 table[secret] = env.get(variable, "")
                 if required and not env.get(variable):
-                    yield f"environment variable {variable} is not set"
+                    yield f"environment variable {variable} is not set{'' if place else _MAKE}"
 
 
 def _sentence(problem: Any) -> str:

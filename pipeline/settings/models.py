@@ -42,12 +42,23 @@ def _web_address(url: str) -> str:
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # a folder of zones: "Europe"
         raise ValueError("must be an IANA time zone such as Europe/Berlin") from error
     return name
 
 
+def _sendable(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if text != text.strip() or not (text.isascii() and text.isprintable()):
+        raise ValueError(
+            "the secret has a sign that no header may have, such as a line break or a space at "
+            "its end; set its environment variable again"
+        )
+    return secret
+
+
 Zone = Annotated[str, AfterValidator(_zone)]
+Credential = Annotated[SecretStr, AfterValidator(_sendable)]
 Url = Annotated[str, AfterValidator(_web_address)]
 
 
@@ -79,15 +90,15 @@ class DiscourseSettings(SourceSettings):
     review_queue: bool = Field(
         False, description="report what attacks to the moderators' review queue, as `username`"
     )
-    key: SecretStr = Field(exclude=True, repr=False)
+    key: Credential = Field(exclude=True, repr=False)
 
 
 class RocketChatSettings(SourceSettings):
     """A Rocket.Chat workspace. Two secrets: `..._USER_ID` and `..._TOKEN`."""
 
     platform: Literal["rocketchat"]
-    user_id: SecretStr = Field(exclude=True, repr=False)
-    token: SecretStr = Field(exclude=True, repr=False)
+    user_id: Credential = Field(exclude=True, repr=False)
+    token: Credential = Field(exclude=True, repr=False)
 
 
 AnySource = Annotated[DiscourseSettings | RocketChatSettings, Field(discriminator="platform")]
