@@ -29,14 +29,21 @@ def alone(community: Community, *, shared: bool = False) -> Iterator[None]:
     """Nobody else works on this community meanwhile; entering twice in one process is fine.
 
     `shared` keeps out only those who want to be alone: the tasks of one scheduled night run side
-    by side. The kernel lets go when the process ends, however it ends. Raises NightRuns.
+    by side. The kernel lets go when the process ends, however it ends. Raises NightRuns, and
+    FixSettings where there is no writing.
     """
     file = community.home / "work" / "night.lock"
     if file in _held:
         yield
         return
     make_folder(file.parent)
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise FixSettings(
+            f"cannot write {file}: {error.strerror}; run Hearth as the user who owns it, on a disk "
+            "that may be written"
+        ) from None
     try:
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

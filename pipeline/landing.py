@@ -188,7 +188,8 @@ def write_whole(file: Path, content: bytes) -> None:
             os.fsync(out.fileno())
         beside.replace(file)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that became read-only
+            beside.unlink(missing_ok=True)
         raise FixSettings(
             f"cannot write {file}: {error.strerror}; free space or fix its folder's "
             "permissions, then run again: nothing was lost"

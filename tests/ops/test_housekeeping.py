@@ -12,6 +12,7 @@ import pytest
 
 from pipeline import housekeeping, settings, steps
 from pipeline.errors import FixSettings, NightRuns
+from pipeline.landing import write_whole
 from tests.conftest import make_community
 
 NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
@@ -158,6 +159,19 @@ def test_what_a_kill_left_half_written_goes_when_it_is_cold(tmp_path):
     make(tmp_path, "published/.restricted-x.duckdb", ".hidden", "work/.keep")
     housekeeping.tidy(community, now)
     assert files(tmp_path) == [".hidden", "published/.restricted-x.duckdb", "work/.keep"]
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    community = make_community(tmp_path)
+    (tmp_path / "work" / "night.lock").mkdir(parents=True)
+    with (
+        pytest.raises(FixSettings, match=r"cannot write .*night\.lock"),
+        housekeeping.alone(community),
+    ):
+        pytest.fail("nobody is let in")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FixSettings, match=r"cannot write .*file/below"):
+        write_whole(tmp_path / "file" / "below", b"")  # nor can what lies beside it be removed
 
 
 def test_retention_is_checked_in_the_settings(tmp_path):
