@@ -49,6 +49,8 @@ def go_back(community: Community, run: str | None = None) -> str:
     No file is touched: the next night published becomes current again."""
     folder = community.home / "published"
     known = nights(community)
+    if not known:
+        raise FixSettings(f"{folder}: no night was published yet; `hearth nightly` publishes one")
     current = (folder / FILES["community"]).resolve().stem.removeprefix("community-")
     older = [name for name in known if name < current]
     wanted = run or (older[-1] if older else None)

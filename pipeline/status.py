@@ -170,7 +170,8 @@ def _published(community: Community, now: datetime) -> dict[str, Any] | None:
     folder = community.home / "published"
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-        at = datetime.fromtimestamp((folder / "manifest.json").stat().st_mtime, UTC)
+        file = folder / manifest["community"]["name"]  # never written again, also by a rollback
+        at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     except FileNotFoundError:
         return None
     return {
@@ -270,7 +271,9 @@ def _digests(community: Community) -> list[dict[str, Any]]:
 
 def _sizes(community: Community) -> dict[str, int]:
     sizes = {name: sum(_bytes(community.home / name)) for name in _FOLDERS}
-    return {**sizes, "free": shutil.disk_usage(community.home).free}
+    home = community.home
+    there = next(place for place in (home, *home.parents) if place.exists())
+    return {**sizes, "free": shutil.disk_usage(there).free}
 
 
 def _bytes(folder: Path) -> Iterator[int]:

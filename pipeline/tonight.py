@@ -190,8 +190,15 @@ def journal_of(night: Night) -> Journal:
 
 
 def moment_of(as_of: str | None) -> datetime:
-    """An ISO time as an aware moment; now where none is given."""
-    return datetime.fromisoformat(as_of) if as_of else datetime.now(UTC)
+    """An ISO time as an aware moment; now where none is given. Raises FixSettings for what is no
+    such time, or says no offset from UTC."""
+    try:
+        moment = datetime.fromisoformat(as_of) if as_of else datetime.now(UTC)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise FixSettings(f"{as_of!r}: write the moment as 2026-03-02T02:00:00+00:00")
+    return moment
 
 
 def new_run() -> str:

@@ -103,9 +103,17 @@ def init(
     if file.exists():
         raise FixSettings(f"{file} exists already; edit it, or move it away first")
     text = settings.template(community, discourse, rocketchat, time_zone)
-    variables = settings.variables(text)
-    settings.parse(text, dict.fromkeys(variables, "x"), file)
-    file.write_text(text, encoding="utf-8")
+    try:
+        variables = settings.variables(text)
+        settings.parse(text, dict.fromkeys(variables, "x"), file)
+    except FixSettings as error:
+        raise FixSettings(f"nothing was written: {error}") from None
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FixSettings(
+            f"cannot write {file}: {error.strerror}; go to a folder of yours"
+        ) from None
     out.print(f"Wrote {file}. Set these variables, then run `hearth doctor`:\n")
     for variable in variables:
         value = secrets.token_hex(32) if variable.endswith("PSEUDONYM_KEY") else "..."
@@ -136,4 +144,4 @@ def demo() -> None:
     """One night of the sandbox community through the Airflow DAG; each call is the next night."""
     from pipeline.sandbox import demo as showing
 
-    raise typer.Exit(showing.run(out))
+    raise typer.Exit(showing.run(Console(highlight=False, soft_wrap=True)))

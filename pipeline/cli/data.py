@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
 from pipeline import settings, steps, tonight
-from pipeline.cli.console import Community, Run, out, plain
+from pipeline.cli.console import Community, Run, out, plain, reading, table
 from pipeline.errors import FixSettings
 from pipeline.warehouse import TABLES_ONLY
 
@@ -35,20 +36,18 @@ def query(
     file = home.home / "published" / ("restricted.duckdb" if restricted else "current.duckdb")
     if not file.exists():
         raise FixSettings(f"{file} does not exist yet; `hearth nightly` publishes it")
-    with duckdb.connect(file.resolve(), read_only=True) as db:
+    with reading(home), duckdb.connect(file.resolve(), read_only=True) as db:
         db.execute(TABLES_ONLY)
         if sql is not None:
-            try:
-                _show(db, sql, output)
-            except duckdb.Error as error:
-                raise FixSettings(f"the statement failed: {error}") from None
+            _show(db, sql, output)
             return
         out.print(f"{file.resolve().name}, read-only. An empty line ends. Try: SHOW ALL TABLES")
-        while statement := out.input("hearth> ").strip():
-            try:
-                _show(db, statement, output)
-            except duckdb.Error as error:
-                out.print(plain(str(error)), style="red")
+        with suppress(EOFError):
+            while statement := out.input("hearth> ").strip():
+                try:
+                    _show(db, statement, output)
+                except FixSettings as error:
+                    out.print(plain(str(error)), style="red")
 
 
 @app.command()
@@ -77,8 +76,7 @@ def lineage(
     from pipeline.lineage import lineage as trace
 
     for step in trace(column):
-        made_by = f"  [dim]{step.file}[/]" if step.file else ""
-        out.print(f"{'  ' * step.depth}{step.column}{made_by}")
+        out.print(Text.assemble("  " * step.depth, step.column, (f"  {step.file or ''}", "dim")))
 
 
 @app.command()
@@ -92,7 +90,8 @@ def export(
     from pipeline import nights
 
     home = settings.load(secrets=False).community(community)
-    written = nights.export(home, folder, form, restricted=restricted)
+    with reading(home):
+        written = nights.export(home, folder, form, restricted=restricted)
     out.print(f"{folder}: {len(written)} files, {sum(written.values()):,} rows; see manifest.json")
 
 
@@ -117,13 +116,15 @@ def report(
     from pipeline.report.select import as_of_day
 
     home = settings.load(secrets=False).community(community)
-    newest = Period.ended(period, as_of_day(home))
-    wanted = Period.around(period, ending.date()) if ending else newest
+    languages = (language,) if language else home.report.languages
     print_it = bool(browser()) if pdf is None else pdf
-    for file in write(
-        home, wanted, (language,) if language else home.report.languages, pdf=print_it
-    ):
-        out.print(str(file))
+    with reading(home):
+        today = as_of_day(home)
+        wanted = Period.around(period, ending.date()) if ending else Period.ended(period, today)
+        if wanted.first > today:
+            raise FixSettings(f"{wanted.name} has not begun: the published night is of {today}")
+        for file in write(home, wanted, languages, pdf=print_it):
+            out.print(str(file))
 
 
 @app.command()
@@ -137,18 +138,23 @@ def diff(
 
     home = settings.load(secrets=False).community(community)
     known = nights.nights(home)
-    if not earlier and len(known) < 2:
+    if len(known) < 2:
         raise FixSettings(f"{home.name}: two published nights are needed, there are {len(known)}")
     first, second = earlier or known[-2], later or known[-1]
-    if nights.definitions_changed(home, first, second):
-        out.print("The definitions (SQL or contracts) changed between the two nights.")
-    table = Table("table", "added", "removed", "changed", "why", box=None)
-    for found in nights.differences(home, first, second):
-        why = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in found.why.items())
-        numbers = (f"{n:,}" for n in (found.added, found.removed, found.changed))
-        table.add_row(found.table, *numbers, why)
+    with reading(home):
+        if nights.definitions_changed(home, first, second):
+            out.print("The definitions (SQL or contracts) changed between the two nights.")
+        found = list(nights.differences(home, first, second))
+    rows = [
+        (
+            each.table,
+            *(f"{n:,}" for n in (each.added, each.removed, each.changed)),
+            ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in each.why.items()),
+        )
+        for each in found
+    ]
     out.print(f"{first} -> {second}")
-    out.print(table)
+    out.print(table(("table", "added", "removed", "changed", "why"), rows, box=None))
 
 
 @app.command()
@@ -181,9 +187,16 @@ def dictionary(
 
 
 def _show(db: Any, sql: str, output: Output) -> None:
-    found = db.execute(sql)
-    columns = [name for name, *_ in found.description]
-    rows = found.fetchall()
+    import duckdb
+
+    try:
+        found = db.execute(sql)
+        if found is None:
+            raise FixSettings("there is no statement to answer")
+        columns = [name for name, *_ in found.description]
+        rows = found.fetchall()
+    except duckdb.Error as error:
+        raise FixSettings(f"the statement failed: {error}") from None
     if output == "json":
         sys.stdout.writelines(
             json.dumps(dict(zip(columns, row, strict=True)), default=str) + "\n" for row in rows
@@ -193,10 +206,7 @@ def _show(db: Any, sql: str, output: Output) -> None:
         writer.writerow(columns)
         writer.writerows([_guarded(cell) for cell in row] for row in rows)
     else:
-        table = Table(*columns, caption=f"{len(rows):,} rows")
-        for row in rows:
-            table.add_row(*(plain("" if cell is None else str(cell)) for cell in row))
-        out.print(table)
+        out.print(table(columns, rows, caption=f"{len(rows):,} rows"))
 
 
 def _guarded(cell: object) -> object:

@@ -202,6 +202,6 @@ def evaluate(
     from pipeline.classify.evaluate import HEADING
     from pipeline.classify.evaluate import evaluate as measure
 
-    out.print(HEADING, markup=False)
+    out.print(HEADING)
     for line in measure(sets, forum, asking, tuple(showing or ())):
-        out.print(str(line), markup=False)
+        out.print(str(line))

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from pipeline import settings
-from pipeline.cli.console import Community, out, plain
+from pipeline.cli.console import Community, out, plain, table
 from pipeline.errors import FixSettings
 
 if TYPE_CHECKING:
@@ -140,9 +139,7 @@ def _as_data(outcome: Outcome, addresses: dict[tuple[str, str], str | None]) -> 
 
 
 def _show_tallies(outcome: Outcome) -> None:
-    table = Table(
-        "", "flags", "a night", "most a night", "judged", "agreed", "precision (95 %)", box=None
-    )
+    rows = []
     for name, flags in (
         ("now", outcome.current),
         ("tried", outcome.tried),
@@ -151,17 +148,11 @@ def _show_tallies(outcome: Outcome) -> None:
     ):
         tally = outcome.tally(flags)
         a_night = f"{tally.flags / max(1, outcome.nights):.2f}"
-        table.add_row(
-            name,
-            f"{tally.flags:,}",
-            a_night,
-            str(outcome.most_a_night(flags)),
-            str(tally.judged),
-            str(tally.agreed),
-            tally.precision,
-        )
+        counts = (f"{tally.flags:,}", a_night, outcome.most_a_night(flags))
+        rows.append((name, *counts, tally.judged, tally.agreed, tally.precision))
+    columns = ("", "flags", "a night", "most a night", "judged", "agreed", "precision (95 %)")
     out.print(f"{outcome.nights} nights")
-    out.print(table)
+    out.print(table(columns, rows, box=None))
 
 
 def _show_flags(

@@ -14,7 +14,10 @@ from pipeline.errors import FixSettings
 app = typer.Typer()
 AsOf = Annotated[
     str | None,
-    typer.Option(help="The moment the metrics speak of, such as 2026-03-02T02:00:00+00:00; now."),
+    typer.Option(
+        help="The moment the metrics speak of, such as 2026-03-02T02:00:00+00:00; by default now, "
+        "or that of a night which is planned."
+    ),
 ]
 
 
@@ -135,7 +138,7 @@ def verdict(
     who: Annotated[
         str | None, typer.Option(help="Who says so; the user of this machine if not given.")
     ] = None,
-    days: Annotated[int | None, typer.Option(help="How long to snooze.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="How long to snooze.")] = None,
     community: Community = None,
 ) -> None:
     """Say what you think of an item: it does not come back unless something new is found."""

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from pipeline import settings, steps
-from pipeline.cli.console import Community, out, plain
+from pipeline.cli.console import Community, out, plain, reading, table
 
 if TYPE_CHECKING:
     from pipeline.sources import Finding
@@ -65,19 +64,22 @@ def status(
     if check is not None:
         out.print(state.check(home, now, check))
         return
-    found = state.collect(home, now)
+    with reading(home):
+        found = state.collect(home, now)
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     published = found["published"]
     out.print(
-        f"{found['title']}: night {published['run']} published, {published['age_h']:.1f} h ago"
+        f"{found['title']}: night {published['run']}, published "
+        f"{state.span(3600 * published['age_h'])} ago"
         if published
         else f"{found['title']}: nothing was published yet"
     )
     _show_runs(found["runs"])
     _show_streams(found["streams"])
-    out.print(f"All of it: {home.home / 'ops' / 'index.html'}")
+    page = home.home / "ops" / "index.html"
+    out.print(f"All of it: {page}" if page.exists() else "`hearth nightly` runs a night.")
 
 
 @app.command()
@@ -101,7 +103,8 @@ def erase(
     if told["still_at_the_source"]:
         out.print("The source still has this account: delete or anonymise it there, or it returns.")
     if told["work"]["named_by_others"]:
-        out.print(f"{told['work']['named_by_others']} records of others name them in plain prose.")
+        count = told["work"]["named_by_others"]
+        out.print(f"Records of others that name them in plain prose, for you to look at: {count}.")
 
 
 @app.command()
@@ -134,22 +137,29 @@ def _show_finding(finding: Finding) -> None:
 
 
 def _show_runs(runs: list[dict[str, Any]]) -> None:
-    table = Table("run", "how it ended", "took", "trouble", box=None)
-    for run in runs:
-        said = "\n".join(f"{t['step']}: {t['text']}" for t in run["troubles"])
-        took = "–" if run["seconds"] is None else f"{run['seconds']:.0f} s"
-        ended = Text(run["state"], style=_STYLE[run["state"]])
-        table.add_row(run["run"], ended, took, plain(said))
-    out.print(table)
+    from pipeline.status import span
+
+    rows = [
+        (
+            run["run"],
+            Text(run["state"], style=_STYLE[run["state"]]),
+            span(run["seconds"]),
+            "\n".join(f"{t['step']}: {t['text']}" for t in run["troubles"]),
+        )
+        for run in runs
+    ]
+    out.print(table(("run", "how it ended", "took", "trouble"), rows, box=None))
 
 
 def _show_streams(streams: list[dict[str, Any]]) -> None:
-    table = Table("stream", "way in", "read", "records", "requests", box=None)
+    from pipeline.status import span
+
+    rows: list[tuple[str, ...]] = []
     for stream in streams:
         name = f"{stream['source']}/{stream['stream']}"
         if stream["lag_h"] is None:
-            table.add_row(name, plain(stream["unavailable"] or "never read to its end"))
+            rows.append((name, stream["unavailable"] or "never read to its end"))
         else:
             numbers = (f"{stream['records']:,}", f"{stream['requests']:,}")
-            table.add_row(name, stream["via"], f"{stream['lag_h']:.1f} h ago", *numbers)
-    out.print(table)
+            rows.append((name, stream["via"], f"{span(3600 * stream['lag_h'])} ago", *numbers))
+    out.print(table(("stream", "way in", "read", "records", "requests"), rows, box=None))

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from pipeline import identities, settings, warehouse
-from pipeline.cli.console import Community, out, plain
+from pipeline.cli.console import Community, out, plain, table
 from pipeline.identities import Account, Decisions
 
 app = typer.Typer()
@@ -96,8 +95,5 @@ def _show(rows: list[dict[str, Any]], as_json: bool, empty: str) -> None:
     if not rows:
         out.print(empty)
         return
-    table = Table(*rows[0], box=None)
-    for row in rows:
-        cells = (", ".join(v) if isinstance(v, list) else v or "" for v in row.values())
-        table.add_row(*map(plain, cells))
-    out.print(table)
+    cells = ((", ".join(v) if isinstance(v, list) else v for v in row.values()) for row in rows)
+    out.print(table(rows[0], cells, box=None))

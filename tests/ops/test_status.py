@@ -1,11 +1,13 @@
 """What the operations page, its data and `hearth status` say of nights."""
 
 import json
+import os
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+import duckdb
 import pytest
 from typer.testing import CliRunner
 
@@ -91,6 +93,23 @@ def test_a_community_without_nights_has_a_page(community):
         [],
     )
     assert "Nothing was published yet" in (community.home / "ops" / "index.html").read_text()
+
+
+def test_a_rollback_makes_no_night_younger(tmp_path):
+    community = make_community(tmp_path)
+    folder = tmp_path / "published"
+    folder.mkdir()
+    night = folder / "community-1Z.duckdb"
+    duckdb.connect(night).close()
+    os.utime(night, (0, 3600))
+    told = {"name": night.name, "rows": {}}
+    said = {"run": "1Z", "as_of": "1970-01-01T00:00:00+00:00", "community": told}
+    (folder / "manifest.json").write_text(json.dumps({**said, "restricted": told}))
+    state = status.collect(community, datetime(1970, 1, 1, 3, tzinfo=UTC))
+    assert (state["published"]["at"], state["published"]["age_h"]) == (
+        "1970-01-01T01:00:00+00:00",
+        2.0,
+    )
 
 
 def test_what_servers_say_is_text_on_the_page(tmp_path):
