@@ -18,7 +18,7 @@ from pipeline.storage import disk_of
 
 LEAST_FREE = 500_000_000  # bytes: landing of a busy night, spill of a build, Data Docs
 _ABANDONED = timedelta(hours=1)  # a file that is written beside its place lives for seconds
-_BESIDE = re.compile(r"^\.(.+\.\d+|digest-.+|old-.+|(community|restricted)-.+\.duckdb(\.wal)?)$")
+_BESIDE = re.compile(r"^\.(.+\.\d+|digest-.+|(community|restricted)-.+\.duckdb(\.wal)?)$")
 _LEAP_S = 60  # what NTP may take back at once
 _RUN = "%Y%m%dT%H%M%S"
 _held: set[Path] = set()  # locks this process has

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pipeline import landing
 from pipeline.digest.edition import Edition
@@ -23,20 +21,23 @@ def deliver_files(edition: Edition, folder: Path, languages: tuple[str, ...]) ->
     """Write `<folder>/<night>-<audience>/digest.html`, `.txt`, `.md`, `.json`, `feed.xml`.
 
     The first language has the plain names, another one `digest.<language>.html` and so on. The
-    folder of the same night and audience is replaced, and readable by us alone. Returns the paths,
-    the page first.
+    folder of the same night and audience is replaced, and readable by us alone: a reader may find
+    none for an instant, never half. Returns the paths, the page first.
     """
     target = folder / f"{edition.night:%Y-%m-%d}-{edition.audience}"
     texts = _texts(edition, languages)
     landing.make_folder(folder)
     try:
-        beside = Path(tempfile.mkdtemp(prefix=".digest-", dir=folder))
-        try:
+        with TemporaryDirectory(
+            prefix=".digest-", dir=folder, ignore_cleanup_errors=True
+        ) as beside:
+            new = Path(beside, "new")
+            landing.make_folder(new)
             for name, text in texts.items():
-                landing.write_whole(beside / name, text.encode())
-            _swap(beside, target)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+                landing.write_whole(new / name, text.encode())
+            if target.exists():
+                target.rename(Path(beside, "old"))
+            new.rename(target)
     except OSError as error:
         raise FixSettings(
             f"cannot write {target}: {error.strerror}; free space or fix the folder's permissions"
@@ -54,12 +55,3 @@ def _texts(edition: Edition, languages: tuple[str, ...]) -> dict[str, str]:
         texts[f"feed{mark}.xml"] = render_rss(edition, language)
     texts["digest.json"] = render_json(edition)
     return texts
-
-
-def _swap(new: Path, target: Path) -> None:
-    """Put a folder in the place of another; a reader may find none for an instant, never half."""
-    old = target.with_name(f".old-{target.name}-{os.getpid()}")
-    if target.exists():
-        target.rename(old)
-    new.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
