@@ -221,7 +221,7 @@ def _remove_copies(community: Community, person: Person, threads: set[str]) -> I
     gone = [*(home / "backup").glob("*"), *(home / "damaged").glob("*")]
     gone += [*(home / "work" / "bookmarks").glob("*"), *(home / "work" / "spill").glob("*")]
     gone += (home / "work").glob("warehouse.before-*")
-    gone += (home / "digests").glob("preview")
+    gone += [*(home / "digests").glob("preview"), *(home / "digests").glob(".*")]
     gone += [f for f in (home / "digests").glob("*-*") if _digest_tells(f, person, threads)]
     gone += [f for f in (home / "cases").glob("*") if _case_tells(f, person, threads)]
     for folder in sorted(f for f in home.iterdir() if f.is_dir() and f.name not in _OTHERWISE):
@@ -290,7 +290,7 @@ def _clear_verdicts(community: Community, person: Person) -> int:
     cleared = 0
     for file in sorted((community.home / "digests").glob("*.jsonl")):
         entries = list(JsonLines(file))
-        given = [entry for entry in entries if entry.get("who") in person.needles]
+        given = [entry for entry in entries if _gave(entry, person)]
         for entry in given:
             entry["who"] = ERASED
         if given:
@@ -298,6 +298,14 @@ def _clear_verdicts(community: Community, person: Person) -> int:
             write_whole(file, text.encode())
         cleared += len(given)
     return cleared
+
+
+def _gave(entry: dict[str, Any], person: Person) -> bool:
+    """Whether a verdict is the person's: by an account of theirs, or by a name at the prompt."""
+    who, via = str(entry.get("who", "")), entry.get("via")
+    if via:
+        return via == person.source and (person.is_id(who) or person.is_name(who))
+    return who in person.needles
 
 
 def _clear_work(community: Community, person: Person, standing: Standing) -> dict[str, int]:

@@ -7,9 +7,11 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import cli, steps
+from pipeline import cli, erase, steps
 from pipeline.errors import FixSettings
+from pipeline.jsonl import JsonLines
 from pipeline.person import Person, Standing, clear
+from tests.conftest import make_community
 from tests.ops.searching import every_byte, holders
 from tests.test_night import NOW, ago
 
@@ -243,6 +245,26 @@ def night(world, unchecked):
             (world.folder / "work" / "warehouse.duckdb").read_bytes()
         )
         yield world
+
+
+@pytest.mark.parametrize(
+    ("who", "via", "is_theirs"),
+    [
+        ("Zelda", "forum", True),
+        ("7", "forum", True),
+        ("Zelda", "chat", False),
+        ("7", "chat", False),
+        ("7", "", False),
+        ("zelda", "", True),
+    ],
+)
+def test_a_verdict_is_theirs_by_an_account_of_theirs(tmp_path, who, via, is_theirs):
+    community = make_community(tmp_path)
+    book = JsonLines(tmp_path / "digests" / "heard.jsonl")
+    book.add({"who": who, "via": via})
+    person = Person("forum", "7", frozenset({"zelda"}))
+    assert erase._clear_verdicts(community, person) == is_theirs
+    assert list(book) == [{"who": "erased" if is_theirs else who, "via": via}]
 
 
 def found_in(night, thread_id):
