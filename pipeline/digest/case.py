@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.build import SQL
 from pipeline.digest import safe
 from pipeline.digest.render import environment
-from pipeline.digest.words import Words
+from pipeline.digest.words import Said, Words
 from pipeline.errors import FixSettings
 from pipeline.landing import make_folder, write_whole
 from pipeline.settings import Community
@@ -148,5 +148,6 @@ def _laid_out(template: str, case: Case, language: str, escape: Any) -> str:
         }
         for event in case.events
     ]
-    values = {"case": case, "say": say, "rows": rows, "escape": escape}
+    made = say("case.made", at=Said(f"{case.made_at:%Y-%m-%d %H:%M}"))
+    values = {"case": case, "made": made, "say": say, "rows": rows, "escape": escape}
     return str(environment().get_template(template).render(values))
