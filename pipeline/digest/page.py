@@ -176,7 +176,8 @@ def _in_hand(edition: Edition, say: Words) -> Iterable[Block]:
 
 def _thanks(health: Health, say: Words) -> Iterable[Block]:
     lines = tuple(
-        Line(say.escape(row["person"]), None, ", ".join(_deeds(row, say))) for row in health.thanks
+        Line(say.escape(row["person"]), None, say("unit.comma").join(_deeds(row, say)))
+        for row in health.thanks
     )
     if lines:
         heading, hint = say("section.thanks.heading"), say("section.thanks.hint")
@@ -254,11 +255,11 @@ def _facts(item: Item, say: Words, zone: str) -> list[str]:
 def _advice(item: Item, say: Words) -> str | None:
     """Neutral things to do about a warming thread, by its evidence; of a question, whom to ask."""
     if item.helpers:
-        helpers = ", ".join(_helper(helper, say) for helper in item.helpers)
+        helpers = say("unit.comma").join(_helper(helper, say) for helper in item.helpers)
         return say("advice.ask", helpers=Said(helpers))
     kinds = item.keys[0].evidence if item.kind == "sour" else ()
     said = [say(f"advice.{kind}") for kind in ADVISED if kind in kinds][:2]
-    return say("advice.could", what=Said("; ".join(said))) if said else None
+    return say("advice.could", what=Said(say("unit.semicolon").join(said))) if said else None
 
 
 def _helper(helper: Mapping[str, Any], say: Words) -> str:

@@ -47,7 +47,7 @@ def report(client: ForumClient, item: Item, language: str) -> None:
     if _is_reported(client, item.message_id):
         return
     say = Words(language, str)
-    reasons = "; ".join(reason_of(code, values, say) for code, values in item.reasons)
+    reasons = say("unit.semicolon").join(reason_of(code, v, say) for code, v in item.reasons)
     text = say("review.text", reasons=reasons, ref=item.ref)
     try:
         client._post(
