@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 220, 44, 24, 8
+RIGHT = 28  # room for half of a label below the end of an axis
 SHORTEST_H, LONGEST_H = 0.25, 24 * 30  # ends of the axis of waiting, which is logarithmic
 HOURS = (1, 4, 24, 72, 168, 720)
 
@@ -41,7 +42,7 @@ def curves(
     lines: Sequence[Sequence[tuple[float, float]]], spell: Callable[[float], str], says: str
 ) -> Markup:
     """Falling steps of (hours, share still waiting), one line each, hours on a logarithmic axis."""
-    across = _scale(math.log(SHORTEST_H), math.log(LONGEST_H), LEFT, WIDTH - 12)
+    across = _scale(math.log(SHORTEST_H), math.log(LONGEST_H), LEFT, WIDTH - RIGHT)
     down = _scale(0, 1, HEIGHT - BOTTOM, TOP)
     drawn = [_level(down(share), f"{share:.0%}") for share in (0, 0.25, 0.5, 0.75, 1)]
     for hours in HOURS:
@@ -57,7 +58,7 @@ def curves(
         for waited, waiting in steps:
             x = across(math.log(min(max(waited, SHORTEST_H), LONGEST_H)))
             path.append(f"H{_n(x)}V{_n(down(waiting))}")
-        path.append(f"H{WIDTH - 12}")
+        path.append(f"H{WIDTH - RIGHT}")
         drawn.append(Markup('<path class="curve part{}" d="{}"/>').format(number, "".join(path)))
     return _picture(drawn, says)
 

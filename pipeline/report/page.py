@@ -200,7 +200,8 @@ class _Setter:
     def _trends(self) -> Iterator[str]:
         moved = [row for row in self._found.tables["trends"] if row["verdict"] != "flat"]
         for row in moved:
-            yield self._say("lead.trend", **{name: self.cell(name, row[name]) for name in row})
+            told = {**row, "slope": abs(row["slope"])}  # its verdict says which way
+            yield self._say("lead.trend", **{name: self.cell(name, told[name]) for name in told})
         if not moved:
             yield self._say("lead.no_trend")
 

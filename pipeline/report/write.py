@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.digest.mail import addressed, send_mail
+from pipeline.errors import FixSettings
 from pipeline.jsonl import JsonLines
 from pipeline.landing import make_folder, write_whole
 from pipeline.report.page import page
@@ -53,7 +54,8 @@ def write(
 
 def send(community: Community, period: Period, sent_at: datetime) -> bool:
     """Mail a report that was written, once; false where nobody is to get it or has it already.
-    Raises what `send_mail` does."""
+    Raises what `send_mail` does, and FixSettings for readers that were refused when others were
+    not: it is sent then."""
     sent = JsonLines(community.home / "reports" / "sent.jsonl")
     if not community.report.mail_to or not community.mail:
         return False
@@ -78,8 +80,13 @@ def send(community: Community, period: Period, sent_at: datetime) -> bool:
     for file in _attached(community, period):
         kind = ("application", "pdf") if file.suffix == ".pdf" else ("text", "html")
         message.add_attachment(file.read_bytes(), *kind, filename=file.name)
-    send_mail(message, community.mail, community.report.mail_to)
+    refused = send_mail(message, community.mail, community.report.mail_to)
     sent.add({"period": period.name, "sent_at": sent_at.isoformat()})
+    if refused:
+        raise FixSettings(
+            f"report {period.name}: the mail server refused {', '.join(refused)}, the others have "
+            "it; check `report.mail_to`"
+        )
     return True
 
 

@@ -269,6 +269,28 @@ def test_it_is_mailed_once_with_the_page_attached(tmp_path, inbox):
     assert attached.get_content().startswith("<!DOCTYPE html>")
 
 
+def test_a_reader_who_was_refused_is_named_and_the_others_get_it_once(tmp_path, inbox):
+    extra = '\n[communities.ember.report]\nmail_to = ["team@example.org", "gone@example.org"]\n'
+    extra += MAIL.format(port=inbox.port)
+    community = publish(tmp_path, title="Ember", extra=extra)
+    write(community, WEEK, ["en"], pdf=False)
+    inbox.refuse_reader = "gone@example.org"
+    with pytest.raises(FixSettings, match=r"2026-W09: the mail server refused gone@example\.org"):
+        send(community, WEEK, AS_OF.replace(tzinfo=UTC))
+    assert not send(community, WEEK, AS_OF.replace(tzinfo=UTC))
+    assert [readers for _, readers, _ in inbox.messages] == [["team@example.org"]]
+
+
+def test_a_browser_that_hangs_is_given_up(tmp_path, monkeypatch):
+    browser = tmp_path / "chromium"
+    browser.write_text("#!/bin/sh\nexec sleep 60\n")
+    browser.chmod(0o700)
+    monkeypatch.setattr(render, "BROWSERS", (str(browser),))
+    monkeypatch.setattr(render, "_LONGEST_S", 0.2)
+    with pytest.raises(FixSettings, match="did not print .* within 0.2 s"):
+        render.print_pdf(tmp_path / "page.html", tmp_path / "page.pdf")
+
+
 def test_a_week_of_hours_in_which_nothing_was_said_can_be_drawn():
     drawn = draw.heat({(0, 1): 0}, ["Mon"] * 7, 1, "Questions")
     assert 'fill-opacity="0.06"' in drawn
