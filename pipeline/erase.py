@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import build, landing, load, publish, warehouse
+from pipeline import build, landing, load, publish, runs, warehouse
 from pipeline.contracts import contracts
 from pipeline.digest.night import store_verdicts
 from pipeline.digest.verdicts import ERASED
@@ -403,7 +403,7 @@ def _publish_anew(community: Community, now: datetime) -> str | None:
         folder = community.home / "published"
         if not (folder / "manifest.json").exists():
             return None
-        run = f"{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
+        run = runs.name_of(now)
         manifest = publish.publish(db, community, run, as_of)
     kept = {manifest.community.name, manifest.restricted.name}
     for old in folder.glob("*-*.duckdb"):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pipeline import runs
 from pipeline.errors import FixSettings, NightRuns
 from pipeline.landing import make_folder
 from pipeline.settings import Community
@@ -20,7 +21,6 @@ LEAST_FREE = 500_000_000  # bytes: landing of a busy night, spill of a build, Da
 _ABANDONED = timedelta(hours=1)  # a file that is written beside its place lives for seconds
 _BESIDE = re.compile(r"^\.(.+\.\d+|digest-.+|(community|restricted)-.+\.duckdb(\.wal)?)$")
 _LEAP_S = 60  # what NTP may take back at once
-_RUN = "%Y%m%dT%H%M%S"
 _held: set[Path] = set()  # locks this process has
 
 
@@ -125,10 +125,9 @@ def _bookmarks(folder: Path) -> list[Path]:
 def _of_run(run: str, limit: datetime) -> bool:
     """Whether a run began before the limit; what is not a run is never old."""
     try:
-        began = datetime.strptime(run[:15], _RUN).replace(tzinfo=UTC)
+        return runs.began(run) < limit
     except ValueError:
         return False
-    return began < limit
 
 
 def _of_day(name: str, limit: datetime) -> bool:

@@ -10,7 +10,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, TypedDict
 
-from pipeline import landing, settings
+from pipeline import landing, runs, settings
 from pipeline.errors import FixSettings, NightRuns
 from pipeline.journal import Journal
 from pipeline.landing import Report
@@ -18,7 +18,6 @@ from pipeline.settings import Community
 from pipeline.storage import disk_of, landing_of
 
 LONGEST_TASK = timedelta(hours=10)  # a first fill of a large forum
-_RUN = "%Y%m%dT%H%M%S%fZ"
 
 
 class Night(TypedDict):
@@ -73,7 +72,7 @@ def check_read(home: Community, now: datetime) -> None:
     if home.cluster is None or not found:
         return
     run = found[-1].parent
-    until = began(run.name) + LONGEST_TASK
+    until = runs.began(run.name) + LONGEST_TASK
     loads = any(line.step == "load" for line in Journal(run / "journal.jsonl").lines())
     if now < until and not loads:
         raise NightRuns(
@@ -199,16 +198,6 @@ def moment_of(as_of: str | None) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise FixSettings(f"{as_of!r}: write the moment as 2026-03-02T02:00:00+00:00")
     return moment
-
-
-def new_run() -> str:
-    """The name of a run that begins now; names sort by time."""
-    return datetime.now(UTC).strftime(_RUN)
-
-
-def began(run: str) -> datetime:
-    """When a run began, by its name."""
-    return datetime.strptime(run, _RUN).replace(tzinfo=UTC)
 
 
 def how_far(records: int, asked: int, expected: int | None, seconds: float) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline import housekeeping, landing, settings
+from pipeline import housekeeping, landing, runs, settings
 from pipeline.errors import BadAnswer, HearthError
 from pipeline.landing import Report
 from pipeline.records import Bookmarks
@@ -27,7 +27,6 @@ from pipeline.tonight import (
     in_journal,
     journal_of,
     moment_of,
-    new_run,
     plan_file,
     plan_source,
     planned_streams,
@@ -46,7 +45,9 @@ def plan(community: str | None = None, as_of: str | None = None) -> Plan:
     goes on without it. Raises the source's own error where none answers."""
     home = settings.load().community(community)
     moment = moment_of(as_of)
-    night = Night(community=home.name, run=new_run(), as_of=moment.isoformat())
+    night = Night(
+        community=home.name, run=runs.name_of(datetime.now(UTC)), as_of=moment.isoformat()
+    )
     with journal_of(night).telling("plan"):
         return _plan(home, night)
 
