@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.digest.edition import Edition, Item, ItemKey
 from pipeline.jsonl import JsonLines
+from pipeline.settings import Community
 
 if TYPE_CHECKING:
     from pipeline.digest.ladder import Step
@@ -26,6 +27,11 @@ class Ledger:
 
     def __init__(self, file: Path) -> None:
         self._lines = JsonLines(file)
+
+    @classmethod
+    def of(cls, community: Community) -> Ledger:
+        """The ledger of a community."""
+        return cls(community.home / "digests" / "ledger.jsonl")
 
     def was_sent(self, audience: str, night: date, channel: str) -> bool:
         """Whether this channel already got this night's edition."""
@@ -68,30 +74,15 @@ class Ledger:
         self, community: str, audience: str, night: date, step: Step, sent_at: datetime
     ) -> None:
         """Note that these items took this step of a ladder; on disk when it returns."""
-        self._lines.add(
-            {
-                "community": community,
-                "audience": audience,
-                "night": night.isoformat(),
-                "channel": step.channel,
-                "sent_at": sent_at.isoformat(),
-                "items": [_told(item, None) for item in step.items],
-            }
-        )
+        told = [_told(item) for item in step.items]
+        where = {"community": community, "audience": audience, "channel": step.channel}
+        self._note(night, sent_at, told, **where)
 
     def record_report(self, community: str, night: date, item: Item, sent_at: datetime) -> None:
         """Note that this item's message was put into its source's review queue."""
-        entry = {"ref": item.ref, "keys": item.keys, "post": item.message_id}
-        self._lines.add(
-            {
-                "community": community,
-                "audience": "",
-                "night": night.isoformat(),
-                "channel": "review",
-                "sent_at": sent_at.isoformat(),
-                "items": [entry],
-            }
-        )
+        told = [_told(item, post=item.message_id)]
+        where = {"community": community, "audience": "", "channel": "review"}
+        self._note(night, sent_at, told, **where)
 
     def reported(self) -> dict[tuple[str, str], tuple[ItemKey, ...]]:
         """(source, message) that was put into a review queue -> the item's keys."""
@@ -136,22 +127,20 @@ class Ledger:
         messages  reference of an item -> id of the chat message that stands for it
         """
         items = [item for section in edition.sections for item in section.items]
-        messages = messages or {}
-        self._lines.add(
-            {
-                "community": edition.community,
-                "audience": edition.audience,
-                "night": edition.night.isoformat(),
-                "channel": channel,
-                "sent_at": sent_at.isoformat(),
-                "items": [_told(item, messages.get(item.ref)) for item in items],
-            }
-        )
+        told = [_told(item, message=(messages or {}).get(item.ref)) for item in items]
+        where = {"community": edition.community, "audience": edition.audience, "channel": channel}
+        self._note(edition.night, sent_at, told, **where)
+
+    def _note(
+        self, night: date, sent_at: datetime, told: list[dict[str, Any]], **where: str
+    ) -> None:
+        times = {"night": night.isoformat(), "sent_at": sent_at.isoformat()}
+        self._lines.add({**where, **times, "items": told})
 
 
-def _told(item: Item, message: str | None) -> dict[str, Any]:
-    told = {"ref": item.ref, "keys": item.keys}
-    return told if message is None else {**told, "message": message}
+def _told(item: Item, **stands_for_it: str | None) -> dict[str, Any]:
+    more = {name: value for name, value in stands_for_it.items() if value is not None}
+    return {"ref": item.ref, "keys": item.keys, **more}
 
 
 def read_key(key: list[Any]) -> ItemKey:

@@ -88,13 +88,12 @@ def verdicts(
             heard += from_replies(ledger.keys_of, replies, source)
     now = datetime.combine(day, time(), UTC)
     heard += outcomes(db, community, ledger.reported(), now)
-    said, told = _books(community)
-    return said.read() + told.replace(heard, now)
+    return Verdicts.of(community).read() + Heard.of(community).replace(heard, now)
 
 
 def known_verdicts(community: Community) -> list[Verdict]:
     """All that is written down of what moderators said; nobody is asked."""
-    return [verdict for book in _books(community) for verdict in book.read()]
+    return Verdicts.of(community).read() + Heard.of(community).read()
 
 
 def rules(community: Community, now: datetime) -> list[Precision]:
@@ -126,9 +125,8 @@ def store_verdicts(db: duckdb.DuckDBPyConnection, community: Community) -> None:
 def store_told(db: duckdb.DuckDBPyConnection, community: Community) -> None:
     """`judgement.told` anew from the ledger: what anybody was told of, and in which night. News
     that a question was answered is no finding."""
-    ledger = Ledger(community.home / "digests" / "ledger.jsonl")
     first: dict[tuple[str, ...], date] = {}
-    for (source, thread_id, kind, text_hash), night in ledger.first_nights().items():
+    for (source, thread_id, kind, text_hash), night in Ledger.of(community).first_nights().items():
         if kind != "answered":
             item = (source, thread_id, finding_of(kind), text_hash)
             first[item] = min(night, first.get(item, night))
@@ -139,11 +137,6 @@ def store_told(db: duckdb.DuckDBPyConnection, community: Community) -> None:
     ]
     db.execute("DELETE FROM judgement.told")
     insert(db, "judgement.told", rows)
-
-
-def _books(community: Community) -> tuple[Verdicts, Heard]:
-    folder = community.home / "digests"
-    return Verdicts(folder / "verdicts.jsonl"), Heard(folder / "heard.jsonl")
 
 
 def _reactions(

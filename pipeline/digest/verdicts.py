@@ -15,6 +15,7 @@ from pipeline.digest.edition import Claim, ItemKey
 from pipeline.digest.ledger import read_key
 from pipeline.jsonl import JsonLines
 from pipeline.landing import make_folder, write_whole
+from pipeline.settings import Community
 from pipeline.shares import wilson
 
 Choice = Literal["agree", "disagree", "unsure", "handled", "snooze", "claim"]
@@ -85,6 +86,11 @@ class Verdicts:
     def __init__(self, file: Path) -> None:
         self._lines = JsonLines(file)
 
+    @classmethod
+    def of(cls, community: Community) -> Verdicts:
+        """The book of a community."""
+        return cls(community.home / "digests" / "verdicts.jsonl")
+
     def add(self, verdict: Verdict) -> None:
         """Write a verdict down. A person's later choice on an item counts instead of an earlier."""
         self._lines.add(_entry(verdict))
@@ -102,6 +108,11 @@ class Heard:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+
+    @classmethod
+    def of(cls, community: Community) -> Heard:
+        """What was heard in a community."""
+        return cls(community.home / "digests" / "heard.jsonl")
 
     def replace(self, heard: Collection[Verdict], now: datetime) -> list[Verdict]:
         """Write down what is heard now beside what is too old to be; returns both."""

@@ -27,7 +27,7 @@ from pipeline.tonight import (
 if TYPE_CHECKING:
     import duckdb
 
-    from pipeline.digest import Edition, Health
+    from pipeline.digest import Edition, Health, ItemKey
     from pipeline.digest.tell import Place, Teller, Told
 
 
@@ -113,11 +113,10 @@ def _teller(home: Community, night: Night) -> Teller:
     from pipeline.digest.ledger import Ledger
     from pipeline.digest.tell import Teller
 
-    folder = home.home / "digests"
     return Teller(
         home,
-        Ledger(folder / "ledger.jsonl"),
-        folder,
+        Ledger.of(home),
+        home.home / "digests",
         _writer(home),
         as_of=moment_of(night["as_of"]),
         sent_at=_now(),
@@ -147,8 +146,7 @@ def _tell(
     journal = journal_of(night)
     with warehouse as db:
         found = _items_and_numbers(db, home, night)
-        ledger = Ledger(home.home / "digests" / "ledger.jsonl")
-        said = verdicts(db, home, ledger, _writer(home), teller.night)
+        said = verdicts(db, home, Ledger.of(home), _writer(home), teller.night)
     sent = list(teller.tell(places, *found, said))
     sent += teller.climb(found[0], said)
     sent += teller.report(found[0], said)
@@ -174,21 +172,29 @@ def give_verdict(
 ) -> int:
     """Note what a person says of an item of a digest, by its reference; returns how many findings
     it is about. Raises FixSettings for a reference or choice nobody knows."""
-    from pipeline.digest.ledger import Ledger
     from pipeline.digest.verdicts import CHOICES, SNOOZE_DAYS, Verdict, Verdicts, snoozed
 
     home = settings.load(secrets=False).community(community)
-    keys = Ledger(home.home / "digests" / "ledger.jsonl").keys_of(ref.lower())
-    if not keys:
-        raise FixSettings(f"no digest of {home.name} had an item {ref!r}; each shows its own")
+    keys = _keys_of(home, ref)
     if choice not in CHOICES:
         raise FixSettings(f"{choice!r} is no verdict; it is one of {', '.join(CHOICES)}")
     now = _now()
     verdict = Verdict(keys, who, choice, now)
     if choice == "snooze":
         verdict = snoozed(verdict, now.date(), days or SNOOZE_DAYS)
-    Verdicts(home.home / "digests" / "verdicts.jsonl").add(verdict)
+    Verdicts.of(home).add(verdict)
     return len(keys)
+
+
+def _keys_of(home: Community, ref: str) -> tuple[ItemKey, ...]:
+    from pipeline.digest.ledger import Ledger
+
+    keys = Ledger.of(home).keys_of(ref.lower())
+    if not keys:
+        raise FixSettings(
+            f"no digest of {home.name} had an item {ref!r}; each shows its own reference"
+        )
+    return keys
 
 
 def case_file(about: str, community: str | None = None) -> list[Path]:
@@ -197,15 +203,11 @@ def case_file(about: str, community: str | None = None) -> list[Path]:
     while a night is at work."""
     from pipeline import warehouse
     from pipeline.digest import case
-    from pipeline.digest.ledger import Ledger
 
     home = settings.load(secrets=False).community(community)
     source, _, thread = about.partition("/")
     if not thread:
-        keys = Ledger(home.home / "digests" / "ledger.jsonl").keys_of(about.lower())
-        if not keys:
-            raise FixSettings(f"no digest of {home.name} had an item {about!r}")
-        source, thread = keys[0].source, keys[0].thread_id
+        source, thread, *_ = _keys_of(home, about)[0]
     with warehouse.read_only(home) as db:
         found = case.collect(db, home, source, thread, _now())
     return case.write(found, home, home.digest.languages[0])
