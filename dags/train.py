@@ -13,7 +13,7 @@ Airflow Variable `hearth_labelled_sets` to their folder on the machine of the wa
 |---|---|---|
 | "better" in its result | a better model waits in the shadow | `hearth lab --learned`, then `hearth models --switch-on en` |
 | "not better" in its result | what was said taught nothing new | nothing: the model in use stays |
-| `train` failed, "are needed to learn from" | too little was said yet in the language it names; those after it were not tried | nothing, or pause it until more was said |
+| `train` failed, "are needed to learn from" | too little was said yet in every language of the community | nothing, or pause it until more was said |
 | `train` failed, "hearth_labelled_sets" | the Variable is not set | set it, clear the task |
 | "another night runs already" | it waits until that night has ended | nothing |
 """

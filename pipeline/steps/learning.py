@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,17 +10,22 @@ from pipeline import settings
 from pipeline.errors import FixSettings
 
 
-def learn(community: str, sets: Path, languages: Sequence[str] = ("en", "zh")) -> Iterator[str]:
-    """Make a model of each language the community writes, from labelled sets and what its
-    moderators said, and put it into the shadow where it is better. Yields a sentence a language:
-    what was done and why, or what is missing. Raises FixSettings, with what each lacks, where
-    nothing could be learned of any."""
+def learn(community: str, sets: Path, languages: Collection[str] | None = None) -> Iterator[str]:
+    """Make a model of each language the community writes, or of these of them, from labelled sets
+    and what its moderators said, and put it into the shadow where it is better. Yields a sentence a
+    language: what was done and why, or what is missing. Raises FixSettings, with what each lacks,
+    where nothing could be learned of any."""
     from pipeline import warehouse
     from pipeline.classify.community import learn as learned
     from pipeline.classify.train import AIMS, read
 
     home = settings.load(secrets=False).community(community)
-    asked = [each for each in languages if each in home.languages and each in AIMS]
+    asked = [each for each in languages or AIMS if each in home.languages and each in AIMS]
+    if not asked:
+        raise FixSettings(
+            f"{home.name}: models are made of {', '.join(AIMS)}; its `languages` are "
+            f"{', '.join(home.languages)}"
+        )
     lacking: list[str] = []
     for language in asked:
         try:

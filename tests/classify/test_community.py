@@ -139,8 +139,10 @@ def test_a_language_with_too_few_verdicts_does_not_keep_another_from_learning(wo
     settings = world.folder / "hearth.toml"
     said = settings.read_text()
     settings.write_text(said.replace("time_zone", 'languages = ["zh", "en"]\ntime_zone', 1))
-    told = list(steps.learn("ember", world.folder, ["zh", "en"]))
+    told = list(steps.learn("ember", world.folder))
     assert [line.split()[0] for line in told] == ["en", "zh:"]
     with pytest.raises(FixSettings, match="zh: moderators agreed about 0"):
         list(steps.learn("ember", world.folder, ["zh"]))
+    with pytest.raises(FixSettings, match="models are made of zh, en; its `languages` are zh, en"):
+        list(steps.learn("ember", world.folder, ["chat"]))
     settings.write_text(said)
