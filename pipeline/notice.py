@@ -7,15 +7,11 @@ also covers a machine that is off. Nothing a forum said is in either.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline.digest.mail import send_mail
-from pipeline.digest.safe import for_header
+from pipeline.digest.mail import letter, send_mail
 from pipeline.errors import FixSettings, SourceDown
 from pipeline.redact import clean
 from pipeline.settings import Community, MailSettings
@@ -81,13 +77,8 @@ def _tell(community: Community, subject: str, text: str, now: datetime) -> bool:
 
 
 def _send(community: Community, mail: MailSettings, subject: str, text: str, now: datetime) -> None:
-    message = EmailMessage(policy=SMTP)
-    message["From"] = mail.sender
-    message["To"] = ", ".join(community.operators)
-    message["Subject"] = for_header(f"Hearth, {community.title}: {subject}")
-    message["Date"] = format_datetime(now.astimezone(UTC))
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text, cte="quoted-printable")
+    about = f"Hearth, {community.title}: {subject}"
+    message = letter(mail, community.operators, about, text, now)
     refused = send_mail(message, mail, community.operators)
     if refused:
         raise FixSettings(f"the mail server refused {', '.join(refused)}; check `operators`")

@@ -79,6 +79,20 @@ def addressed(
     return message
 
 
+def letter(
+    mail: MailSettings, readers: Sequence[str], subject: str, text: str, sent_at: datetime
+) -> EmailMessage:
+    """Plain text as a message to readers who may learn of each other."""
+    message = EmailMessage(policy=POLICY)
+    message["From"] = mail.sender
+    message["To"] = ", ".join(readers)
+    message["Subject"] = for_header(subject)
+    message["Date"] = format_datetime(sent_at.astimezone(UTC))
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text, cte="quoted-printable")
+    return message
+
+
 def send_mail(message: EmailMessage, mail: MailSettings, readers: Sequence[str]) -> tuple[str, ...]:
     """Send to every reader; returns the addresses the server refused, if it took any.
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.utils import format_datetime
+from datetime import datetime
 from typing import Any
 
 from pipeline.digest import safe
 from pipeline.digest.forum import create, thread_of
 from pipeline.digest.ladder import Step, text
-from pipeline.digest.mail import POLICY, send_mail
+from pipeline.digest.mail import letter, send_mail
 from pipeline.digest.words import Words
 from pipeline.errors import FixSettings
-from pipeline.settings import Community
+from pipeline.settings import Community, MailSettings
 
 
 def take(
@@ -41,11 +39,10 @@ def take(
         mail = community.mail
         if mail is None:
             raise FixSettings(f"{community.name}: `lead_mail` needs a table `mail`")
-        message = _mail(community.name, mail.sender, step, sent_at)
-        message["Subject"] = safe.for_header(subject)
-        message["To"] = ladder.lead_mail
-        message.set_content(text(step, Words(language, str)), cte="quoted-printable")
-        if send_mail(message, mail, (ladder.lead_mail,)):
+        lead = (ladder.lead_mail,)
+        message = letter(mail, lead, subject, text(step, Words(language, str)), sent_at)
+        message["Message-ID"] = _message_id(community.name, mail, step)
+        if send_mail(message, mail, lead):
             raise FixSettings(f"the mail server took none for {ladder.lead_mail}")
         return "1 reader"
     source, _, name = str(ladder.lead_discourse).partition("/")
@@ -53,14 +50,9 @@ def take(
     return _message(open_client(source), name, subject, said, f"{audience}/{step.key}")
 
 
-def _mail(community: str, sender: str, step: Step, sent_at: datetime) -> EmailMessage:
-    message = EmailMessage(policy=POLICY)
-    message["From"] = sender
-    message["Date"] = format_datetime(sent_at.astimezone(UTC))
-    domain = sender.partition("@")[2]
-    message["Message-ID"] = f"<{step.key.replace('/', '.')}.{community}@{domain}>"
-    message["Auto-Submitted"] = "auto-generated"
-    return message
+def _message_id(community: str, mail: MailSettings, step: Step) -> str:
+    """The same for a step that is sent again, so that it is one message to most mailboxes."""
+    return f"<{step.key.replace('/', '.')}.{community}@{mail.sender.partition('@')[2]}>"
 
 
 def _message(client: Any, name: str, subject: str, said: str, key: str) -> str:
