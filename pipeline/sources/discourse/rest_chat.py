@@ -88,8 +88,8 @@ class _Channel:
 
     def read(self, *, to_its_end: bool) -> Iterator[Part]:
         """Down to what is held, or to its end. The replies of a thread come with its first message,
-        so that a kill leaves neither alone; servers that do not tell there how far the thread has
-        come are asked for its replies each time all is read."""
+        so that a kill leaves neither alone; it tells when there are more or fewer of them, but not
+        when one was edited, so they are asked for each time all is read."""
         oldest: int | None = None
 
         def ask(_: int) -> tuple[list[dict[str, Any]], Part]:
@@ -103,7 +103,7 @@ class _Channel:
                 reply
                 for message in page
                 if message.get("thread_id")
-                if str(message["id"]) in keys or (to_its_end and "thread" not in message)
+                if str(message["id"]) in keys or to_its_end
                 for reply in self._replies(message)
             ]
             return page, Part((*found, *self._differing(replies)))

@@ -378,9 +378,11 @@ class Topics:
 
 
 def _gone_posts(posts: Iterable[int], asked_at: int) -> Part:
-    """Tombstones of posts and of all likes they had."""
+    """Tombstones of posts, of all likes they had and of the asking for them: a post may return."""
     gone = sorted(posts)
-    return Part(
-        tuple(Record("posts", str(post), {}, asked_at, gone=True) for post in gone),
-        tuple(Span("likes", asked_at, *likes_range(post), keys=(), covers=False) for post in gone),
-    )
+    spans: list[Span] = []
+    for post in gone:
+        spans.append(Span("likes", asked_at, *likes_range(post), keys=(), covers=False))
+        spans.append(Span("like_counts", asked_at, post, post, keys=(), covers=False))
+    posts_gone = (Record("posts", str(post), {}, asked_at, gone=True) for post in gone)
+    return Part(tuple(posts_gone), tuple(spans))

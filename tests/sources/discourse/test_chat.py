@@ -149,6 +149,16 @@ def test_what_expires_still_counts_without_its_words(world_of: Serve, talk: Talk
             assert (*named(talk.reply), False, "I do", 4) in told
 
 
+def test_by_rest_what_became_of_a_reply_shows_within_a_week(world_of: Serve, talk: Talk) -> None:
+    with world_of(talk.forum, way_in="rest") as world:
+        world.night()
+        talk.forum.chat_edit(talk.reply, "I do not", talk.later())
+        for night in A_WEEK:
+            world.clock.set(night)
+            world.night()
+        assert (*named(talk.reply), "I do not") in typed(world, "message_id, body")
+
+
 @both_ways
 def test_a_message_of_a_deleted_account_stands(world_of: Serve, talk: Talk, way: str) -> None:
     with world_of(talk.forum, way_in=way) as world:

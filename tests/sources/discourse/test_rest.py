@@ -109,6 +109,21 @@ def test_likes_of_a_merged_account_are_the_others_from_the_night_after(
         assert seen(world)["likes"] == true(world)["likes"] != before
 
 
+def test_likes_of_what_was_private_for_a_while_are_asked_for_again(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    history.like(3, 2)
+    forum, topic = history.forum, history.topics[1]
+    with world_of(forum, way_in="rest") as world:
+        world.night()
+        before = seen(world)["likes"]
+        for place in (history.closed, history.open[1]):
+            forum.recategorise(topic, place, history.later())
+            world.night()
+            assert (seen(world)["likes"] == before) == (place != history.closed)
+
+
 def paths(world: World) -> list[str]:
     return [seen.path for seen in world.site.log]
 
