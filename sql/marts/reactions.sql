@@ -3,7 +3,7 @@
 WITH emojis AS (
     SELECT DISTINCT source, message_id, account_id
     FROM staging.reactions
-    WHERE account_id IS NOT NULL AND emoji <> 'like' AND coalesce(created_at <= as_of(), TRUE)
+    WHERE emoji <> 'like' AND coalesce(created_at <= as_of(), TRUE)
 ),
 
 given AS (

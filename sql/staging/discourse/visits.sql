@@ -4,4 +4,4 @@ SELECT
     (payload ->> 'visited_on')::DATE AS day,
     (payload ->> 'visits')::BIGINT AS visitors
 FROM raw.changed
-WHERE platform = 'discourse' AND stream = 'visits' AND payload IS NOT NULL AND gone_at IS NULL
+WHERE platform = 'discourse' AND stream = 'visits' AND gone_at IS NULL
