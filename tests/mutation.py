@@ -2,7 +2,7 @@
 
 `python -m tests.mutation [table ...]` changes one condition at a time (in WHERE, ON, HAVING, QUALIFY,
 FILTER and CASE), asks the changed SELECT over each of the table's cases, prints every change that none
-of them noticed, and the score. `EQUIVALENT` holds the changes that no row could show.
+of them noticed, and the score; it ends with 1 where there is such a change. `EQUIVALENT` holds the changes that no row could show.
 """
 
 import os
@@ -114,6 +114,7 @@ def main(wanted):
             total, survived = total + count, survived + len(alive)
     killed = total - survived
     print(f"mutation score: {killed} of {total} ({killed / total:.0%})")
+    sys.exit(survived > 0)
 
 
 if __name__ == "__main__":
