@@ -2,7 +2,8 @@
 
 `python -m tests.mutation [table ...]` changes one condition at a time (in WHERE, ON, HAVING, QUALIFY,
 FILTER and CASE), asks the changed SELECT over each of the table's cases, prints every change that none
-of them noticed, and the score; it ends with 1 where there is such a change. `EQUIVALENT` holds the changes that no row could show.
+of them noticed, and the score, and fails where there is such a change. `EQUIVALENT` holds the changes
+that no row could show.
 """
 
 import os
