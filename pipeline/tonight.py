@@ -189,15 +189,17 @@ def journal_of(night: Night) -> Journal:
 
 
 def moment_of(as_of: str | None) -> datetime:
-    """An ISO time as an aware moment; now where none is given. Raises FixSettings for what is no
-    such time, or says no offset from UTC."""
+    """An ISO date or time as an aware moment, in UTC where it says no offset; now where none is
+    given. Raises FixSettings for what is neither."""
+    if not as_of:
+        return datetime.now(UTC)
     try:
-        moment = datetime.fromisoformat(as_of) if as_of else datetime.now(UTC)
+        moment = datetime.fromisoformat(as_of)
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise FixSettings(f"{as_of!r}: write the moment as 2026-03-02T02:00:00+00:00")
-    return moment
+        raise FixSettings(
+            f"{as_of!r}: write the moment as 2026-03-02 or 2026-03-02T02:00:00+00:00"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def how_far(records: int, asked: int, expected: int | None, seconds: float) -> str:

@@ -28,6 +28,18 @@ def test_how_far(asked, expected, seconds, told):
     assert how_far(5, asked, expected, seconds) == told
 
 
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2026-03-02", datetime(2026, 3, 2, tzinfo=UTC)),
+        ("2026-03-02T02:00", NOW),
+        ("2026-03-02T03:00:00+01:00", NOW),
+    ],
+)
+def test_a_moment_without_an_offset_is_utc(written, moment):
+    assert tonight.moment_of(written) == moment
+
+
 def test_the_rows_before_are_those_of_the_last_published_night(tmp_path):
     community = make_community(tmp_path)
     assert rows_last_published(community) == {}

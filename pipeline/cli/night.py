@@ -15,8 +15,8 @@ app = typer.Typer()
 AsOf = Annotated[
     str | None,
     typer.Option(
-        help="The moment the metrics speak of, such as 2026-03-02T02:00:00+00:00; by default now, "
-        "or that of a night which is planned."
+        help="The moment the metrics speak of, such as 2026-03-02 (its midnight, UTC) or "
+        "2026-03-02T02:00:00+00:00; by default now, or that of a night which is planned."
     ),
 ]
 
