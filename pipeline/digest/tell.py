@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from pipeline.digest.due import due_at, is_due, rests_not
+from pipeline.digest.due import due_at, is_due, on_their_days
 from pipeline.digest.edition import Edition, Health, Item
 from pipeline.digest.files import deliver_files
 from pipeline.digest.ladder import Step, steps
@@ -94,7 +94,7 @@ class Teller:
             for audience, reader in self._community.digest.audiences.items()
             for at in [due_at(reader, self._zone(reader), self._as_of)]
             for channel in channels(reader)
-            if rests_not(reader, self._zone(reader), at)
+            if on_their_days(reader, self._zone(reader), at)
             and (audience, channel) not in due
             and not self._ledger.was_sent(audience, self.night, channel)
         ]

@@ -71,6 +71,16 @@ def test_days_are_those_of_the_readers():
     assert not is_due(weekdays, "Asia/Shanghai", monday_in_shanghai, at - timedelta(minutes=1))
 
 
+def test_a_night_in_quiet_hours_waits_for_their_end_and_belongs_to_the_day_they_end():
+    quiet = {"quiet": ["22:00", "08:00"]}
+    friday_evening, saturday = utc("2026-03-06T22:30"), utc("2026-03-07T08:00")
+    assert due_at(reader(**quiet), "UTC", friday_evening) == saturday
+    assert due_at(reader(**quiet), "UTC", saturday) == saturday
+    assert is_due(reader(**quiet), "UTC", friday_evening, saturday)
+    assert not is_due(reader(**quiet, days=[1, 2, 3, 4, 5]), "UTC", friday_evening, saturday)
+    assert is_due(reader(**quiet, days=[6]), "UTC", friday_evening, saturday)
+
+
 def test_a_weekly_audience_is_told_on_the_first_of_its_days():
     friday = reader(weekly=True, days=[5, 1])
     told = [
