@@ -51,7 +51,7 @@ class Journal:
 
     def done(self, step: str, text: str) -> None:
         """A step ended well."""
-        log.info("%s: %s", step, text)
+        log.info("%s: %s", step, printable(text))
         self._write("done", step, text)
 
     def trouble(self, step: str, text: str) -> None:

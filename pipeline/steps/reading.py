@@ -70,6 +70,7 @@ def _plan(home: Community, night: Night) -> Plan:
     for name in home.sources:
         try:
             with _understood(name):
+                journal.progress(name, "asked what it can give")  # a sick server may take long
                 units += plan_source(home, night, name, read_before.get(name, set()))
         except HearthError as error:
             silent[name] = error
