@@ -10,7 +10,7 @@ from importlib.resources import files
 import pytest
 
 from pipeline import status
-from pipeline.digest import render_html
+from pipeline.digest.render import render_html
 from pipeline.report import render, select
 from tests.digest.night import BUSY, HEALTH, edition
 from tests.digest.test_browser import BROWSER, pytestmark  # noqa: F401 - slow, and needs a browser

@@ -27,7 +27,7 @@ from pipeline.tonight import (
 if TYPE_CHECKING:
     import duckdb
 
-    from pipeline.digest import Edition, Health, ItemKey
+    from pipeline.digest.edition import Edition, Health, ItemKey
     from pipeline.digest.tell import Place, Teller, Told
 
 

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.digest import Edition, Health, select
+from pipeline.digest.edition import Edition, Health
+from pipeline.digest.selection import select
 from pipeline.settings import Community
 
 NIGHT = date(2026, 3, 3)

@@ -11,7 +11,8 @@ import subprocess
 
 import pytest
 
-from pipeline.digest import Health, render_html
+from pipeline.digest.edition import Health
+from pipeline.digest.render import render_html
 from tests.digest.hostile import BATTERY
 from tests.digest.night import BUSY, HEALTH, edition, row
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.digest import Claim, Health, select
+from pipeline.digest.edition import Claim, Health
+from pipeline.digest.selection import select
 from tests.digest.night import AS_OF, BUSY, NIGHT, community, edition, row, thanked
 
 

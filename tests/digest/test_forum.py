@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from pipeline.digest import Health
+from pipeline.digest.edition import Health
 from pipeline.digest.forum import answers, post_to_group
 from pipeline.errors import FixSettings, HearthError
 from pipeline.sandbox.clock import Clock

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from pipeline.digest import Health, Ledger
+from pipeline.digest.edition import Health
+from pipeline.digest.ledger import Ledger
 from pipeline.digest.tell import Teller
 from pipeline.digest.verdicts import Verdict, snoozed
 from pipeline.settings import Ladder

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.digest import Ledger
+from pipeline.digest.ledger import Ledger
 from pipeline.errors import FixSettings
 from tests.digest.night import AS_OF, BUSY, NIGHT, edition
 

@@ -171,7 +171,8 @@ def test_no_text_can_add_a_header(text):
 def test_a_community_title_cannot_either():
     title = "Ember\r\nBcc: victim@example.org\r\n\r\n<script>"
     made = community().model_copy(update={"title": title})
-    from pipeline.digest import Health, select
+    from pipeline.digest.edition import Health
+    from pipeline.digest.selection import select
 
     chosen = select([], Health(), (), made, "moderators", as_of=AS_OF, night=AS_OF.date())
     message = build_mail(chosen, "en", settings(25), AS_OF)

@@ -9,20 +9,19 @@ from typing import get_args
 
 import pytest
 
-from pipeline.digest import (
-    Claim,
-    Health,
-    deliver_files,
+from pipeline.digest.edition import Claim, Health
+from pipeline.digest.files import deliver_files
+from pipeline.digest.page import page
+from pipeline.digest.render import (
+    posts,
     render_chat,
     render_html,
     render_json,
     render_markdown,
     render_rss,
     render_text,
-    select,
 )
-from pipeline.digest.page import page
-from pipeline.digest.render import posts
+from pipeline.digest.selection import select
 from pipeline.digest.words import LANGUAGES, Words, catalogue, fields
 from pipeline.errors import FixSettings
 from pipeline.settings import Language

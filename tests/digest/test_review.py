@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.digest import Ledger
+from pipeline.digest.ledger import Ledger
 from pipeline.digest.tell import Teller
 from pipeline.digest.verdicts import Heard
 from pipeline.settings import load

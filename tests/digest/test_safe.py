@@ -13,16 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.digest import (
-    Claim,
-    Health,
+from pipeline.digest import safe
+from pipeline.digest.edition import Claim, Health
+from pipeline.digest.render import (
     render_chat,
     render_html,
     render_json,
     render_markdown,
     render_rss,
     render_text,
-    safe,
 )
 from tests.digest.hostile import BATTERY
 from tests.digest.night import AS_OF, SITE, edition, row, thanked

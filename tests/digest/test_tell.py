@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from pipeline.digest import Health, Ledger
+from pipeline.digest.edition import Health
+from pipeline.digest.ledger import Ledger
 from pipeline.digest.tell import Teller, Told
 from pipeline.digest.verdicts import Verdict, from_reactions
 from pipeline.errors import SourceDown

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.digest import Claim, ItemKey
+from pipeline.digest.edition import Claim, ItemKey
 from pipeline.digest.verdicts import (
     CHOICES,
     REACTIONS,
