@@ -65,6 +65,18 @@ def test_secrets_never_show(tmp_path):
         (MINIMAL.replace("discourse", "nodebb"), "'discourse', 'rocketchat'"),
         (MINIMAL + '[communities.ember]\ntime_zone = "Mars/Base"', "must be an IANA time zone"),
         (MINIMAL + '[communities.ember]\ntime_zone = "Europe"', "must be an IANA time zone"),
+        (
+            MINIMAL + '[communities.ember.judgement]\nshadow = ["sour/pase"]',
+            "judgement.shadow.0: no rule 'sour/pase'; there are question/asks, toxic/rule",
+        ),
+        (
+            MINIMAL + '[communities.ember.judgement]\ntrusted = { "sour/pase" = 2026-03-01 }',
+            "no rule 'sour/pase'; there are question/asks",
+        ),
+        (
+            MINIMAL + '[communities.ember]\noperators = ["nobody"]',
+            "operators.0: must be an address such as ops@example.org",
+        ),
         (MINIMAL + '[communities.ember]\nname = "birch"', "ember.name: the table has the name"),
         (MINIMAL.replace("ember", "Ember"), "name: String should match"),
         (MINIMAL + "most_flags = 3", "most_flags: unknown key of this table; another one has it"),

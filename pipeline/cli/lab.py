@@ -101,8 +101,11 @@ def _tried(current: Setup, judge: Judge, threshold: list[str], rule: list[str]) 
             raise FixSettings(
                 f"--threshold {said}: a number from 0 to 1 for one of {', '.join(get_args(Label))}"
             )
-    settings.JudgementSettings.check(rule)
-    return Setup(judge, moved, current.shadow ^ frozenset(rule))
+    try:
+        named = frozenset(map(settings.judge_name, rule))
+    except ValueError as error:
+        raise FixSettings(f"--rule: {error}") from None
+    return Setup(judge, moved, current.shadow ^ named)
 
 
 def _addresses(db: Any, flags: Sequence[Flag]) -> dict[tuple[str, str], str | None]:

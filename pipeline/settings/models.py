@@ -16,7 +16,6 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -105,8 +104,13 @@ AnySource = Annotated[DiscourseSettings | RocketChatSettings, Field(discriminato
 SECRETS = {"discourse": ("key",), "rocketchat": ("user_id", "token")}
 
 
-ADDRESS = r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"
-Address = Annotated[str, Field(pattern=ADDRESS)]
+def _mail_address(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", text):
+        raise ValueError("must be an address such as ops@example.org")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_mail_address)]
 Place = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*/\S+$")]
 
 
@@ -242,16 +246,33 @@ _SwitchedOn = Literal[
     "sour/pace",
 ]
 Rule = Literal[_SwitchedOn]  # a new rule is named here alone: it is in the shadow by itself
-Model = Annotated[str, Field(pattern=r"^(strict_[a-z]{2}|heat|question_rules)$")]
+
+
+def _rule(name: str) -> str:
+    if name not in get_args(Rule):
+        raise ValueError(f"no rule {name!r}; there are {', '.join(get_args(Rule))}")
+    return name
+
+
+def judge_name(name: str) -> str:
+    """The name, if it is a rule's or a model's. Raises ValueError."""
+    if re.fullmatch("strict_[a-z]{2}|heat|question_rules", name):
+        return name
+    try:
+        return _rule(name)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}; nor a model: strict_en and the like, heat, question_rules"
+        ) from None
 
 
 class JudgementSettings(_Section):
     """What the operator says of those who judge."""
 
-    shadow: tuple[Rule | Model, ...] = Field(
+    shadow: tuple[Annotated[str, AfterValidator(judge_name)], ...] = Field(
         (), description="rules and models that judge, and are stored, but tell nobody"
     )
-    trusted: Mapping[str, date] = Field(
+    trusted: Mapping[Annotated[str, AfterValidator(_rule)], date] = Field(
         {},
         description="rules that are new or had been wrong too often, switched on"
         " -> verdicts count from this day on",
@@ -262,26 +283,6 @@ class JudgementSettings(_Section):
         """Rules and models that tell nobody: those named so, and rules nobody has switched on."""
         new = set(get_args(Rule)) - set(get_args(_SwitchedOn)) - self.trusted.keys()
         return frozenset(new.union(self.shadow))
-
-    @classmethod
-    def check(cls, shadow: list[str]) -> None:
-        """Raise FixSettings for a name that is no rule and no model."""
-        try:
-            cls.model_validate({"shadow": shadow})
-        except ValidationError:
-            known = ", ".join(get_args(Rule))
-            raise FixSettings(
-                f"{', '.join(shadow)}: rules are {known}; models are "
-                "strict_en and the like, heat, question_rules"
-            ) from None
-
-    @field_validator("trusted")
-    @classmethod
-    def _known_rules(cls, value: Mapping[str, date]) -> Mapping[str, date]:
-        for name in value:
-            if name not in get_args(Rule):
-                raise ValueError(f"no rule {name!r}; there are {', '.join(get_args(Rule))}")
-        return value
 
 
 class ReportSettings(_Section):
