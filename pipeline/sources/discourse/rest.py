@@ -36,7 +36,6 @@ BLIND_SPOTS = (
     "a week.",
     "Former texts of edited posts, and what was deleted before the first night.",
     "Who liked what, at once: at most 40 posts of a night and 20 of earlier ones are asked for.",
-    "Whose posts were given to another account (by a merge) or to nobody (by its deletion).",
     "What was deleted for good, where the key's user is no admin.",
     "Who gave reactions other than likes, and when a like was given where only its giver is told.",
 )

@@ -114,6 +114,8 @@ class Topics:
             yield from self._read(topic, None)
         for topic in self.found.missing:
             yield from self._read(topic, None, was_listed=True)
+        for topic in self._left_behind():
+            yield from self._read(topic, None)
         yield from self._strays()
 
     def _count_solutions(self) -> None:
@@ -250,6 +252,18 @@ class Topics:
             for topic, tally in sorted(self.found.tallies.items(), reverse=True)
             if tally.posts and topic not in self.found.listed and str(topic) not in held
         ][:MOST_MISSING]
+
+    def _left_behind(self) -> list[int]:
+        """Topics with a post whose account is gone: by now it is another's, or nobody's."""
+        gone = [user for (user,) in self._bookmarks["users"].ask("SELECT key WHERE gone")]
+        rows = gone and self._posts.ask(
+            "SELECT DISTINCT abs(CAST(split_part(mark, '|', 1) AS BIGINT)) AS topic WHERE NOT gone"
+            " AND contains(split_part(mark, '|', 5), 'T')"  # a mark by REST, where times are text
+            " AND list_contains(?, split_part(mark, '|', 7)) ORDER BY topic DESC LIMIT ?",
+            gone,
+            MOST_MISSING,
+        )
+        return [topic for (topic,) in rows]
 
     def _is_explained(self, item: dict[str, Any], held: str | None) -> bool:
         """Whether the posts held account for all the list says of this topic."""

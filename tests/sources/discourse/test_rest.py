@@ -29,7 +29,13 @@ def lived_in(switches: Switches) -> History:
 def seen(world: World) -> dict[str, Any]:
     """What is held, of all that REST can see, one comparable value a stream."""
     posts = {
-        key: (post["topic_id"], post["post_number"], likes_of(post), bool(post.get("deleted_at")))
+        key: (
+            post["topic_id"],
+            post["post_number"],
+            likes_of(post),
+            bool(post.get("deleted_at")),
+            post["user_id"],
+        )
         for key, post in world.held("posts").items()
     }
     topics = {
@@ -49,6 +55,7 @@ def true(world: World) -> dict[str, Any]:
             post["post_number"],
             post["like_count"],
             post["deleted_us"] is not None,
+            post["user_id"],
         )
         for key, post in truth(world.forum, "posts").items()
     }
@@ -95,18 +102,23 @@ def test_after_any_nights_all_that_can_be_seen_agrees(world_of: Serve, examples:
     check()
 
 
-def test_likes_of_a_merged_account_are_the_others_from_the_night_after(
+def test_what_a_merged_account_liked_and_wrote_is_the_others_from_the_night_after(
     world_of: Serve, quiet: Switches
 ) -> None:
     history = lived_in(quiet)
     history.like(3, 2)
     with world_of(history.forum, way_in="rest") as world:
         world.night()
-        before = seen(world)["likes"]
+        before = seen(world)
         history.merge(2)
         world.night()
         world.night()
-        assert seen(world)["likes"] == true(world)["likes"] != before
+        assert seen(world) == true(world)
+        assert seen(world)["likes"] != before["likes"]
+        assert seen(world)["posts"] != before["posts"]
+        read_again = len(world.site.log)
+        world.night()
+        assert not [path for path in paths(world)[read_again:] if path.startswith("/t/")]
 
 
 def test_likes_of_what_was_private_for_a_while_are_asked_for_again(
