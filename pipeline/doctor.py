@@ -23,11 +23,10 @@ from pipeline.digest.forum import check_group, may_write
 from pipeline.digest.mail import check_login
 from pipeline.errors import FixSettings, HearthError, SourceDown
 from pipeline.landing import make_folder, write_whole
-from pipeline.settings import Community, DiscourseSettings
+from pipeline.settings import AT_A_PROMPT_S, Community, DiscourseSettings
 from pipeline.sources import Finding, Source, budgets, open_source
 from pipeline.storage import disk_of
 
-PATIENCE_S = 10.0  # nobody waits half an hour at a prompt, as a night does for a sick server
 _SHORTEST_KEY = 16  # characters of a pseudonym key that nobody guesses
 _REMOTE = ("nfs", "cifs", "smb", "fuse.sshfs", "9p")  # file systems whose locks do not hold
 _UNIT = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
@@ -46,11 +45,7 @@ def examine(name: str | None) -> Iterator[Section]:
     yield "this machine", list(_machine(home))
     if home.cluster is not None:
         yield "what machines share", list(shared(home))
-    hasty = {
-        source: chosen.model_copy(update={"patience_s": min(chosen.patience_s, PATIENCE_S)})
-        for source, chosen in home.sources.items()
-    }
-    home = home.model_copy(update={"sources": hasty})
+    home = home.at_a_prompt()
     for source, chosen in home.sources.items():
         yield f"{source} ({chosen.platform}, {chosen.url})", list(_source(home, source))
     yield "what is told to whom", list(_channels(home))
@@ -269,7 +264,7 @@ def _reach(address: str) -> None:
     url = urlsplit(address)
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
-        socket.create_connection((url.hostname or "", port), timeout=PATIENCE_S).close()
+        socket.create_connection((url.hostname or "", port), timeout=AT_A_PROMPT_S).close()
     except OSError:
         raise SourceDown(
             f"the watchdog at {url.hostname} cannot be reached; check `ping`, and whether a "

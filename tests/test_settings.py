@@ -234,3 +234,12 @@ def test_a_home_may_begin_with_the_users_own(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     text = MINIMAL + '[communities.ember]\nhome = "~/ember"'
     assert settings.parse(text, SECRETS).community().home == tmp_path / "ember"
+
+
+def test_nobody_waits_at_a_prompt_as_long_as_a_night_does():
+    other = '[communities.ember.sources.other]\nplatform = "discourse"\nurl = "https://o.example"\n'
+    text = MINIMAL + other + "patience_s = 3\n"
+    ember = settings.parse(text, {**SECRETS, "HEARTH_EMBER_OTHER_KEY": "k"}).community()
+    waits = {name: source.patience_s for name, source in ember.at_a_prompt().sources.items()}
+    assert waits == {"forum": settings.AT_A_PROMPT_S, "other": 3}
+    assert ember.sources["forum"].patience_s == 1800

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import FixSettings
 from pipeline.settings.models import (
+    AT_A_PROMPT_S,
     NAME,
     SCHEDULE,
     SECRETS,
@@ -38,6 +39,7 @@ from pipeline.settings.models import (
 )
 
 __all__ = [
+    "AT_A_PROMPT_S",
     "Audience",
     "ClusterSettings",
     "Community",

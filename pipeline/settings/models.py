@@ -25,6 +25,7 @@ from pipeline.errors import FixSettings
 
 NAME = r"^[a-z][a-z0-9_]*$"
 SCHEDULE = "0 2 * * *"
+AT_A_PROMPT_S = 10.0
 Language = Literal["en", "zh"]  # of what readers are told; its words are in digest/ and report/
 
 
@@ -358,6 +359,15 @@ class Community(_Section):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def at_a_prompt(self) -> Self:
+        """The same for somebody who waits: a sick server is given `AT_A_PROMPT_S` at most, where a
+        night gives it half an hour."""
+        hasty = {
+            name: source.model_copy(update={"patience_s": min(source.patience_s, AT_A_PROMPT_S)})
+            for name, source in self.sources.items()
+        }
+        return self.model_copy(update={"sources": hasty})
 
     def _unmailed(self) -> Iterator[str]:
         """A sentence for each setting that wants mail sent, where no server is named."""

@@ -87,7 +87,7 @@ def estimate(community: str | None = None) -> Iterator[dict[str, Any]]:
     from pipeline import load, warehouse
     from pipeline.sources import open_source
 
-    home = settings.load().community(community)
+    home = settings.load().community(community).at_a_prompt()
     for name in home.sources:
         place = home.home / "work" / "bookmarks" / "estimate" / name
         with warehouse.opened(home) as db:
