@@ -43,7 +43,7 @@ def main() -> None:
     """Run the command line. Errors of ours become one line and an exit code."""
     redact.install()
     try:
-        app()
+        typer.main.get_command(app)()  # not `app()`, which puts a hook in place of ours
     except HearthError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             plain(redact.clean(f"hearth: {error}")), style="red"

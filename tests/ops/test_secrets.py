@@ -88,11 +88,20 @@ def test_log_records_of_any_library_are_clean(planted):
     assert not any(secret in said for secret in PLANTED.values())
 
 
-def test_a_defect_ends_the_process_with_a_clean_traceback(planted):
-    code = (
-        "import os\nfrom pipeline import redact\nredact.install()\n"
-        "raise RuntimeError('with ' + os.environ['HEARTH_EMBER_FORUM_KEY'])\n"
-    )
+BROKEN = """
+import os, sys
+from pipeline import cli, redact, settings
+
+def broken(**_):
+    raise RuntimeError("with " + os.environ["HEARTH_EMBER_FORUM_KEY"])
+"""
+AS_LIBRARY = "redact.install(); broken()"
+AT_A_PROMPT = "settings.load = broken; sys.argv = ['hearth', 'status']; cli.main()"
+
+
+@pytest.mark.parametrize("how", [AS_LIBRARY, AT_A_PROMPT])
+def test_a_defect_ends_the_process_with_a_clean_traceback(planted, how):
+    code = f"{BROKEN}\n{how}"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert told.returncode == 1
     assert "RuntimeError: with [hidden]" in told.stderr
