@@ -265,7 +265,8 @@ def _advice(item: Item, say: Words) -> str | None:
 def _helper(helper: Mapping[str, Any], say: Words) -> str:
     if helper["answers"]:
         return say("advice.answered", person=helper["person"], n=helper["answers"])
-    return say("advice.wrote", person=helper["person"], words=", ".join(helper["words"]))
+    words = say("unit.comma").join(map(say.escape, helper["words"]))
+    return say("advice.wrote", person=helper["person"], words=Said(words))
 
 
 def _age(item: Item, say: Words) -> str:
