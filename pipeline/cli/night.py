@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from pipeline import steps, tonight
+from pipeline import settings, steps, tonight
 from pipeline.cli.console import Community, Run, out, plain
 from pipeline.errors import FixSettings
+from pipeline.tonight import Night
 
 app = typer.Typer()
 AsOf = Annotated[
@@ -49,7 +51,8 @@ def nightly(community: Community = None, as_of: AsOf = None) -> None:
 @app.command()
 def plan(community: Community = None, as_of: AsOf = None) -> None:
     """Ask the sources what they can give and write the bookmarks; the first verb of a night."""
-    planned = steps.plan(community, as_of)
+    with steps.at_work(settings.load().community(community).name):
+        planned = steps.plan(community, as_of)
     out.print(f"Run {planned['night']['run']}: {len(planned['units'])} streams to read.")
 
 
@@ -69,39 +72,39 @@ def extract(
     ]
     if not units:
         raise FixSettings("no stream of the planned night matches; `hearth plan` lists them anew")
-    for unit in units:
-        steps.extract(planned["night"], unit)
+    with steps.at_work(planned["night"]["community"], shared=True):
+        for unit in units:
+            steps.extract(planned["night"], unit)
 
 
 @app.command()
 def load(community: Community = None, run: Run = None) -> None:
     """Bring what was landed into the work file."""
-    steps.load(tonight.latest(community, run)["night"])
+    _by_hand(steps.load, community, run)
 
 
 @app.command()
 def build(community: Community = None, run: Run = None, as_of: AsOf = None) -> None:
     """Type what changed and build the marts."""
-    night = tonight.latest(community, run)["night"]
-    steps.build({**night, "as_of": as_of or night["as_of"]})
+    _by_hand(steps.build, community, run, as_of)
 
 
 @app.command()
 def score(community: Community = None, run: Run = None) -> None:
     """Judge messages whose text or whose judge changed."""
-    steps.score(tonight.latest(community, run)["night"])
+    _by_hand(steps.score, community, run)
 
 
 @app.command()
 def validate(community: Community = None, run: Run = None) -> None:
     """Hold the work file against its contracts."""
-    steps.validate(tonight.latest(community, run)["night"])
+    _by_hand(steps.validate, community, run)
 
 
 @app.command()
 def publish(community: Community = None, run: Run = None) -> None:
     """Write tonight's files and flip the links."""
-    steps.publish(tonight.latest(community, run)["night"])
+    _by_hand(steps.publish, community, run)
 
 
 @app.command()
@@ -126,7 +129,7 @@ def digest(
         for said in steps.send_due(community):
             out.print(plain(said))
     else:
-        steps.digest(tonight.latest(community, run)["night"])
+        _by_hand(steps.digest, community, run)
 
 
 @app.command()
@@ -157,3 +160,15 @@ def case(
     decided and learned."""
     for file in steps.case_file(about, community):
         out.print(str(file))
+
+
+def _by_hand(
+    step: Callable[[Night], object],
+    community: str | None,
+    run: str | None,
+    as_of: str | None = None,
+) -> None:
+    """Do one verb of a planned night while nobody else works on the community."""
+    night = tonight.latest(community, run)["night"]
+    with steps.at_work(night["community"]):
+        step({**night, "as_of": as_of or night["as_of"]})

@@ -1,5 +1,6 @@
 """One night at a time, with room on the disk, and what is kept how long."""
 
+import json
 import os
 import shutil
 import signal
@@ -9,8 +10,9 @@ from collections import namedtuple
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
-from pipeline import housekeeping, settings, steps
+from pipeline import cli, housekeeping, settings, steps
 from pipeline.errors import FixSettings, NightRuns
 from pipeline.landing import write_whole
 from tests.conftest import make_community
@@ -58,6 +60,19 @@ def test_tasks_of_one_night_work_side_by_side_and_next_to_no_other_night(world, 
     with steps.at_work("ember", shared=True):
         pass
     held("shared")
+
+
+def test_no_verb_by_hand_comes_between_a_night(world, held):
+    held("alone")
+    night = {"community": "ember", "run": "1Z", "as_of": NOW.isoformat()}
+    file = world.folder / "runs" / "1Z" / "night.json"
+    file.parent.mkdir(parents=True)
+    unit = {"source": "forum", "stream": "forum"}
+    file.write_text(json.dumps({"night": night, "units": [unit]}))
+    for verb in ("plan", "extract", "load", "build", "score", "validate", "publish", "digest"):
+        ended = CliRunner().invoke(cli.app, [verb])
+        assert isinstance(ended.exception, NightRuns), verb
+    assert [f.name for f in file.parent.iterdir()] == ["night.json"]
 
 
 def test_a_killed_night_lets_go(world, held):
