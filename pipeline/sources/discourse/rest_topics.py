@@ -88,6 +88,7 @@ class Topics:
         self._open: set[int] = set()
         self._prints = True  # servers may count print views, or forbid them
         self._solved: set[str] = set()
+        self._behind: set[int] = set()
         self._sees_all: bool | None = None
         self._list_page = LIST_PAGE  # servers before 2026 know no per_page and give 30
         self.found = Found()
@@ -105,6 +106,7 @@ class Topics:
         ):
             self.found.tallies[topic] = Tally(*(int(number) for number in tally))
         self._count_solutions()
+        self._behind = self._left_behind()
         yield from self._new_posts()
         for page in self._lists():
             yield from self._listed(page)
@@ -114,8 +116,6 @@ class Topics:
             yield from self._read(topic, None)
         for topic in self.found.missing:
             yield from self._read(topic, None, was_listed=True)
-        for topic in self._left_behind():
-            yield from self._read(topic, None)
         yield from self._strays()
 
     def _count_solutions(self) -> None:
@@ -236,6 +236,8 @@ class Topics:
             if item.get("category_id") not in self._open:
                 if held is not None:
                     yield self._gone(topic, asked_at)
+            elif topic in self._behind and len(self.found.unread) < MOST_MISSING:
+                self.found.unread[topic] = item
             elif held != record.mark or record.key in self.found.touched:
                 if self._is_explained(item, held):
                     known.append(record)
@@ -253,17 +255,16 @@ class Topics:
             if tally.posts and topic not in self.found.listed and str(topic) not in held
         ][:MOST_MISSING]
 
-    def _left_behind(self) -> list[int]:
+    def _left_behind(self) -> set[int]:
         """Topics with a post whose account is gone: by now it is another's, or nobody's."""
         gone = [user for (user,) in self._bookmarks["users"].ask("SELECT key WHERE gone")]
         rows = gone and self._posts.ask(
-            "SELECT DISTINCT abs(CAST(split_part(mark, '|', 1) AS BIGINT)) AS topic WHERE NOT gone"
+            "SELECT DISTINCT abs(CAST(split_part(mark, '|', 1) AS BIGINT)) WHERE NOT gone"
             " AND contains(split_part(mark, '|', 5), 'T')"  # a mark by REST, where times are text
-            " AND list_contains(?, split_part(mark, '|', 7)) ORDER BY topic DESC LIMIT ?",
+            " AND list_contains(?, split_part(mark, '|', 7))",
             gone,
-            MOST_MISSING,
         )
-        return [topic for (topic,) in rows]
+        return {topic for (topic,) in rows}
 
     def _is_explained(self, item: dict[str, Any], held: str | None) -> bool:
         """Whether the posts held account for all the list says of this topic."""

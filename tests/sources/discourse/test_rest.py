@@ -107,6 +107,8 @@ def test_what_a_merged_account_liked_and_wrote_is_the_others_from_the_night_afte
 ) -> None:
     history = lived_in(quiet)
     history.like(3, 2)
+    for _ in range(rest_topics.PAGE):  # the newest posts are read each night
+        history.reply(1, 3)
     with world_of(history.forum, way_in="rest") as world:
         world.night()
         before = seen(world)
