@@ -213,8 +213,9 @@ _MIX = 0x9E3779B1
 
 def _word_blocks(described: Sequence[Described]) -> tuple[Any, Any]:
     """Counts of words and pairs of words, and of the parts (2 to 5 characters) of words."""
-    place: dict[str, int] = {}
-    rows = [[place.setdefault(word, len(place)) for word in d.words] for d in described]
+    # Sorted, or the order in which a text's numbers are added up would depend on the texts beside
+    place = {word: n for n, word in enumerate(sorted({w for d in described for w in d.words}))}
+    rows = [[place[word] for word in d.words] for d in described]
     hashes = np.fromiter((_hash(word) for word in place), np.uint64, len(place))
     texts = _counts(rows, max(1, len(place)))
     columns = (hashes % WORDS)[texts.indices]

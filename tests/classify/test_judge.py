@@ -257,6 +257,16 @@ def test_any_text_is_judged_alike_twice_and_in_any_company(judge, text, form):
     assert all(s.score is None or 0 <= s.score <= 1 for s in alone.values())
 
 
+WORDS = ("you", "clearly", "never", "read", "manual", "your", "roof", "broken", "idiot", "thanks")
+
+
+@settings(max_examples=30)
+@given(st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=20), min_size=2, max_size=40))
+def test_words_that_others_use_too_move_no_last_bit(judge, texts):
+    said = [say(" ".join(words)) for words in texts]
+    assert list(judge.score(said)) == [score for one in said for score in judge.score([one])]
+
+
 def test_the_version_changes_with_the_languages_and_not_between_judges(judge):
     assert Judge(("zh", "en")).version == judge.version != Judge(("en",)).version
 
