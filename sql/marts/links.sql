@@ -66,12 +66,12 @@ mentioned AS (
     WHERE m.created_at - f.created_at <= INTERVAL 24 HOURS AND m.person_id IS DISTINCT FROM f.person_id
 ),
 
--- A turn is what one person says before another speaks.
+-- A turn is what one person says before another speaks or all are silent.
 turning AS (
     SELECT
         source, channel_id, message_id, created_at,
-        coalesce(person_id, '') <> coalesce(lag(person_id) OVER so_far, '') AS is_turn,
-        coalesce(created_at - lag(created_at) OVER so_far > INTERVAL 10 MINUTES, TRUE) AS breaks_silence
+        coalesce(created_at - lag(created_at) OVER so_far > INTERVAL 10 MINUTES, TRUE) AS breaks_silence,
+        breaks_silence OR coalesce(person_id, '') <> coalesce(lag(person_id) OVER so_far, '') AS is_turn
     FROM flat
     WINDOW so_far AS (PARTITION BY source, channel_id ORDER BY created_at, message_id)
 ),
@@ -87,7 +87,7 @@ answering AS (
     SELECT n.source, n.channel_id, n.message_id, n.created_at, o.turn
     FROM turns AS o
     INNER JOIN turns AS n ON o.source = n.source AND o.channel_id = n.channel_id AND o.turn + 1 = n.turn
-    WHERE o.is_turn AND o.breaks_silence AND n.is_turn
+    WHERE o.breaks_silence AND n.is_turn
 ),
 
 next_speaker AS (
