@@ -15,9 +15,10 @@ ended AS (
         END AS outcome,
         CASE
             WHEN NOT t.has_response THEN NULL
-            WHEN p.is_staff THEN 'staff'
+            WHEN t.first_staff_response_at = t.first_response_at THEN 'staff'
             ELSE coalesce(r.tier, 'passer_by')
-        END AS answered_by
+        END AS answered_by,
+        coalesce(p.is_staff, FALSE) AS is_by_staff_of_today
     FROM asked AS a
     INNER JOIN marts.threads AS t ON a.source = t.source AND a.thread_id = t.thread_id
     LEFT JOIN marts.accounts AS p ON t.source = p.source AND t.first_response_by = p.person_id
@@ -43,7 +44,7 @@ SELECT
     count(*) FILTER (answered_by = 'core') AS answered_by_core,
     count(*) FILTER (answered_by = 'contributor') AS answered_by_contributors,
     count(*) FILTER (answered_by IN ('user', 'passer_by')) AS answered_by_others,
-    rate(count(*) FILTER (answered_by = 'staff'), count(*)) AS staff_involvement_compat_rate,
+    rate(count(*) FILTER (is_by_staff_of_today), count(*)) AS staff_involvement_compat_rate,
     any_value(w.covered_rate) AS covered_rate,
     is_final(e.week + 6) AS is_final
 FROM ended AS e

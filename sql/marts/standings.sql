@@ -48,14 +48,24 @@ weighed AS (
     FROM windows
 ),
 
+-- Staff when that Monday began: whoever left was staff until then, whoever came was not before.
+staff AS (
+    SELECT DISTINCT w.source, w.person_id, w.week
+    FROM weighed AS w
+    INNER JOIN marts.account_history AS h ON w.source = h.source AND w.person_id = h.person_id
+    WHERE
+        h.is_staff AND w.week > coalesce(local_day(h.valid_from), '0001-01-01'::DATE)
+        AND w.week <= coalesce(local_day(h.valid_to), '9999-01-01'::DATE)
+),
+
 ranked AS (
     SELECT
         w.*,
         w.contribution > 0
         AND (w.contribution_so_far - w.contribution) * 2 < w.contribution_of_all AS is_in_half,
-        coalesce(a.is_staff, FALSE) AND w.messages > 0 AS is_active_staff
+        s.person_id IS NOT NULL AND w.messages > 0 AS is_active_staff
     FROM weighed AS w
-    LEFT JOIN marts.accounts AS a ON w.source = a.source AND w.person_id = a.person_id
+    LEFT JOIN staff AS s ON w.source = s.source AND w.person_id = s.person_id AND w.week = s.week
 ),
 
 judged AS (

@@ -19,24 +19,23 @@ inside AS (
         count(DISTINCT person_id) FILTER (is_countable AND is_human) AS people,
         min(created_at) FILTER (is_countable AND NOT is_human AND NOT is_first) AS first_bot_response_at,
         max(created_at) FILTER (is_countable) AS last_message_at,
-        arg_max(person_id, (created_at, message_id)) FILTER (is_countable AND is_human) AS last_person_id,
-        count(*) FILTER (is_countable AND is_human) AS human_messages
+        arg_max_null(person_id, (created_at, message_id)) FILTER (
+            is_countable AND is_human AND NOT is_first
+        ) AS last_replier_id
     FROM talks
-    GROUP BY ALL
-),
-
-answered AS (
-    SELECT source, thread_id, min(created_at) AS first_response_at, min((created_at, message_id, rule)) AS first
-    FROM marts.links
     GROUP BY ALL
 ),
 
 answers AS (
     SELECT
-        a.source, a.thread_id, a.first_response_at,
-        a.first[3] AS first_response_rule, m.person_id AS first_response_by
-    FROM answered AS a
-    INNER JOIN marts.messages AS m ON a.source = m.source AND a.first[2] = m.message_id
+        l.source, l.thread_id,
+        min(l.created_at) AS first_response_at,
+        arg_min(l.rule, (l.created_at, l.message_id, l.rule)) AS first_response_rule,
+        arg_min_null(m.person_id, (l.created_at, l.message_id)) AS first_response_by,
+        min(l.created_at) FILTER (m.is_staff) AS first_staff_response_at
+    FROM marts.links AS l
+    INNER JOIN marts.messages AS m ON l.source = m.source AND l.message_id = m.message_id
+    GROUP BY ALL
 ),
 
 solved AS (
@@ -76,13 +75,14 @@ SELECT
     a.first_response_at,
     a.first_response_rule,
     a.first_response_by,
+    a.first_staff_response_at,
     i.first_bot_response_at,
     CASE
         WHEN a.first_response_at IS NOT NULL THEN greatest(hours_between(t.created_at, a.first_response_at), 0)
     END AS time_to_first_response_h,
     a.first_response_at IS NOT NULL AS has_response,
     coalesce(i.last_message_at, CASE WHEN b.is_countable THEN b.created_at END) AS last_message_at,
-    coalesce(i.human_messages > 1 AND i.last_person_id = t.person_id, FALSE) AS is_author_last,
+    coalesce(i.last_replier_id = t.person_id, FALSE) AS is_author_last,
     s.thread_id IS NOT NULL AS is_solved,
     coalesce(s.is_solved_by_author, FALSE) AS is_solved_by_author,
     s.solved_at
