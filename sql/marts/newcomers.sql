@@ -1,12 +1,20 @@
 -- A newcomer's first message asks for company whether or not it asks a question: a reply is a message
 -- that answers the thread they began, or one after theirs in the thread they joined.
 WITH answered AS (
-    SELECT a.source, a.person_id, min(l.created_at) AS replied_at
+    SELECT a.source, a.person_id, t.first_response_at AS replied_at
     FROM marts.arrivals AS a
-    INNER JOIN marts.links AS l
-        ON a.source = l.source AND a.thread_id = l.thread_id AND l.created_at > a.created_at
+    INNER JOIN marts.threads AS t ON a.source = t.source AND a.thread_id = t.thread_id
+    WHERE a.is_first
+
+    UNION ALL
+
+    SELECT a.source, a.person_id, min(m.created_at) AS replied_at
+    FROM marts.arrivals AS a
     INNER JOIN marts.messages AS m
-        ON l.source = m.source AND l.message_id = m.message_id AND m.person_id IS DISTINCT FROM a.person_id
+        ON
+            a.source = m.source AND a.thread_id = m.thread_id AND a.created_at < m.created_at
+            AND a.person_id IS DISTINCT FROM m.person_id
+    WHERE NOT a.is_first AND m.is_countable AND m.is_human
     GROUP BY ALL
 ),
 
