@@ -18,9 +18,9 @@ posts AS (
 ),
 
 likes AS (
-    SELECT source, account_id, created_at::DATE AS day
+    SELECT source, account_id, created_at::DATE AS day, removed_at IS NULL AS is_standing
     FROM staging.reactions
-    WHERE emoji = 'like' AND removed_at IS NULL AND created_at <= as_of()
+    WHERE emoji = 'like' AND created_at <= as_of()
 ),
 
 replies AS (
@@ -48,7 +48,7 @@ first_posts AS (
 engaged AS (
     SELECT source, account_id, day FROM posts
     UNION
-    SELECT source, account_id, day FROM likes
+    SELECT source, account_id, day FROM likes WHERE is_standing
 ),
 
 solved AS (
@@ -61,7 +61,8 @@ solved AS (
 counted AS (
     SELECT source, day, 'topics' AS report, count(*)::DOUBLE AS value FROM standing GROUP BY ALL
     UNION ALL
-    SELECT source, day, 'posts' AS report, count(*) AS value FROM posts GROUP BY ALL
+    SELECT p.source, p.day, 'posts' AS report, count(*) AS value
+    FROM posts AS p SEMI JOIN standing AS t ON p.source = t.source AND p.thread_id = t.thread_id GROUP BY ALL
     UNION ALL
     SELECT source, day, 'likes' AS report, count(*) AS value FROM likes GROUP BY ALL
     UNION ALL

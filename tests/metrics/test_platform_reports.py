@@ -87,5 +87,5 @@ def unseen(emberfield, report):
     rows = emberfield.forum.cursor().execute(f"""
         SELECT {made}.created_at::DATE, count(DISTINCT {made}.id)
         FROM {TOPICS} JOIN posts AS p ON p.topic_id = t.id
-        WHERE c.read_restricted AND {made}.deleted_at IS NULL AND p.post_type = 1 GROUP BY ALL""")
+        WHERE c.read_restricted AND {made}.deleted_at IS NULL AND t.deleted_at IS NULL AND p.post_type = 1 GROUP BY ALL""")
     return Counter({str(day): n for day, n in rows.fetchall()})

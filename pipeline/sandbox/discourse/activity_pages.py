@@ -33,12 +33,13 @@ _REPORTS = {  # type -> title, rows of one column `day`
     "posts": (
         "Posts",
         "SELECT p.created_at::DATE AS day FROM posts AS p JOIN topics AS t ON t.id = p.topic_id"
-        " WHERE p.deleted_at IS NULL AND p.post_type = 1 AND t.archetype = 'regular'",
+        " WHERE p.deleted_at IS NULL AND p.post_type = 1 AND t.archetype = 'regular'"
+        " AND t.deleted_at IS NULL",
     ),
     "likes": (
         "Likes",
-        "SELECT created_at::DATE AS day FROM post_actions"
-        " WHERE post_action_type_id = 2 AND deleted_at IS NULL",
+        # likes that were taken back too: it counts `unscoped`
+        "SELECT created_at::DATE AS day FROM post_actions WHERE post_action_type_id = 2",
     ),
 }
 routes = Routes()
