@@ -178,7 +178,7 @@ def _published(community: Community, now: datetime) -> dict[str, Any] | None:
         "run": manifest["run"],
         "as_of": manifest["as_of"],
         "at": at.isoformat(timespec="seconds"),
-        "age_h": round((now - at).total_seconds() / 3600, 2),
+        "age_h": round(max((now - at).total_seconds(), 0) / 3600, 2),  # `now` is when a verb began
         "rows": manifest["community"]["rows"] | manifest["restricted"]["rows"],
     }
 
