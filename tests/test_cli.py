@@ -100,6 +100,14 @@ def test_a_night_that_cannot_be_read_is_named(home):
         assert "the published night cannot be read" in said(*verb)
 
 
+def test_who_has_no_name_here_must_say_it(home, monkeypatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_001)
+    assert "say --who NAME" in said("verdict", "zmp6zan", "agree")
+    assert "no digest of ember had an item" in said("verdict", "zmp6zan", "agree", "--who", "ann")
+
+
 def test_a_table_cuts_nothing_off_and_takes_nothing_for_markup():
     with out.capture() as shown:
         out.print(table(["[red]a"], [["x" * 500], ["[/bold]"], [None]], width=40))

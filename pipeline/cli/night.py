@@ -145,7 +145,7 @@ def verdict(
     community: Community = None,
 ) -> None:
     """Say what you think of an item: it does not come back unless something new is found."""
-    steps.give_verdict(ref, choice, who or getpass.getuser(), community, days)
+    steps.give_verdict(ref, choice, who or _user(), community, days)
     out.print(f"Noted: {choice} for {ref}.")
 
 
@@ -160,6 +160,13 @@ def case(
     decided and learned."""
     for file in steps.case_file(about, community):
         out.print(str(file))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container that runs as a number
+        raise FixSettings("this machine has no name for you: say --who NAME") from None
 
 
 def _by_hand(

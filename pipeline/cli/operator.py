@@ -67,7 +67,7 @@ def status(
     with reading(home):
         found = state.collect(home, now)
     if as_json:
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(found, indent=2))
         return
     published = found["published"]
     out.print(

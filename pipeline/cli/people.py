@@ -90,7 +90,7 @@ def _both(one: str, other: str, community: str | None) -> tuple[tuple[Account, A
 
 def _show(rows: list[dict[str, Any]], as_json: bool, empty: str) -> None:
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(rows, indent=2))
         return
     if not rows:
         out.print(empty)
