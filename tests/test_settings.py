@@ -77,6 +77,10 @@ def test_secrets_never_show(tmp_path):
             MINIMAL + '[communities.ember]\noperators = ["nobody"]',
             "operators.0: must be an address such as ops@example.org",
         ),
+        (
+            MINIMAL + '[communities.ember]\nhome = "~nobody_here/ember"',
+            "ember.home: ~nobody_here is no user of this machine",
+        ),
         (MINIMAL + '[communities.ember]\nname = "birch"', "ember.name: the table has the name"),
         (MINIMAL.replace("ember", "Ember"), "name: String should match"),
         (MINIMAL + "most_flags = 3", "most_flags: unknown key of this table; another one has it"),
@@ -221,6 +225,13 @@ def test_the_pseudonym_key_in_the_file_is_a_secret_too():
     said = refusal(MINIMAL + '[communities.ember]\npseudonym_key = "very-secret-key"')
     assert "secrets do not belong in this file; set HEARTH_EMBER_PSEUDONYM_KEY instead" in said
     assert "very-secret-key" not in said
+
+
+def test_a_password_in_the_file_is_one_also_where_nobody_signs_in():
+    mail = '[communities.ember.mail]\nhost = "x"\nsender = "a@b.example"\n'
+    said = refusal(MINIMAL + mail + 'password = "very-secret-password"\n')
+    assert "ember.mail.password: secrets do not belong in this file" in said
+    assert "very-secret-password" not in said
 
 
 @pytest.mark.parametrize("secret", ["very-secret-key\n", " very-secret-key", "very\x00key", "秘密"])

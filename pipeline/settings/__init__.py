@@ -107,8 +107,11 @@ def parse(
         if community.setdefault("name", name) != name:
             problems.append(f"communities.{name}.name: the table has the name; drop this one")
         community.setdefault("title", name.replace("_", " ").title())
-        home = Path(str(community.get("home", Path("var") / name))).expanduser()
-        community["home"] = (file.parent / home).resolve()
+        home = Path(str(community.get("home", Path("var") / name)))
+        try:
+            community["home"] = (file.parent / home.expanduser()).resolve()
+        except RuntimeError:
+            problems.append(f"communities.{name}.home: {home.parts[0]} is no user of this machine")
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
@@ -192,10 +195,10 @@ def _holders(community: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], t
     for source, table in _tables(community, "sources"):
         yield f"sources.{source}", table, SECRETS.get(str(table.get("platform")), ())
     mail = community.get("mail")
-    if isinstance(mail, dict) and mail.get("username"):
+    if isinstance(mail, dict) and mail.keys() & {"username", "password"}:
         yield "mail", mail, ("password",)
     cluster = community.get("cluster")
-    if isinstance(cluster, dict) and "@" in str(cluster.get("budget")):
+    if isinstance(cluster, dict) and ("@" in str(cluster.get("budget")) or "password" in cluster):
         yield "cluster", cluster, ("password",)
 
 
