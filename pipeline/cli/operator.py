@@ -12,6 +12,7 @@ from rich.text import Text
 
 from pipeline import settings, steps
 from pipeline.cli.console import Community, out, plain, reading, table
+from pipeline.errors import FixSettings
 
 if TYPE_CHECKING:
     from pipeline.sources import Finding
@@ -94,6 +95,7 @@ def erase(
     Delete or anonymise the account at the source first: what the source still has may be read
     again when it changes there."""
     if not yes:
+        _say_if_unknown(settings.load().community(community), f"{source}/{account}")
         typer.confirm(
             f"Clear {account} of {source} everywhere, and remove all older published nights?",
             abort=True,
@@ -125,6 +127,17 @@ def migrate(
     elif not dry_run:
         with warehouse.opened(home):
             pass
+
+
+def _say_if_unknown(home: settings.Community, account: str) -> None:
+    """A mistyped name clears nobody and still costs the older nights."""
+    from pipeline import identities, warehouse
+
+    try:
+        with warehouse.read_only(home) as db:
+            identities.find(db, home, account)
+    except FixSettings as error:
+        out.print(plain(f"{error}. Is it written right? What is left of it would be cleared."))
 
 
 def _show_finding(finding: Finding) -> None:

@@ -373,7 +373,11 @@ def test_an_unknown_source_is_named_and_nothing_happens(night):
 def test_the_command_asks_first_and_prints_the_certificate(night):
     asked = CliRunner().invoke(cli.app, ["erase", "forum", "zelda_quux"], input="n\n")
     assert asked.exit_code == 1
+    assert "Is it written right?" not in asked.output
     assert holders(night.folder / "published", "zelda_quux")
+    mistyped = CliRunner().invoke(cli.app, ["erase", "forum", "zelda_qux"], input="n\n")
+    assert "no account 'zelda_qux' of forum is held" in mistyped.output
+    assert mistyped.exit_code == 1
     told = CliRunner().invoke(cli.app, ["erase", "forum", "zelda_quux", "--yes"])
     assert told.exit_code == 0
     assert "The source still has this account" in told.output
