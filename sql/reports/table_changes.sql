@@ -1,4 +1,4 @@
-SELECT metric, source, day, before_median, after_median
+SELECT metric, source, day, before_mean, after_mean
 FROM marts.change_points
 WHERE in_view(day)
 ORDER BY day DESC, metric ASC, source ASC
