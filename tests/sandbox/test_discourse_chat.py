@@ -40,7 +40,11 @@ def test_public_channels_are_listed_by_a_name_or_their_categorys(talking):
 def test_a_channel_with_threads_shows_where_they_begin(talking):
     (first,) = messages(talking, talking.threaded)
     assert first["message"] == "Who comes, @bob?"
-    assert first["thread"]["preview"] == {"last_reply_id": talking.reply, "reply_count": 1}
+    assert first["thread"]["preview"] == {
+        "last_reply_id": talking.reply,
+        "last_reply_created_at": "2026-03-01T13:00:00.000Z",
+        "reply_count": 1,
+    }
     assert [user["username"] for user in first["mentioned_users"]] == ["bob"]
     inside = messages(talking, talking.threaded, first["thread_id"])
     assert [(m["id"], (m.get("in_reply_to") or {}).get("id")) for m in inside] == [

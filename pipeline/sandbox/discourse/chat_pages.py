@@ -134,6 +134,8 @@ class _Beside:
         self._threads = {
             row["original_message_id"]: row for row in of("chat_threads", "original_message_id")
         }
+        last = [thread["last_message_id"] for thread in self._threads.values()]
+        self._replied_at = {row["id"]: row["created_at"] for row in of("chat_messages", "id", last)}
         self._answered = {row["id"]: row for row in of("chat_messages", "id", answered)}
 
     def person(self, user_id: int | None) -> Row:
@@ -164,7 +166,11 @@ class _Beside:
                 "status": _STATUSES[row["status"]],
                 "channel_id": row["channel_id"],
                 "reply_count": replies,
-                "preview": {"last_reply_id": row["last_message_id"], "reply_count": replies},
+                "preview": {
+                    "last_reply_id": row["last_message_id"],
+                    "last_reply_created_at": self._replied_at.get(row["last_message_id"]),
+                    "reply_count": replies,
+                },
             }
         return shown
 

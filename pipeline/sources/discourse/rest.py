@@ -42,7 +42,7 @@ BLIND_SPOTS = (
 CHAT_BLIND_SPOTS = (
     "Channels in which the key's user may not write.",
     "For up to a week, edits, deletions and reactions of older chat messages, and replies to older "
-    "threads.",
+    "threads; edits and reactions in a thread that nobody has answered for two weeks.",
     "When a chat message was edited, and who reacted to it.",
     "Chat messages that were destroyed with their author's account.",
 )

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.records import Bookmark, Bookmarks, Part, Record
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
+    DAY_US,
     NIGHTS,
     Site,
     differing,
@@ -25,6 +26,7 @@ from pipeline.sources.discourse.rest import (
 
 CHANNELS_PAGE = 25
 PAGE = 50
+OF_LATE_US = 2 * NIGHTS * DAY_US
 
 _CHANNEL_FIELDS = (
     "id",
@@ -89,7 +91,7 @@ class _Channel:
     def read(self, *, to_its_end: bool) -> Iterator[Part]:
         """Down to what is held, or to its end. The replies of a thread come with its first message,
         so that a kill leaves neither alone; it tells when there are more or fewer of them, but not
-        when one was edited, so they are asked for each time all is read."""
+        when one was edited, so those of late are asked for each time all is read."""
         oldest: int | None = None
 
         def ask(_: int) -> tuple[list[dict[str, Any]], Part]:
@@ -103,7 +105,7 @@ class _Channel:
                 reply
                 for message in page
                 if message.get("thread_id")
-                if str(message["id"]) in keys or to_its_end
+                if str(message["id"]) in keys or (to_its_end and self._is_of_late(message))
                 for reply in self._replies(message)
             ]
             return page, Part((*found, *self._differing(replies)))
@@ -122,6 +124,12 @@ class _Channel:
             return []
         messages: list[dict[str, Any]] = answer["messages"]
         return messages[::-1]
+
+    def _is_of_late(self, first: dict[str, Any]) -> bool:
+        """Whether its thread was answered in the last weeks, or the server does not tell."""
+        preview = (first.get("thread") or {}).get("preview") or {}
+        answered_at = micros(preview.get("last_reply_created_at"))
+        return answered_at is None or answered_at > self._site.now() - OF_LATE_US
 
     def _replies(self, first: dict[str, Any]) -> Iterator[Record]:
         """All replies of the thread that this message began."""

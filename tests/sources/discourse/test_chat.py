@@ -149,14 +149,21 @@ def test_what_expires_still_counts_without_its_words(world_of: Serve, talk: Talk
             assert (*named(talk.reply), False, "I do", 4) in told
 
 
-def test_by_rest_what_became_of_a_reply_shows_within_a_week(world_of: Serve, talk: Talk) -> None:
+def test_by_rest_what_became_of_a_reply_of_late_shows_within_a_week(
+    world_of: Serve, talk: Talk
+) -> None:
+    talk.now = DAWN
+    ann, first = talk.people[0], talk.forum.chat(talk.threaded, talk.people[2], "sure?", DAWN)
+    late = talk.forum.chat(talk.threaded, ann, "I am", talk.later(), reply_to=first)
     with world_of(talk.forum, way_in="rest") as world:
         world.night()
-        talk.forum.chat_edit(talk.reply, "I do not", talk.later())
+        for reply in (late, talk.reply):
+            talk.forum.chat_edit(reply, "not at all", talk.later())
         for night in A_WEEK:
             world.clock.set(night)
             world.night()
-        assert (*named(talk.reply), "I do not") in typed(world, "message_id, body")
+        told = {name for name, body in typed(world, "message_id, body") if body == "not at all"}
+        assert told == {*named(late)}  # the other's thread was last answered months ago
 
 
 @both_ways
