@@ -72,6 +72,14 @@ _SPEECH = re.compile(
 )
 
 
+def is_speech(line: str) -> bool:
+    """Whether what is marked as code is words that people speak, and nothing else."""
+    return bool(_PLAIN_WORDS.match(line)) and _is_spoken(line)
+
+
+_PLAIN_WORDS = re.compile(r"\s*(?:[^\W\d_]+(?:['*][^\W\d_]*)*[.,!?…]*\s+){2,}[^\W\d_]+[.,!?…\s]*\Z")
+
+
 def _is_spoken(line: str) -> bool:
     """Whether two different words stand in the line that people speak with and programs do not."""
     return len(set(_SPEECH.findall(lettered(line.lower())))) >= 2

@@ -15,7 +15,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Literal
 
-from pipeline.lines import is_log
+from pipeline.lines import is_log, is_speech
 
 Form = Literal["html", "markdown"]
 HOLE = "…"  # what stands in a sentence where code, a link or a mention was taken out
@@ -152,10 +152,10 @@ def _kinds(lines: list[str]) -> Iterator[tuple[str, str]]:
         elif opened := _FENCE.match(line):
             kind, fence = "drop", opened[1]
         elif line.startswith(("    ", "\t")) and (before == "code" or not (in_list or before)):
-            kind = "code"
+            kind = "text" if is_speech(line) else "code"
         elif line.lstrip().startswith(">"):
             kind, shown = "quotes", line.lstrip("> ")
-        elif _TRAIL.match(line):
+        elif _TRAIL.match(line) or _is_folded_trail(lines[number : number + 2]):
             yield from (("quotes", rest) for rest in lines[number:])
             return
         elif _SIGNATURE.match(line.rstrip("\r")) and len(lines) - number <= 10:
@@ -166,11 +166,16 @@ def _kinds(lines: list[str]) -> Iterator[tuple[str, str]]:
         yield kind, shown
 
 
+def _is_folded_trail(lines: list[str]) -> bool:
+    """Whether two lines are the heading of a quoted e-mail, which mail programs fold."""
+    return lines[-1].rstrip().endswith("wrote:") and bool(_TRAIL.match(" ".join(lines)))
+
+
 def _unspan(text: str, found: _Found) -> str:
     """Markdown without `inline code`."""
 
     def code(m: re.Match[str]) -> str:
-        if _is_in_word(text[: m.start()], m[2]):
+        if _is_in_word(text[: m.start()], m[2]) or is_speech(m[2]):
             return m[2]
         found.add("code", m[2])
         return HOLE
@@ -276,7 +281,8 @@ def _untag(text: str, found: _Found, *, strict: bool) -> str:
                 inside.append("\n")
             if depth == 0:
                 held = html.unescape("".join(inside))
-                if kind == "code" and _is_in_word("".join(kept[-1:]), held):
+                is_inline = kind == "code" and region not in _BLOCKS
+                if is_inline and (_is_in_word("".join(kept[-1:]), held) or is_speech(held)):
                     kept.append(held)
                 else:
                     found.add(kind, held)

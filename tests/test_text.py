@@ -40,6 +40,29 @@ CASES = [
         Authored("Try … or\nthen\nthanks", code=("kill(child);", "die();", "abort()")),
     ),
     (
+        "speech is speech, also where it is marked as code",
+        "markdown",
+        "`you are what you eat` and `exit 1`\n\n    who do you think you are\n    int main();",
+        Authored(
+            "you are what you eat and …\nwho do you think you are", code=("exit 1", "int main();")
+        ),
+    ),
+    (
+        "and in HTML, but not in a block of code",
+        "html",
+        "<p><code>you are what you eat</code></p><pre><code>you are what you eat</code></pre>",
+        Authored("you are what you eat", code=("you are what you eat",)),
+    ),
+    (
+        "a quoted mail's heading may be folded",
+        "markdown",
+        "Thanks!\nOn Fri, Jan 22, 2021, 1:36 AM Ann <ann@example.org>\nwrote:\nyou are wrong",
+        Authored(
+            "Thanks!",
+            quotes=("On Fri, Jan 22, 2021, 1:36 AM Ann <ann@example.org>\nwrote:\nyou are wrong",),
+        ),
+    ),
+    (
         "code wins over tags inside it",
         "markdown",
         "use `<blockquote>` here",

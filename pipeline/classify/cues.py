@@ -22,7 +22,12 @@ _ENTRY = re.compile(r'"([^"]+)"|(\S+)')
 _ROUGH = frozenset({"vulgar", "insult", "dismissive", "threat", "coarse"})
 
 # Letters of other scripts that look like Latin ones.
-_LOOKALIKE = str.maketrans("аеорсухкіјѕԁһвнмтгαεικνορτυχωβ", "aeopcyxkijsdhbhmtraeiknoptuxwb")
+_ALIKE = "аеорсухкіјѕԁһвнмтгαεικνορτυχωβ"
+_LOOKALIKE = str.maketrans(_ALIKE, "aeopcyxkijsdhbhmtraeiknoptuxwb")
+_DRAWN = str.maketrans(  # letters drawn small, or in boxes, that Unicode does not call Latin
+    dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘǫʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnopqrstuvwyz", strict=True))
+    | {chr(first + n): chr(97 + n) for first in (0x1F150, 0x1F170) for n in range(26)}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +111,9 @@ def _rules(language: str) -> dict[str, re.Pattern[str]]:
 
 
 _SPARED = re.compile(
-    r"\b(?:if|not|n't|don't|dont|never|call(?:ed|ing)?|says?|said|feel|like an?|i'm|am i|me)\b"
-    r"|不是|别说|如果|说我|骂我|叫我|说你"
+    r"\b(?:if|not|n't|don't|dont|never|call(?:ed|ing)?|says?|said|wrote|writes?|words?|"
+    r"phrase|told (?:me|us|him|her|them)|feel|like an?|i'm|am i|me)\b|不是|别说|如果|说我|骂我|叫我"
+    r"|说你|写道|词"
 )
 
 
@@ -139,28 +145,39 @@ def readable(text: str) -> str:
             text = text.replace(mark, plain)
     if not text.isascii():
         text = unicodedata.normalize("NFC", _HIDDEN.sub("", unicodedata.normalize("NFKD", text)))
+        text = text.translate(_DRAWN) if _IS_DRAWN.search(text) else text
     return text.lower()
 
 
 def unmasked(text: str) -> str:
-    """Readable text whose words of mixed script are Latin: "уou" with a Cyrillic letter is "you",
-    a word all Cyrillic stays."""
+    """Readable text as it is meant, to tell its language by: "уou" with a Cyrillic letter is "you",
+    and with it words all of such letters; other words all Cyrillic stay. "你个shabi" is Chinese."""
     text = readable(text)
-    return text if text.isascii() else _MIXED.sub(lambda m: m[0].translate(_LOOKALIKE), text)
+    if text.isascii():
+        return text
+    latin = _MIXED.sub(lambda m: m[0].translate(_LOOKALIKE), text)
+    if latin != text:
+        latin = _LOOKS_LATIN.sub(lambda m: m[0].translate(_LOOKALIKE), latin)
+    return plain_han(latin) if _RUN_OF_HAN.search(latin) else latin
 
 
 _MIXED = re.compile(r"\w*[a-z]\w*")
+_LOOKS_LATIN = re.compile(rf"\b[{_ALIKE}]+\b")
+_IS_DRAWN = re.compile(f"[{''.join(map(chr, _DRAWN))}]")
+_RUN_OF_HAN = re.compile("[\u3400-\u9fff]")
 _QUOTATION = dict(zip("‘’“”–—…", "''\"\"-- ", strict=True))
 _HIDDEN = re.compile(
     "[\u00ad\u0300-\u036f\u0483-\u0489\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u1ab0-\u1aff"
     "\u1dc0-\u1dff\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\u3164\ufe00-\ufe0f\ufe20-\ufe2f"
     "\ufeff\uffa0\U000e0000-\U000e0fff]"
 )
-_MARKED = re.compile(r"[*_~.\-/|\\](?<=[^\W_].)[*_~.\-/|\\]{0,3}[^\W_]")
+_MARKS = r"[*_~.\-/|\\()\[\]{}#@%$&+\U0001f300-\U0001faff]"
+_MARKED = re.compile(rf"{_MARKS}(?<=[^\W_].){_MARKS}{{0,3}}[^\W_]")
 _SPELT = re.compile(r" [^\W\d_] [^\W\d_](?![^\W_])")
 _BROKEN = re.compile(  # letters with spaces between, or a word with marks between its parts
-    r"(?<![^\W_])(?:[^\W\d_](?: [^\W\d_]){2,}+(?![^\W_])|[^\W_]++(?:[*_~.\-/|\\]{1,4}[^\W_]++)+)"
+    rf"(?<![^\W_])(?:[^\W\d_](?: [^\W\d_]){{2,}}+(?![^\W_])|[^\W_]++(?:{_MARKS}{{1,4}}[^\W_]++)+)"
 )
+_LONG = re.compile(r"(?<![^\W_])[^\W\d_]{9,80}(?![^\W_])")
 
 
 @cache
@@ -209,14 +226,26 @@ def han_group() -> re.Pattern[str]:
 
 
 def joined(text: str, language: str) -> str:
-    """Text with words that were s p e l l e d out or bro**ken** by marks put together, all of them
-    if one hides what the lists name. "class-ass.cpp" and "f*ck" hide nothing."""
+    """Text with words that were s p e l l e d out, bro**ken** by marks or runtogether as words of
+    their own, all of them if one hides what the lists name. "class-ass.cpp" and "f*ck" hide
+    nothing."""
+    if any(map(_words_of, _LONG.findall(text))):
+        text = _LONG.sub(lambda word: " ".join(_words_of(word[0])) or word[0], text)
     if not (_MARKED.search(text) or _SPELT.search(text)):
         return text  # most texts, in a tenth of the time
     broken = _BROKEN.findall(text)
     if not any(_hides(each, language) for each in broken):
         return text
-    return _BROKEN.sub(lambda word: re.sub(r"[\W_]", "", word[0]), text)
+    return _BROKEN.sub(lambda word: _whole(word[0], language), text)
+
+
+def _whole(broken: str, language: str) -> str:
+    """The word, or words, that a broken one is."""
+    letters = _NO_WORD.sub("", broken)
+    return " ".join(_words_of(letters)) or _masked(broken, language) or letters
+
+
+_NO_WORD = re.compile(r"[\W_]+")
 
 
 @lru_cache(maxsize=100_000)
@@ -228,10 +257,52 @@ def _hides(broken: str, language: str) -> bool:
         word = undisguised(word, language)
         return cues.rough(word) or "group" in cues.kinds(word)
 
-    parts = re.split(r"[\W_]+", broken)
-    if any(part.isdigit() or named(part) for part in (*parts, broken)):
+    parts = _NO_WORD.split(broken)
+    whole = "".join(parts)
+    if not (named(whole) or _words_of(whole) or _masked(broken, language)):
         return False
-    return named("".join(parts))
+    return not any(part.isdigit() or named(part) for part in (*parts, broken))
+
+
+def _masked(broken: str, language: str) -> str:
+    """The rough word some of whose letters are marks: "f-ck", "sh%t"; empty where there is none."""
+    starred = re.sub(r"[-#@%$&]", "*", broken)
+    word = undisguised(starred, language)
+    return "" if word == starred else word
+
+
+@cache
+def _disguised() -> dict[str, frozenset[str]]:
+    """The lists of `cues/en_disguise.toml`."""
+    file = Path(__file__).parent / "cues" / "en_disguise.toml"
+    lists = tomllib.loads(file.read_text(encoding="utf-8"))
+    return {name: frozenset(words.split()) for name, words in lists.items()}
+
+
+@cache
+def _rough_inside() -> re.Pattern[str]:
+    return re.compile(_either(sorted(_disguised()["masked"])))
+
+
+@lru_cache(maxsize=100_000)
+def _words_of(letters: str) -> tuple[str, ...]:
+    """The English words that stand in these letters without a gap, if one of them is rough and all
+    are known: what people run together to insult is made of few words."""
+    rough, around = _disguised()["masked"], _disguised()["around"]
+    if not _rough_inside().search(letters) or load("en").rough(letters):
+        return ()
+    best: list[tuple[str, ...] | None] = [(), *([None] * len(letters))]
+    for end in range(1, len(letters) + 1):
+        for start in range(max(0, end - _LONGEST_WORD), end):
+            words, word = best[start], letters[start:end]
+            if words is not None and (word in rough or word in around):
+                best[end] = (*words, word)
+                break
+    words = best[-1] or ()
+    return words if len(words) > 1 and not rough.isdisjoint(words) else ()
+
+
+_LONGEST_WORD = 11
 
 
 @lru_cache(maxsize=100_000)
@@ -260,29 +331,9 @@ def _readings(word: str) -> Iterable[str]:
         choices = [FIGURES.get(c, c) for c in word]
         if sum(len(c) > 1 for c in choices) <= 4:
             yield from ("".join(letters) for letters in product(*choices))
-    if "*" in word:
+    if "*" in word and len(word) > 3 and word[0] != "*":
         pattern = re.compile(re.escape(word).replace(r"\*", "[a-z]") + r"\Z")
-        yield from (whole for whole in _MASKED if pattern.match(whole))
+        yield from (whole for whole in sorted(_disguised()["masked"]) if pattern.match(whole))
 
 
 _STRETCHED = re.compile(r"(.)\1+")
-_MASKED = (
-    "fuck",
-    "fucking",
-    "fucked",
-    "fucker",
-    "shit",
-    "shitty",
-    "bitch",
-    "cunt",
-    "dick",
-    "ass",
-    "asshole",
-    "crap",
-    "damn",
-    "idiot",
-    "idiots",
-    "stupid",
-    "moron",
-    "bullshit",
-)

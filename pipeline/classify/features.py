@@ -96,7 +96,8 @@ def _sharing(kinds: frozenset[str]) -> tuple[str, ...]:
     return tuple(f"{a} {b}" for a, b in combinations(sorted(kinds), 2))
 
 
-_RULED = frozenset({"insult", "vulgar", "threat", "demand"})  # without these no rule is broken
+_RULED = frozenset({"insult", "vulgar", "threat", "demand", "dismissive", "coarse", "bitter"})
+# without these no rule is broken
 
 
 def spotted(sentence: str, language: str) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.classify import cues, questions
-from pipeline.classify.language import language
+from pipeline.classify.language import by_language, language
 from pipeline.classify.message import Label, Message, Reason, Score
 from pipeline.text import Authored, authored, sentences, text_hash
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.classify.features import Described
 
 MODELS = Path(__file__).parent / "models"
-RULES = "4"  # counted up when code changes what a score or a reason says
+RULES = "5"  # counted up when code changes what a score or a reason says
 TONES: tuple[Label, ...] = ("uncivil", "strict")
 
 RULE_SCORE = 0.9  # of a text that breaks a rule; about what labelled sets show (cues/rules.toml)
@@ -35,14 +35,24 @@ class _Work:
     parts: Authored
     text_hash: str
     language: str | None
-    pieces: tuple[str, ...]
+    pieces: tuple[tuple[str | None, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     value: float
+    threshold: float | None
+    language: str
     piece: Described
     text: str
+
+    @property
+    def reach(self) -> float:
+        return self.value / (self.threshold or 2.0)
+
+    @property
+    def is_flagged(self) -> bool:
+        return self.threshold is not None and self.value >= self.threshold
 
 
 class Judge:
@@ -83,34 +93,47 @@ class Judge:
     def _prepare(self, message: Message) -> _Work:
         parts = authored(message.body, message.form)
         written = language(cues.unmasked(parts.text[:1000]), self.languages)
-        return _Work(message, parts, text_hash(parts.text), written, _pieces(parts.text))
+        pieces = tuple(
+            (code, piece)
+            for code, part in by_language(parts.text, written, self.languages)
+            for piece in _pieces(part)
+        )
+        return _Work(message, parts, text_hash(parts.text), written, pieces)
 
     def _worst_pieces(self, batch: Sequence[_Work]) -> dict[tuple[int, str], _Found]:
-        """(place in the batch, label) -> its piece with the highest probability."""
+        """(place in the batch, label) -> its piece that reaches furthest, measured by the threshold
+        of its language's model."""
         from pipeline.classify.features import describe
 
         found: dict[tuple[int, str], _Found] = {}
         for code, model in self.models.items():
             work = [
-                (n, text) for n, w in enumerate(batch) if w.language == code for text in w.pieces
+                (n, text)
+                for n, w in enumerate(batch)
+                for language, text in w.pieces
+                if language == code
             ]
             described = [describe(text, code) for _, text in work]
             for label, values in model.probabilities(described).items() if work else ():
                 for (n, text), piece, modelled in zip(work, described, values, strict=True):
-                    value = max(modelled, RULE_SCORE) if piece.broken else modelled
-                    if (n, label) not in found or value > found[n, label].value:
-                        found[n, label] = _Found(float(value), piece, text)
+                    value = float(max(modelled, RULE_SCORE) if piece.broken else modelled)
+                    threshold = model.heads[label].threshold
+                    if threshold is None and piece.broken:
+                        threshold = RULE_SCORE  # who may flag nothing does not silence the rules
+                    one = _Found(value, threshold, code, piece, text)
+                    if (n, label) not in found or one.reach > found[n, label].reach:
+                        found[n, label] = one
         return found
 
     def _tone(self, work: _Work, label: Label, found: _Found | None) -> Score:
-        model = self.models.get(work.language or "")
+        if found and not found.is_flagged and work.language not in self.models:
+            found = None  # the most of it was not read
+        code = found.language if found else work.language
+        model = self.models.get(code or "")
         head = model.heads.get(label) if model else None
-        threshold = head.threshold if head else None
-        if head and threshold is None and found and found.piece.broken:
-            threshold = RULE_SCORE  # a model that may flag nothing does not silence the rules
         sentence: str | None = None
         reasons: tuple[Reason, ...] = ()
-        if found and threshold is not None and found.value >= threshold:
+        if found and found.is_flagged:
             sentence, reasons = self._evidence(found, label, work)
         return Score(
             source=work.message.source,
@@ -119,8 +142,8 @@ class Judge:
             language=work.language,
             label=label,
             score=found.value if found else None,
-            threshold=threshold,
-            model=f"{label}_{work.language}" if head else label,
+            threshold=found.threshold if found else head.threshold if head else None,
+            model=f"{label}_{code}" if head else label,
             model_version=self.version,
             reasons=reasons,
             sentence=sentence,
@@ -131,7 +154,7 @@ class Judge:
         """The sentence that is worst by itself, and in words why the message counts."""
         from pipeline.classify.features import describe, spotted
 
-        code = work.language or ""
+        code = found.language
         model = self.models[code]
         parts = sentences(found.text)
         described = [describe(part, code) for part in parts]
@@ -151,7 +174,7 @@ class Judge:
             reasons.append(Reason("shouting"))
         if words := model.strongest(described[worst], label):
             reasons.append(Reason("weighty_words", {"words": ", ".join(words)}))
-        read, characters = sum(map(len, work.pieces)), len(work.parts.text)
+        read, characters = sum(len(text) for _, text in work.pieces), len(work.parts.text)
         if read < characters - len(work.pieces):
             reasons.append(Reason("shortened", {"read": read, "characters": characters}))
         return parts[worst], tuple(reasons)

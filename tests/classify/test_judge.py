@@ -36,7 +36,12 @@ ATTACKS = [
     "Nobody needs this. Fuck you and your project.",
     "你个傻逼，连这都不会",
     "你就是个废物",
+    "You are so clueless, it hurts.",
+    "Shut up!",
     "操你妈",
+    "你就是个垃圾",
+    "闭嘴！",
+    "你脑子进水了吧",
 ]
 DISGUISED = [
     ("homoglyphs", "уou аre a fuсking moron"),
@@ -51,8 +56,14 @@ DISGUISED = [
     ("pinyin", "你就是个naocan"),
     ("initials", "楼主nmsl"),
     ("gaps", "你就是个脑 残"),
+    ("letters and characters", "你是傻bi"),
+    ("pinyin that makes most of it", "你个shabi"),
+    ("nothing but initials", "nmsl"),
+    ("signs for letters", "you are an id#@t, f-ck off"),
 ]
 CYRILLIC = str.maketrans("aeopcyx", "аеорсух")
+MORE_CYRILLIC = str.maketrans("aeopcyxikdhbmtr", "аеорсухікԁһьмтг")
+SMALL = str.maketrans("abcdefghijklmnoprstuvwyz", "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ")
 MASKS = {
     "look-alikes": lambda text: text.translate(CYRILLIC),
     "zero width everywhere": "\u200b".join,
@@ -65,6 +76,18 @@ MASKS = {
     "capitals": str.upper,
     "stretched": lambda text: re.sub("[aeiou]", lambda m: m[0] * 3, text),
     "right to left": lambda text: f"\u202e{text}",
+    "many look-alikes": lambda text: text.translate(MORE_CYRILLIC),
+    "small capitals": lambda text: text.translate(SMALL),
+    "letters in boxes": lambda text: re.sub("[a-z]", lambda m: chr(ord(m[0]) + 0x1F10F), text),
+    "spelt out": " ".join,
+    "run together": lambda text: text.title().replace(" ", ""),
+    "brackets": lambda text: re.sub(r"(\w)(\w)(\w)", r"\1[\2]\3", text),
+    "marks for spaces": lambda text: text.replace(" ", "_"),
+    "as code": "`{}`".format,
+    "indented": "    {}".format,
+    "behind German": "Das ist leider so nicht richtig und wird nicht gehen. {}".format,
+    "behind Spanish": "Hola amigos, yo creo que esto no funciona para nosotros. {}".format,
+    "behind Chinese": "你好，这个问题我也遇到了。{}".format,
     "tags inside": lambda text: re.sub(r"(\w\w)(\w)", r"\1<b></b>\2", text),
 }
 MASKED = [
@@ -83,6 +106,15 @@ INNOCENT = [
     "把进程杀死再重启就好了,垃圾回收太频繁",
     "请问怎么安装这个插件?一直报错,谢谢",
     "我是上海的女生,第一次用这个软件",
+    'Someone wrote "you are an idiot" in my review. Is that allowed here?',
+    "Sorry, but no. We decided against it last year and nothing has changed since.",
+    "I don't think you are right about the lock, but I might be missing something.",
+    "Why would you do that? It makes the code slower.",
+    "Run `what is the name of your host` and `are you sure` in the prompt.",
+    "f(u) = c*k and a*s for all s in S; foo(bar) calls sh_t and class(es)",
+    "他骂我是傻逼,管理员能处理一下吗",
+    "爬虫爬不到数据,滚动条也滚不动,内存垃圾回收太频繁",
+    "SB是Spring Boot的缩写吗?有病史的用户怎么登记?",
 ]
 
 
@@ -178,6 +210,15 @@ def test_a_score_below_its_threshold_carries_no_accusation(judge):
     score = labels(judge, "Thank you so much, this works great!")["strict"]
     assert (score.reasons, score.sentence, score.unscored_because) == ((), None, None)
     assert score.score < score.threshold
+
+
+def test_a_sentence_of_another_language_is_judged_by_its_own_model_or_says_nothing(judge):
+    spanish = "Hola amigos, yo creo que esto no funciona para nosotros."
+    rude = labels(judge, f"{spanish} You are an idiot.")["strict"]
+    assert (rude.is_flagged, rude.language, rude.model) == (True, "es", "strict_en")
+    assert rude.sentence == "You are an idiot."
+    calm = labels(judge, f"{spanish} Thank you and goodbye.")["strict"]
+    assert (calm.score, calm.unscored_because, calm.model) == (None, "language", "strict")
 
 
 def test_a_language_without_a_model_is_unscored_and_says_so(judge):
