@@ -71,6 +71,7 @@ def render(model: Model, shown: Sequence[Shown]) -> str:
         "",
         *(f"- **{name}**: {head.promise}." for name, head in sorted(model.heads.items())),
         "",
+        *(_FACTS for head in model.heads.values() if any(head.facts)),
         "Scores are probabilities at that base rate. Rules (`cues/rules.toml`) stand outside the"
         " model: a text that breaks one scores at least 0.9 under both labels.",
         "",
@@ -106,6 +107,11 @@ def render(model: Model, shown: Sequence[Shown]) -> str:
         (TRIED / f"{model.language}.md").read_text(encoding="utf-8"),
     ]
     return "\n".join(lines)
+
+
+_FACTS = """An alert also counts sentences that are aimed at somebody (`cues/aimed.toml`), and
+curses at nobody.
+"""
 
 
 def _row(each: Shown) -> str:

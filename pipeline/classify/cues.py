@@ -110,6 +110,18 @@ def _rules(language: str) -> dict[str, re.Pattern[str]]:
     return {name: re.compile(rule[language]) for name, rule in rules.items()}
 
 
+@cache
+def _aims() -> re.Pattern[str]:
+    file = Path(__file__).parent / "cues" / "aimed.toml"
+    aims = tomllib.loads(file.read_text(encoding="utf-8"))
+    return re.compile("|".join(f"(?:{aim})" for aim in aims.values()))
+
+
+def is_aimed(words: str) -> bool:
+    """Whether plain English words call, tell off or belittle somebody, or what they do."""
+    return bool(_aims().search(words))
+
+
 _SPARED = re.compile(
     r"\b(?:if|not|n't|don't|dont|never|call(?:ed|ing)?|says?|said|wrote|writes?|words?|"
     r"phrase|told (?:me|us|him|her|them)|feel|like an?|i'm|am i|me)\b|不是|别说|如果|说我|骂我|叫我"

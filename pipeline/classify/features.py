@@ -60,12 +60,15 @@ class Described:
 
     words      in order; of Chinese, pairs of neighbouring characters
     cues       kinds of cues, and pairs of kinds that share a sentence
+    facts      in how many sentences words are aimed at somebody, and in how many a curse at nobody;
+               each 3 at most
     disguised  the words behind those spelt so as not to be noticed
     broken     the first rule it breaks and the words that break it; null if none
     """
 
     words: tuple[str, ...]
     cues: tuple[str, ...]
+    facts: tuple[int, int] = (0, 0)
     disguised: tuple[str, ...] = ()
     broken: tuple[str, str] | None = None
 
@@ -74,20 +77,25 @@ def describe(text: str, language: str) -> Described:
     """A text taken to pieces. Text beyond LONGEST characters is not read."""
     found = _shape(text)
     tokens: list[Token] = []
-    broken = None
+    broken, aimed, at_nobody = None, 0, 0
     for sentence in sentences(_plain(text[:LONGEST], language)):
         here = _tokens(sentence, language)
         kinds = [kind for kind, _ in _hits(here, sentence, language)]
         found += kinds
         found += _sharing(frozenset(kinds))
         tokens += [t for t in here if t.word]
+        at_nobody += "vulgar" in kinds and _SOMEBODY.isdisjoint(kinds)
+        if _POINTED.isdisjoint(kinds):
+            continue
+        spelt = sentence if language == "zh" else " ".join(t.word for t in here)
+        aimed += language == "en" and lists.is_aimed(spelt)
         if broken is None and not _RULED.isdisjoint(kinds):
-            spelt = sentence if language == "zh" else " ".join(t.word for t in here)
             broken = lists.broken_rule(spelt, language)
     disguised = tuple(t.word for t in tokens if t.is_disguised)
     if language == "zh" and not _RULED.isdisjoint(found):
         disguised += lists.hidden_han(lists.readable(text[:LONGEST]))
-    return Described(tuple(t.word for t in tokens), tuple(found), disguised, broken)
+    facts = min(aimed, 3), min(at_nobody, 3)
+    return Described(tuple(t.word for t in tokens), tuple(found), facts, disguised, broken)
 
 
 @lru_cache(maxsize=10_000)
@@ -98,6 +106,8 @@ def _sharing(kinds: frozenset[str]) -> tuple[str, ...]:
 
 _RULED = frozenset({"insult", "vulgar", "threat", "demand", "dismissive", "coarse", "bitter"})
 # without these no rule is broken
+_SOMEBODY = frozenset({"you", "insult"})
+_POINTED = _RULED | {"you"}  # without these nothing is aimed at anybody
 
 
 def spotted(sentence: str, language: str) -> dict[str, list[str]]:
@@ -194,6 +204,11 @@ def vectors(described: Sequence[Described], idf: Any = None) -> Any:
         block.data /= np.maximum(lengths, 1e-9)[rows]
         start += block.shape[1]
     return hstack(blocks, format="csr")
+
+
+def facts(described: Sequence[Described]) -> Any:
+    """One row per text of what is known of it as a whole."""
+    return np.array([d.facts for d in described], float).reshape(len(described), -1)
 
 
 def rarity(described: Sequence[Described]) -> Any:

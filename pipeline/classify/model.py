@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.classify.features import Described, vectors, word_weights
+from pipeline.classify.features import Described, facts, vectors, word_weights
 from pipeline.errors import FixSettings
 
 
@@ -20,12 +20,14 @@ class Head:
     """The answer to one question: a linear score, made a probability, and where it counts.
 
     weights    one per column
+    facts      one per fact of the text as a whole
     slope      of the logistic curve from linear score to probability; `offset` likewise
     threshold  probability from which it counts; null: it never does
     promise    the threshold as a sentence
     """
 
     weights: Any
+    facts: Sequence[float]
     slope: float
     offset: float
     threshold: float | None
@@ -47,16 +49,20 @@ class Model:
         digest = hashlib.sha256(np.asarray(self.idf, np.float16).tobytes())
         for label, head in sorted(self.heads.items()):
             digest.update(np.asarray(head.weights, np.float16).tobytes())
-            given = (head.slope, head.offset, head.threshold)
+            given = (*head.facts, head.slope, head.offset, head.threshold)
             told = [None if number is None else f"{number:.9g}" for number in given]
             digest.update(repr((label, *told)).encode())
         return digest.hexdigest()[:12]
 
     def probabilities(self, described: Sequence[Described]) -> dict[str, Any]:
         """Label -> one probability per text."""
-        matrix = vectors(described, self.idf)
+        matrix, whole = vectors(described, self.idf), facts(described)
+        linear = {
+            label: matrix @ head.weights + (whole * head.facts).sum(axis=1)
+            for label, head in self.heads.items()
+        }
         return {
-            label: 1 / (1 + np.exp(-(head.slope * (matrix @ head.weights) + head.offset)))
+            label: 1 / (1 + np.exp(-(head.slope * linear[label] + head.offset)))
             for label, head in self.heads.items()
         }
 
@@ -80,6 +86,7 @@ def save(model: Model, file: Path) -> None:
     heads = {
         label: {
             "weights": np.asarray(head.weights, np.float16),
+            "facts": [float(weight) for weight in head.facts],
             "slope": head.slope,
             "offset": head.offset,
             "threshold": head.threshold,

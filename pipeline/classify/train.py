@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.classify.features import Described, describe, rarity, vectors
+from pipeline.classify.features import Described, describe, facts, rarity, vectors
 from pipeline.classify.message import Label
 from pipeline.classify.model import Head, Model
 from pipeline.errors import FixSettings
@@ -219,6 +219,7 @@ class _Linear:
 
     scores: Any
     weights: Any
+    facts: Sequence[float]
     offset: float
 
 
@@ -234,7 +235,7 @@ def _head(rows: Rows, matrix: Any, aim: Aim, fitted: dict[bytes, _Linear]) -> tu
     elif key not in fitted:
         final = fit(matrix[known], labels, aim.strength)
         scores = out_of_fold(matrix[known], labels, groups, aim.strength)
-        fitted[key] = _Linear(scores, final.coef_[0], float(final.intercept_[0]))
+        fitted[key] = _Linear(scores, final.coef_[0], (0.0, 0.0), float(final.intercept_[0]))
     linear = fitted[key]
     weight = base_rate_weights(labels, aim.base_rate)
     curve = LogisticRegression(C=1e6).fit(linear.scores[:, None], labels, sample_weight=weight)
@@ -243,6 +244,7 @@ def _head(rows: Rows, matrix: Any, aim: Aim, fitted: dict[bytes, _Linear]) -> tu
     threshold, promise = choose_threshold(probabilities, labels, aim)
     head = Head(
         linear.weights.astype(np.float16).astype(np.float32),
+        linear.facts,
         slope,
         float(offset + slope * linear.offset),
         threshold,
@@ -252,7 +254,8 @@ def _head(rows: Rows, matrix: Any, aim: Aim, fitted: dict[bytes, _Linear]) -> tu
 
 
 def _stacked(rows: Rows, matrix: Any, aim: Aim) -> _Linear:
-    """The sum of the aim's views, weighted by a logistic regression on their out-of-fold scores.
+    """The sum of the aim's views and of facts about a text, weighted by a logistic regression on
+    out-of-fold scores.
 
     A sum of linear models is one linear model, so it costs nothing when messages are scored.
     """
@@ -266,11 +269,13 @@ def _stacked(rows: Rows, matrix: Any, aim: Aim) -> _Linear:
             kinds, kinds, rows.groups
         )
     )
-    seen = np.zeros((len(labels), len(aim.views)))
+    views = np.zeros((len(labels), len(aim.views)))
     for at, view in enumerate(aim.views):
         for taught, held in folds:
-            seen[held, at] = _fit_view(rows, matrix, view, taught).decision_function(matrix[held])
+            views[held, at] = _fit_view(rows, matrix, view, taught).decision_function(matrix[held])
+    seen = np.hstack([views, facts(rows.described)])
     spread = seen[known].std(axis=0)
+    spread[spread == 0] = 1.0  # a fact that no row has
     seen /= spread
     scores = np.zeros(len(labels))
     for taught, held in folds:
@@ -279,13 +284,16 @@ def _stacked(rows: Rows, matrix: Any, aim: Aim) -> _Linear:
         scores[held] = model.decision_function(seen[held])
     final = _logistic(seen[known], labels[known], aim.strength)
     everything = np.arange(len(labels))
-    views = [_fit_view(rows, matrix, view, everything) for view in aim.views]
+    models = [_fit_view(rows, matrix, view, everything) for view in aim.views]
     shares = final.coef_[0] / spread
     return _Linear(
         scores[known],
-        sum(share * view.coef_[0] for share, view in zip(shares, views, strict=True)),
+        sum(share * model.coef_[0] for share, model in zip(shares, models, strict=False)),
+        tuple(shares[len(models) :].tolist()),
         float(final.intercept_[0])
-        + sum(share * float(view.intercept_[0]) for share, view in zip(shares, views, strict=True)),
+        + sum(
+            share * float(model.intercept_[0]) for share, model in zip(shares, models, strict=False)
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 import re
 from zlib import crc32
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,3 +39,39 @@ def test_a_word_is_of_the_kinds_of_every_stem_it_begins_with(word):
     stems = [each for group in lists.stems.values() for each in group]
     by_stem = [kinds for stem, kinds in stems if word.startswith(stem)]
     assert lists.kinds(word) == lists.words.get(word, frozenset()).union(*by_stem)
+
+
+AIMED = [
+    "you are so incompetent",
+    "are you kidding me ?",
+    "please learn how to read",
+    "nobody asked for your opinion",
+    "your attitude is the problem",
+    "this is utter garbage",
+]
+NOT_AIMED = [
+    "you are right",
+    "you are entitled to believe it",
+    "i am so stupid",
+    "if you are lazy use the short form",
+    "the chars get lost here",
+    "tell the linter to shut up",
+    "i want to learn to code",
+    "are you sure ?",
+    "the garbage collector",
+]
+
+
+@pytest.mark.parametrize("words", AIMED)
+def test_these_words_are_aimed_at_somebody(words):
+    assert features.describe(words, "en").facts == (1, 0)
+
+
+@pytest.mark.parametrize("words", NOT_AIMED)
+def test_these_are_not(words):
+    assert features.describe(words, "en").facts == (0, 0)
+
+
+def test_a_curse_is_aimed_at_nobody_where_neither_you_nor_an_insult_is_near():
+    text = "Damn, it broke. What the hell! You broke the damn build. Damn idiots."
+    assert features.describe(text, "en").facts == (0, 2)

@@ -106,13 +106,11 @@ INNOCENT = [
     "把进程杀死再重启就好了,垃圾回收太频繁",
     "请问怎么安装这个插件?一直报错,谢谢",
     "我是上海的女生,第一次用这个软件",
-    'Someone wrote "you are an idiot" in my review. Is that allowed here?',
     "Sorry, but no. We decided against it last year and nothing has changed since.",
     "I don't think you are right about the lock, but I might be missing something.",
     "Why would you do that? It makes the code slower.",
     "Run `what is the name of your host` and `are you sure` in the prompt.",
     "f(u) = c*k and a*s for all s in S; foo(bar) calls sh_t and class(es)",
-    "他骂我是傻逼,管理员能处理一下吗",
     "爬虫爬不到数据,滚动条也滚不动,内存垃圾回收太频繁",
     "SB是Spring Boot的缩写吗?有病史的用户怎么登记?",
 ]
@@ -203,6 +201,17 @@ def test_marks_inside_calm_words_accuse_nobody(judge, text):
 
 @pytest.mark.parametrize("text", INNOCENT)
 def test_jargon_quotes_code_and_identity_are_no_attack(judge, text):
+    assert not labels(judge, text)["strict"].is_flagged
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Someone wrote "you are an idiot" in my review. Is that allowed here?',
+        "他骂我是傻逼,管理员能处理一下吗",
+    ],
+)
+def test_who_reports_an_attack_makes_none(judge, text):
     assert not labels(judge, text)["strict"].is_flagged
 
 

@@ -1,5 +1,6 @@
 """Training: reproducible, grouped, and honest about what it cannot do."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.classify.model import load, save
 from pipeline.classify.train import (
     Aim,
     Rows,
+    View,
     base_rate_weights,
     choose_threshold,
     fit,
@@ -41,16 +43,28 @@ def rows(count=240):
 
 
 AIM = Aim("uncivil", 1.0, 0.5, 0.02)
+OF_VIEWS = Aim("uncivil", 0.05, 0.5, 0.02, (View("uncivil", 1.0),))
 
 
-def test_training_twice_gives_the_same_model_and_it_survives_its_file(tmp_path):
-    trained = train(rows(), "en", [AIM])
+@pytest.mark.parametrize("aim", [AIM, OF_VIEWS], ids=["itself", "of views"])
+def test_training_twice_gives_the_same_model_and_it_survives_its_file(tmp_path, aim):
+    trained = train(rows(), "en", [aim])
     model, shown = trained.model, trained.shown
-    again = train(rows(), "en", [AIM]).model
+    again = train(rows(), "en", [aim]).model
     save(model, tmp_path / "en.skops")
     assert model.version == again.version == load(tmp_path / "en.skops").version
     assert [(s.set, s.rows, s.deserving, s.recall) for s in shown] == [("surge", 240, 80, 1.0)]
     assert "maximum recall at precision >= 0.5" in render(model, shown)
+
+
+def test_a_head_of_views_weighs_what_is_aimed_at_somebody_beside_its_words():
+    known = rows()
+    aimed = [replace(d, facts=(2 * int(n % 3 == 0), 1)) for n, d in enumerate(known.described)]
+    model = train(replace(known, described=aimed), "en", [OF_VIEWS]).model
+    of_all, constant = model.heads["uncivil"].facts
+    assert of_all > 0 and constant == pytest.approx(0, abs=0.01)
+    some = [replace(aimed[1], facts=facts) for facts in ((0, 0), (1, 0), (3, 0))]
+    assert (np.diff(model.probabilities(some)["uncivil"]) > 0).all()
 
 
 def test_a_column_counts_for_the_label_it_stands_with_and_not_for_being_frequent():
