@@ -21,6 +21,13 @@ WITH points AS (
     GROUP BY source, account_id, what
 ),
 
+-- What is first known of an account holds for all time before, also where the build speaks of that time.
+known AS (
+    SELECT *
+    FROM points
+    QUALIFY has_ended(at_utc) OR at_utc = min(at_utc) OVER (PARTITION BY source, account_id, what)
+),
+
 moments AS (
     SELECT
         source, account_id, at_utc,
@@ -28,8 +35,7 @@ moments AS (
         max(level) FILTER (what = 'moderator') AS moderator,
         max(level) FILTER (what = 'bot') AS bot,
         max(level) FILTER (what = 'trust_level') AS trust_level
-    FROM points
-    WHERE has_ended(at_utc)
+    FROM known
     GROUP BY source, account_id, at_utc
 ),
 
