@@ -10,3 +10,4 @@ SELECT
     s.is_first_seen
 FROM staging.account_states AS s
 LEFT JOIN staging.accounts AS a ON s.source = a.source AND s.account_id = a.account_id
+WHERE has_ended(coalesce(s.valid_from, a.created_at, as_of()))

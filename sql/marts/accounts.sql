@@ -9,6 +9,7 @@ WITH held AS (
         max(trust_level) AS trust_level,
         min(created_at) AS created_at
     FROM staging.accounts
+    WHERE has_ended(coalesce(created_at, as_of()))
     GROUP BY ALL
 )
 
