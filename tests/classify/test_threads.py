@@ -127,6 +127,7 @@ QUESTIONS = [
     ("", "what does this mean? https://example.org/paste/1"),
     ("", "How do I do that?\n> error: no such file"),
     ("", "how do I do it on 22.04?"),
+    ("", "昨天的问题有人解决了吗？怎么解决的？"),
 ]
 STATEMENTS = [
     ("My new game is released", "Check it out, I hope you like it!"),
@@ -135,6 +136,8 @@ STATEMENTS = [
     ("", "有人吗"),
     ("", "哪个？"),
     ("", "那怎么办？然后呢？"),
+    ("", "谢谢昨天帮忙的朋友"),
+    ("", "感谢昨天帮忙的各位，问题解决了"),
     ("开源了一个小工具", "欢迎试用,分享给大家"),
     ("", "We moved the meeting to Monday."),
     ("", "hola?"),
