@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ from pipeline.errors import FixSettings
 if TYPE_CHECKING:
     from pipeline.classify.judge import Judge
     from pipeline.classify.message import Message, Score
+    from pipeline.digest.words import Words
     from pipeline.text import Form
 
 app = typer.Typer()
@@ -52,7 +54,7 @@ def judge(
     judging = _judging(community)
     if as_json:
         for score in judging.score(_messages(sys.stdin)):
-            sys.stdout.write(json.dumps(_score_data(score), ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(_score_data(score)) + "\n")
         return
     said = sys.stdin.read() if text is None else text
     for score in judging.score([_message({"text": said, "title": title}, "")]):
@@ -103,17 +105,26 @@ def _message(told: Mapping[str, Any], number: str) -> Message:
     )
 
 
-def _score_data(score: Score) -> dict[str, Any]:
+def _reasons(score: Score) -> list[str]:
+    from pipeline.digest.page import reason_of
+
+    return [reason_of(reason.code, reason.values, _english()) for reason in score.reasons]
+
+
+@cache
+def _english() -> Words:
     from pipeline.digest.words import Words
 
-    words = Words("en", str)
-    reasons = [words(f"reason.{reason.code}", **reason.values) for reason in score.reasons]
+    return Words("en", str)
+
+
+def _score_data(score: Score) -> dict[str, Any]:
     told = {name: value for name, value in asdict(score).items() if name != "source"}
-    return told | {"id": told.pop("message_id"), "is_flagged": score.is_flagged, "reasons": reasons}
+    told["id"] = told.pop("message_id")
+    return told | {"is_flagged": score.is_flagged, "reasons": _reasons(score)}
 
 
 def _score_lines(score: Score) -> Iterator[str]:
-    told = _score_data(score)
     if score.score is None:
         yield f"{score.label:9} unscored: {score.unscored_because} ({score.language or 'unknown'})"
         return
@@ -122,7 +133,7 @@ def _score_lines(score: Score) -> Iterator[str]:
     yield f"{score.label:9} {score.score:.2f}, {flagged} ({bar}; {score.model})"
     if score.sentence:
         yield f"          > {score.sentence}"
-    yield from (f"          {reason}" for reason in told["reasons"])
+    yield from (f"          {reason}" for reason in _reasons(score))
 
 
 @app.command()
