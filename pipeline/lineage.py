@@ -75,8 +75,7 @@ def _schema() -> dict[str, Any]:
     for contract in contracts().values():
         columns = {name: column.type for name, column in contract.columns.items()}
         found.setdefault(contract.schema_name, {})[contract.name] = columns
-    for view, columns in views().items():
-        found["raw"][view] = columns
+    found["raw"] |= views()
     return found
 
 
