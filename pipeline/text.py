@@ -57,7 +57,9 @@ def authored(body: str, form: Form) -> Authored:
 
 def text_hash(text: str) -> str:
     """32 hex digits that stay the same when only white space, its kind or amount, changes."""
-    return hashlib.blake2b(" ".join(text.split()).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(
+        " ".join(text.split()).encode("utf-8", "replace"), digest_size=16
+    ).hexdigest()
 
 
 def sentences(text: str) -> list[str]:

@@ -52,6 +52,13 @@ def test_a_line_without_a_text_is_named(line):
         judge("--json", given=f'{{"text": "a"}}\n{line}\n')
 
 
+def test_half_a_character_stops_nobody():
+    (told, *_) = judge(
+        "--json", given='{"text": "\\ud800 You are a complete idiot.", "title": "\\udc00"}'
+    )
+    assert json.loads(told)["is_flagged"]
+
+
 def test_what_has_no_words_is_unscored():
     assert judge("`code`")[0] == "uncivil   unscored: no_text (unknown)"
 
