@@ -285,15 +285,14 @@ def _stacked(rows: Rows, matrix: Any, aim: Aim) -> _Linear:
     final = _logistic(seen[known], labels[known], aim.strength)
     everything = np.arange(len(labels))
     models = [_fit_view(rows, matrix, view, everything) for view in aim.views]
-    shares = final.coef_[0] / spread
+    of_views, of_facts = np.split(final.coef_[0] / spread, [len(models)])
+    shared = list(zip(of_views, models, strict=True))
     return _Linear(
         scores[known],
-        sum(share * model.coef_[0] for share, model in zip(shares, models, strict=False)),
-        tuple(shares[len(models) :].tolist()),
+        sum(share * model.coef_[0] for share, model in shared),
+        tuple(of_facts.tolist()),
         float(final.intercept_[0])
-        + sum(
-            share * float(model.intercept_[0]) for share, model in zip(shares, models, strict=False)
-        ),
+        + sum(share * float(model.intercept_[0]) for share, model in shared),
     )
 
 
