@@ -1,7 +1,9 @@
 """Words and phrases that carry tone, and the disguises they come in.
 
 The lists are `cues/<language>.toml`: kind -> words. They are features of a model and the words of
-its reasons; no list decides alone.
+its reasons; no list decides alone. Beside them lie what hides behind disguises
+(`<language>_disguise.toml`), how words are aimed at somebody (`aimed.toml`, a number that a model
+weighs) and the plain rules that stand outside every model (`rules.toml`).
 """
 
 from __future__ import annotations
