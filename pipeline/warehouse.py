@@ -109,23 +109,29 @@ def read_only(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
 
     file = community.home / "work" / "warehouse.duckdb"
-    opened = _connected(file, community, read_only=True) if file.exists() else duckdb.connect()
-    what = f"{community.name}: the work file has not what this version of Hearth looks for"
-    mend = "run a night first, or `hearth rebuild`"
-    with named(what, mend), _in_words(community), opened as db:
+    is_there = file.exists()
+    opened = _connected(file, community, read_only=True) if is_there else duckdb.connect()
+    what = f"{community.name}: no night was made yet"
+    mend = "`hearth nightly` makes one"
+    if is_there:
+        what = f"{community.name}: the work file has not what this version of Hearth looks for"
+        mend = "run a night first, or `hearth rebuild`"
+    with named(what, mend, quoting=is_there), _in_words(community), opened as db:
         db.execute(TABLES_ONLY)
         yield db
 
 
 @contextmanager
-def named(what: str, mend: str) -> Iterator[None]:
-    """Say in words what a file of another version lacks. Raises FixSettings for it."""
+def named(what: str, mend: str, *, quoting: bool = True) -> Iterator[None]:
+    """Say in words what a file of another version lacks; `quoting` adds DuckDB's own. Raises
+    FixSettings for it."""
     import duckdb
 
     try:
         yield
     except (duckdb.CatalogException, duckdb.BinderException) as error:
-        raise FixSettings(f"{what} ({str(error).splitlines()[0]}); {mend}") from None
+        said = f" ({str(error).splitlines()[0]})" if quoting else ""
+        raise FixSettings(f"{what}{said}; {mend}") from None
 
 
 def _connected(file: Path, community: Community, *, read_only: bool) -> duckdb.DuckDBPyConnection:
