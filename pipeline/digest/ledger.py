@@ -115,20 +115,35 @@ class Ledger:
             if "message" in item
         }
 
+    def posted_since(self, night: date) -> dict[str, str | None]:
+        """Id of each chat message that stands for one item of this night or a later one -> the
+        source it was posted to; null where an older version of Hearth wrote it down."""
+        return {
+            item["message"]: entry.get("source")
+            for entry in self._lines
+            if entry["night"] >= night.isoformat()
+            for item in entry["items"]
+            if "message" in item
+        }
+
     def record(
         self,
         edition: Edition,
         channel: str,
         sent_at: datetime,
         messages: Mapping[str, str] | None = None,
+        source: str = "",
     ) -> None:
         """Note that this channel got this edition; on disk when it returns.
 
         messages  reference of an item -> id of the chat message that stands for it
+        source    where these messages were posted
         """
         items = [item for section in edition.sections for item in section.items]
         told = [_told(item, message=(messages or {}).get(item.ref)) for item in items]
         where = {"community": edition.community, "audience": edition.audience, "channel": channel}
+        if messages:
+            where["source"] = source
         self._note(edition.night, sent_at, told, **where)
 
     def _note(

@@ -143,7 +143,8 @@ def _reactions(
     db: duckdb.DuckDBPyConnection, community: Community, ledger: Ledger, writer: Writer, day: date
 ) -> list[tuple[str, str, str, str]]:
     """(message id, emoji, account, source) under items told in chat. A moderators' room is mostly
-    private and not among what the night reads, so recent items of it are asked for one by one."""
+    private and not among what the night reads, so recent items of it are asked for one by one,
+    each where it was posted."""
     found = db.execute(
         "SELECT message_id, emoji, coalesce(account_id, username), source FROM staging.reactions"
         " WHERE removed_at IS NULL"
@@ -152,14 +153,16 @@ def _reactions(
     rooms = {
         a.rocketchat.partition("/")[0] for a in community.digest.audiences.values() if a.rocketchat
     }
-    recent = [
-        message
-        for message, (_, told) in ledger.posted().items()
-        if message not in held and day - told <= LISTENING
-    ]
-    for room in sorted(rooms) if recent else ():
-        chat = writer(room)
-        found += [(message, *said, room) for message in recent for said in chat.said_of(message)]
+    recent = {
+        message: source
+        for message, source in ledger.posted_since(day - LISTENING).items()
+        if message not in held
+    }
+    for room in sorted(rooms):
+        asked = [message for message, source in recent.items() if source in {room, None}]
+        if asked:
+            said_of = writer(room).said_of
+            found += [(message, *said, room) for message in asked for said in said_of(message)]
     return found
 
 

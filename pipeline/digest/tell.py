@@ -238,7 +238,8 @@ class Teller:
             where, messages = send(edition, reader, language)
         except HearthError as error:
             return Told(edition.audience, channel, trouble=str(error))
-        self._ledger.record(edition, channel, self._sent_at, messages)
+        chat = str(reader.rocketchat).partition("/")[0]
+        self._ledger.record(edition, channel, self._sent_at, messages, chat)
         return Told(edition.audience, channel, len(edition.keys), where)
 
     def _to_files(self, edition: Edition, _reader: Audience, language: str) -> _Sent:

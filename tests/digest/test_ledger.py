@@ -58,9 +58,11 @@ def test_an_item_told_twice_counts_from_the_last_night_whatever_was_written_firs
 def test_a_chat_message_leads_to_its_item(ledger):
     made = edition(BUSY[:2])
     first, second = made.sections[0].items
-    ledger.record(made, "rocketchat", AS_OF, {first.ref: "m1", second.ref: "m2"})
+    ledger.record(made, "rocketchat", AS_OF, {first.ref: "m1", second.ref: "m2"}, "chat")
     ledger.record(made, "files", AS_OF)
     assert ledger.posted() == {"m1": (first.keys, NIGHT), "m2": (second.keys, NIGHT)}
+    assert ledger.posted_since(NIGHT) == {"m1": "chat", "m2": "chat"}
+    assert ledger.posted_since(NEXT) == {}
 
 
 def test_a_reference_leads_to_the_keys_last_told_under_it(ledger):

@@ -2,8 +2,11 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import duckdb
 import pytest
 
+from pipeline.contracts import contracts
+from pipeline.digest import night as nightly
 from pipeline.digest.edition import Health
 from pipeline.digest.ledger import Ledger
 from pipeline.digest.tell import Teller, Told
@@ -45,6 +48,10 @@ def chat():
 def said(workspace):
     messages = workspace.by_room["mods"].values()
     return [message for message in messages if "t" not in message]
+
+
+def usage(workspace):
+    return workspace.poster._client.transport.usage.requests
 
 
 class Nights:
@@ -166,6 +173,26 @@ def test_reactions_in_chat_come_back_as_verdicts(chat, tmp_path):
     assert [(v.item[1], v.who, v.via, v.choice) for v in verdicts] == [
         ("1", "ann", "chat", "disagree")
     ]
+
+
+def test_each_item_is_asked_for_where_it_was_posted_and_who_we_are_once(chat, tmp_path):
+    nights = in_chat(chat, tmp_path)
+    nights.tell(FIRST, [row("1"), row("2")])
+    items = [message["_id"] for message in said(chat)[1:]]
+    for item in items:
+        chat.react(item, chat.ann, ":x:", datetime(2026, 3, 2, 9, tzinfo=UTC))
+    readers = dict(nights.home.digest.audiences)
+    readers["others"] = readers["moderators"].model_copy(update={"rocketchat": "second/mods"})
+    digest = nights.home.digest.model_copy(update={"audiences": readers})
+    home = nights.home.model_copy(update={"digest": digest})
+    asked_before = usage(chat)
+    with duckdb.connect() as db:
+        db.execute("CREATE SCHEMA staging")
+        for table in ("messages", "reactions"):
+            db.execute(contracts()[f"staging.{table}"].ddl())
+        heard = nightly._reactions(db, home, nights.ledger, nights.open_client, FIRST)
+    assert heard == [(item, ":x:", "ann", "chat") for item in items]
+    assert usage(chat) - asked_before == len(items) + 1
 
 
 def test_trouble_in_one_channel_keeps_no_other_waiting(inbox, tmp_path):

@@ -24,6 +24,7 @@ class Poster:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._rooms: dict[str, str] = {}
+        self._own_name = ""
 
     def post(self, room: str, text: str, *, key: str, thread: str | None = None) -> list[str]:
         """Post a text, in several messages where it is too long; returns their ids.
@@ -60,10 +61,17 @@ class Poster:
         the message is not to be seen any more."""
         try:
             found = self.reactions(message)
-            own = self._client.get("me").value["username"]
+            if found and not self._own_name:
+                self._own_name = str(self._client.get("me").value["username"])
         except Refused:
             return []
-        return [(emoji, name) for emoji, names in found.items() for name in names if name != own]
+        others = (
+            (emoji, name)
+            for emoji, names in found.items()
+            for name in names
+            if name != self._own_name
+        )
+        return list(others)
 
     def _room_id(self, room: str) -> str:
         name = room.removeprefix("#")
