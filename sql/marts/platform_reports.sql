@@ -45,8 +45,15 @@ first_posts AS (
     GROUP BY p.source, p.account_id
 ),
 
+-- The forum notes that somebody began a topic or replied, in whatever kind of post; its note of a reply
+-- goes with the post, that of a topic stays when the topic is deleted.
 engaged AS (
-    SELECT source, account_id, day FROM posts
+    SELECT source, account_id, day FROM topics WHERE account_id IS NOT NULL
+    UNION
+    SELECT m.source, m.account_id, m.created_at::DATE AS day
+    FROM staging.messages AS m
+    SEMI JOIN topics AS t ON m.source = t.source AND m.thread_id = t.thread_id
+    WHERE m.position > 1 AND m.deleted_at IS NULL AND m.gone_at IS NULL AND m.created_at <= as_of()
     UNION
     SELECT source, account_id, day FROM likes WHERE is_standing
 ),

@@ -28,9 +28,11 @@ DEFINITIONS = {
             WHERE {SEEN} AND t.deleted_at IS NULL GROUP BY ALL) GROUP BY ALL""",
     "daily_engaged_users": f"""
         SELECT day, count(DISTINCT user_id)::DOUBLE FROM (
-            SELECT p.user_id, p.created_at::DATE AS day
+            SELECT t.user_id, t.created_at::DATE AS day FROM {TOPICS} WHERE {SEEN}
+            UNION ALL
+            SELECT p.user_id, p.created_at::DATE
             FROM {TOPICS} JOIN posts AS p ON p.topic_id = t.id
-            WHERE {SEEN} AND p.deleted_at IS NULL AND p.post_type = 1
+            WHERE {SEEN} AND p.deleted_at IS NULL AND p.post_number > 1 AND p.post_type <> 4
             UNION ALL
             SELECT a.user_id, a.created_at::DATE FROM post_actions AS a
             JOIN posts AS p ON p.id = a.post_id JOIN {TOPICS} ON t.id = p.topic_id
