@@ -26,12 +26,20 @@ if TYPE_CHECKING:
     import duckdb
 
 SQL = Path(__file__).parents[1] / "sql"
+JUDGEMENTS = frozenset({"judgement.scores", "judgement.threads", "judgement.found"})
 
 
 def build(
-    db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime, *, whole: bool = False
+    db: duckdb.DuckDBPyConnection,
+    community: Community,
+    as_of: datetime,
+    *,
+    whole: bool = False,
+    judged: bool = True,
 ) -> None:
     """Bring staging up to date with `raw` and build the marts as of a moment (aware datetime).
+
+    Not `judged`: what reads judgements is left to `build_judged`, which follows when they are made.
 
     Where the definitions changed since the last build, or `whole`, staging is typed anew from
     every record. One that is cut short leaves tables of two nights: the next begins where the last
@@ -49,9 +57,17 @@ def build(
             make(db, contract, whole=whole)
     with transaction(db):
         identities.settle(db, community)
+    later = () if judged else _judged()
     for contract in derived:
-        make(db, contract)
+        if contract not in later:
+            make(db, contract)
     _note_build(db, as_of)
+
+
+def build_judged(db: duckdb.DuckDBPyConnection) -> None:
+    """Build what reads judgements, directly or not; `set_scene` first."""
+    for contract in _judged():
+        make(db, contract)
 
 
 def make(db: duckdb.DuckDBPyConnection, contract: Contract, *, whole: bool = True) -> None:
@@ -63,15 +79,6 @@ def make(db: duckdb.DuckDBPyConnection, contract: Contract, *, whole: bool = Tru
     elif contract.build == "view":
         (file,) = files_of(contract)
         db.execute(f"CREATE OR REPLACE VIEW {contract.table} AS {_select(file)}")
-
-
-def rebuild_after(db: duckdb.DuckDBPyConnection, *changed: str) -> None:
-    """Build again what reads these tables, directly or not (scores feed digest items)."""
-    stale = set(changed)
-    for contract in _in_order(contracts().values()):
-        if stale & sources_of(contract.table):
-            stale.add(contract.table)
-            make(db, contract)
 
 
 def set_scene(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) -> None:
@@ -175,6 +182,18 @@ def _halves() -> tuple[list[Contract], list[Contract]]:
     ordered = _in_order(contracts().values())
     typed = [contract for contract in ordered if contract.build == "merge"]
     return typed, [contract for contract in ordered if contract.build != "merge"]
+
+
+def _judged() -> list[Contract]:
+    """Tables that read judgements, directly or not, in the order to build them. No views: the
+    judges themselves read those."""
+    reading, found = set(JUDGEMENTS), []
+    for contract in _in_order(contracts().values()):
+        if reading & sources_of(contract.table):
+            reading.add(contract.table)
+            if contract.build != "view":
+                found.append(contract)
+    return found
 
 
 def _in_order(tables: Iterable[Contract]) -> list[Contract]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Concatenate, ParamSpec, TypedDict
 
 from pipeline import landing, runs, settings
 from pipeline.errors import FixSettings, NightRuns
@@ -17,6 +17,7 @@ from pipeline.landing import Report
 from pipeline.settings import Community
 from pipeline.storage import disk_of, landing_of
 
+P = ParamSpec("P")
 LONGEST_TASK = timedelta(hours=10)  # a first fill of a large forum
 
 
@@ -81,13 +82,15 @@ def check_read(home: Community, now: datetime) -> None:
         )
 
 
-def in_journal(step: Callable[[Night], dict[str, Any]]) -> Callable[[Night], dict[str, Any]]:
+def in_journal(
+    step: Callable[Concatenate[Night, P], dict[str, Any]],
+) -> Callable[Concatenate[Night, P], dict[str, Any]]:
     """A step whose bad end stands in the night's journal, from where people are told of it."""
 
     @wraps(step)
-    def telling(night: Night) -> dict[str, Any]:
+    def telling(night: Night, /, *args: P.args, **options: P.kwargs) -> dict[str, Any]:
         with journal_of(night).telling(step.__name__):
-            return step(night)
+            return step(night, *args, **options)
 
     return telling
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -86,7 +87,7 @@ def load(community: Community = None, run: Run = None) -> None:
 @app.command()
 def build(community: Community = None, run: Run = None, as_of: AsOf = None) -> None:
     """Type what changed and build the marts."""
-    _by_hand(steps.build, community, run, as_of)
+    _by_hand(partial(steps.build, judged=True), community, run, as_of)
 
 
 @app.command()

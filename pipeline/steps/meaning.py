@@ -35,15 +35,16 @@ _FORGOTTEN = (
 
 
 @in_journal
-def build(night: Night) -> dict[str, Any]:
+def build(night: Night, *, judged: bool = False) -> dict[str, Any]:
     """Let go of texts that are kept no longer, type what changed and build the marts, as of the
-    night's moment."""
+    night's moment. What reads judgements is built by `score`, which follows; where `judged`, here
+    too, of the judgements held."""
     from pipeline import retention, warehouse
 
     home = home_of(night)
     with warehouse.opened(home) as db:
         let_go = retention.let_go(db, home, moment_of(night["as_of"]))
-        counts = _derive(db, home, night)
+        counts = _derive(db, home, night, judged=judged)
     if let_go:
         journal_of(night).done("retention", f"{let_go:,} texts let go")
     told = ", ".join(f"{n:,} messages of {source}" for source, n in sorted(counts.items()))
@@ -52,7 +53,7 @@ def build(night: Night) -> dict[str, Any]:
 
 
 def _derive(
-    db: duckdb.DuckDBPyConnection, home: Community, night: Night, *, whole: bool = False
+    db: duckdb.DuckDBPyConnection, home: Community, night: Night, **how: bool
 ) -> dict[str, int]:
     """Build with what moderators said and were told by now; returns messages by source."""
     from pipeline import build as building
@@ -60,7 +61,7 @@ def _derive(
 
     store_verdicts(db, home)
     store_told(db, home)
-    building.build(db, home, moment_of(night["as_of"]), whole=whole)
+    building.build(db, home, moment_of(night["as_of"]), **how)
     return dict(
         db.execute("SELECT source, count(*) FROM staging.messages GROUP BY source").fetchall()
     )
@@ -87,7 +88,7 @@ def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
             loading.load(db, landing_of(home))
             if home.keep_landing_days is not None:
                 journal_of(night).trouble("rebuild", _SHORT.format(days=home.keep_landing_days))
-        counts = _derive(db, home, night, whole=True)
+        counts = _derive(db, home, night, whole=True, judged=False)
     score(night)
     return counts
 
@@ -103,7 +104,7 @@ def score(night: Night) -> dict[str, Any]:
     with warehouse.opened(home) as db:
         building.set_scene(db, home, moment_of(night["as_of"]))
         counts = judging.judge(db, home, moment_of(night["as_of"]))
-        building.rebuild_after(db, "judgement.scores", "judgement.threads")
+        building.build_judged(db)
     journal_of(night).done(
         "score", f"{counts['scored']:,} judged anew, {counts['flagged']} threads flagged"
     )
