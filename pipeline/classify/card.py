@@ -110,7 +110,8 @@ def render(model: Model, shown: Sequence[Shown]) -> str:
 
 
 _FACTS = """An alert also counts sentences that are aimed at somebody (`cues/aimed.toml`), and
-curses at nobody.
+curses at nobody. Where all that is rough in a text exclaims (`cues/exclaimed.toml`), it is
+judged as an alert without its oaths.
 """
 
 

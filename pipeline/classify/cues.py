@@ -3,7 +3,8 @@
 The lists are `cues/<language>.toml`: kind -> words. They are features of a model and the words of
 its reasons; no list decides alone. Beside them lie what hides behind disguises
 (`<language>_disguise.toml`), how words are aimed at somebody (`aimed.toml`, a number that a model
-weighs) and the plain rules that stand outside every model (`rules.toml`).
+weighs), curses aimed at nobody (`exclaimed.toml`) and the plain rules that stand outside every
+model (`rules.toml`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import product
@@ -122,6 +123,31 @@ def _aims() -> re.Pattern[str]:
 def is_aimed(words: str) -> bool:
     """Whether plain English words call, tell off or belittle somebody, or what they do."""
     return bool(_aims().search(words))
+
+
+@cache
+def _exclaimed() -> dict[str, re.Pattern[str]]:
+    file = Path(__file__).parent / "cues" / "exclaimed.toml"
+    parts = tomllib.loads(file.read_text(encoding="utf-8"))
+    return {name: re.compile(pattern) for name, pattern in parts.items()}
+
+
+def is_oath(word: str) -> bool:
+    """Whether people curse with this English word without calling anybody so."""
+    return bool(_exclaimed()["oath"].fullmatch(word))
+
+
+def exclaims(words: str, kinds: Set[str]) -> bool:
+    """Whether a plain English sentence that curses with oaths, and has these kinds of cues, does so
+    at nobody, praises or thanks, or blames who writes it."""
+    found = _exclaimed()
+    if "threat" in kinds or found["somebody"].search(words) or is_aimed(words):
+        return False
+    if "insult" in kinds:
+        return "you" not in kinds and bool(found["own"].search(words))
+    if "you" not in kinds:
+        return True
+    return {"negation", "dismissive"}.isdisjoint(kinds) and bool(found["praise"].search(words))
 
 
 _SPARED = re.compile(

@@ -110,6 +110,32 @@ _SOMEBODY = frozenset({"you", "insult"})
 _POINTED = _RULED | {"you"}  # without these nothing is aimed at anybody
 
 
+def calmed(text: str, described: Described) -> str | None:
+    """An English text without its oaths, where all that is rough in it exclaims; else null."""
+    if _CURSES.isdisjoint(described.cues):
+        return None
+    kept: list[str] = []
+    for sentence in sentences(_plain(text[:LONGEST], "en")):
+        here = _tokens(sentence, "en")
+        kinds = {kind for kind, _ in _hits(here, sentence, "en")}
+        words = " ".join(t.word for t in here)
+        if kinds.isdisjoint(_CURSES | {"threat"}) and not lists.is_aimed(words):
+            kept.append(sentence)
+        elif all(map(_is_oath, here)) and lists.exclaims(words, kinds):
+            kept.append(" ".join(t.word for t in here if _CURSES.isdisjoint(t.cues)))
+        else:
+            return None
+    return "\n".join(kept)
+
+
+_CURSES = frozenset({"vulgar", "insult"})
+
+
+def _is_oath(token: Token) -> bool:
+    """Whether a word is an oath, or does not curse."""
+    return "vulgar" not in token.cues or "insult" in token.cues or lists.is_oath(token.word)
+
+
 def spotted(sentence: str, language: str) -> dict[str, list[str]]:
     """Kinds of cues in a sentence, each with its words in order, none twice."""
     sentence = _plain(sentence, language)

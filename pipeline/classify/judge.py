@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.classify import cues, questions
 from pipeline.classify.language import by_language, language
@@ -16,9 +16,10 @@ from pipeline.text import Authored, authored, sentences, text_hash
 
 if TYPE_CHECKING:
     from pipeline.classify.features import Described
+    from pipeline.classify.model import Model
 
 MODELS = Path(__file__).parent / "models"
-RULES = "5"  # counted up when code changes what a score or a reason says
+RULES = "6"  # counted up when code changes what a score or a reason says
 TONES: tuple[Label, ...] = ("uncivil", "strict")
 
 RULE_SCORE = 0.9  # of a text that breaks a rule; about what labelled sets show (cues/rules.toml)
@@ -114,7 +115,8 @@ class Judge:
                 if language == code
             ]
             described = [describe(text, code) for _, text in work]
-            for label, values in model.probabilities(described).items() if work else ():
+            likely = _likely(model, [text for _, text in work], described) if work else {}
+            for label, values in likely.items():
                 for (n, text), piece, modelled in zip(work, described, values, strict=True):
                     value = float(max(modelled, RULE_SCORE) if piece.broken else modelled)
                     threshold = model.heads[label].threshold
@@ -207,6 +209,24 @@ class Judge:
             return scored
         asked = (s for s in sentences(work.parts.text) if questions.asks(s))
         return replace(scored, reasons=reasons, sentence=next(asked, None) or title or None)
+
+
+def _likely(
+    model: Model, texts: Sequence[str], described: Sequence[Described]
+) -> Mapping[str, Any]:
+    """Label -> one probability per text. An alert counts no oath of an English text that merely
+    exclaims."""
+    from pipeline.classify.features import calmed, describe
+
+    found = model.probabilities(described)
+    calm: dict[int, Described] = {}
+    for n, each in enumerate(described if model.language == "en" else ()):
+        if (text := calmed(texts[n], each)) is not None:
+            calm[n] = describe(text, "en")
+    alone = model.probabilities(list(calm.values()))["strict"] if calm else ()
+    for n, value in zip(calm, alone, strict=True):
+        found["strict"][n] = min(found["strict"][n], value)
+    return found
 
 
 def tone_models(folder: Path = MODELS, own: Mapping[str, Path] | None = None) -> dict[str, Path]:

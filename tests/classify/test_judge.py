@@ -204,6 +204,31 @@ def test_jargon_quotes_code_and_identity_are_no_attack(judge, text):
     assert not labels(judge, text)["strict"].is_flagged
 
 
+EXCLAIMED = [
+    "no shit, I had the same issue for weeks",
+    "That's fucking brilliant, thank you!",
+    "Your new logo is cute as hell",
+    "Oh fuck. Holy crap, that was fast!",
+    "My dumb ass pushed to master",
+]
+NO_EXCLAMATION = [
+    "Fuck this project and fuck everyone who works on it",
+    "Holy shit. Thanks for nothing, you fucking idiot",
+    "Well shit, what the fuck is wrong with you?",
+    "Oh hell, go to hell",
+]
+
+
+@pytest.mark.parametrize("text", EXCLAIMED)
+def test_who_curses_at_nobody_praises_or_means_oneself_raises_no_alert(judge, text):
+    assert not labels(judge, text)["strict"].is_flagged
+
+
+@pytest.mark.parametrize("text", NO_EXCLAMATION)
+def test_an_exclamation_excuses_nothing_beside_it(judge, text):
+    assert labels(judge, text)["strict"].is_flagged
+
+
 @pytest.mark.parametrize(
     "text",
     [
