@@ -89,7 +89,7 @@ def describe(text: str, language: str) -> Described:
             continue
         spelt = sentence if language == "zh" else " ".join(t.word for t in here)
         aimed += language == "en" and lists.is_aimed(spelt)
-        if broken is None and not _RULED.isdisjoint(kinds):
+        if broken is None:
             broken = lists.broken_rule(spelt, language)
     disguised = tuple(t.word for t in tokens if t.is_disguised)
     if language == "zh" and not _RULED.isdisjoint(found):

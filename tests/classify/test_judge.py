@@ -42,6 +42,11 @@ ATTACKS = [
     "你就是个垃圾",
     "闭嘴！",
     "你脑子进水了吧",
+    "How did a dimwit like you get hired?",
+    "Are you illiterate?",
+    "Nice work, you useless bunch of hacks.",
+    "I will break your nose!",
+    "Listen here, you little shit",
 ]
 DISGUISED = [
     ("homoglyphs", "уou аre a fuсking moron"),
@@ -112,6 +117,8 @@ INNOCENT = [
     "Run `what is the name of your host` and `are you sure` in the prompt.",
     "f(u) = c*k and a*s for all s in S; foo(bar) calls sh_t and class(es)",
     "爬虫爬不到数据,滚动条也滚不动,内存垃圾回收太频繁",
+    "I'll shoot you an email, and then beat you to the bakery.",
+    "That would make you useless to them, and CSS should die in a fire.",
     "SB是Spring Boot的缩写吗?有病史的用户怎么登记?",
 ]
 
@@ -121,7 +128,12 @@ def test_an_attack_on_a_person_is_an_alert_with_its_sentence_and_rule(judge, tex
     score = labels(judge, text)["strict"]
     assert score.is_flagged
     assert score.sentence in text
-    assert {r.code for r in score.reasons} & {"insults_you", "calls_names", "curses_you"}
+    assert {r.code for r in score.reasons} & {
+        "insults_you",
+        "calls_names",
+        "curses_you",
+        "threatens_you",
+    }
 
 
 @pytest.mark.parametrize(("_", "text"), DISGUISED, ids=[name for name, _ in DISGUISED])
@@ -210,6 +222,7 @@ EXCLAIMED = [
     "Your new logo is cute as hell",
     "Oh fuck. Holy crap, that was fast!",
     "My dumb ass pushed to master",
+    "You magnificent bastard, you fixed it!",
 ]
 NO_EXCLAMATION = [
     "Fuck this project and fuck everyone who works on it",
