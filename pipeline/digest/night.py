@@ -145,11 +145,17 @@ def _reactions(
     """(message id, emoji, account, source) under items told in chat. A moderators' room is mostly
     private and not among what the night reads, so recent items of it are asked for one by one,
     each where it was posted."""
+    posted = list(ledger.posted())
     found = db.execute(
         "SELECT message_id, emoji, coalesce(account_id, username), source FROM staging.reactions"
-        " WHERE removed_at IS NULL"
+        " WHERE removed_at IS NULL AND message_id IN (SELECT unnest(?::VARCHAR[]))",
+        [posted],
     ).fetchall()
-    held = {row[0] for row in db.execute("SELECT message_id FROM staging.messages").fetchall()}
+    read = db.execute(
+        "SELECT message_id FROM staging.messages WHERE message_id IN (SELECT unnest(?::VARCHAR[]))",
+        [posted],
+    ).fetchall()
+    held = {message for (message,) in read}
     rooms = {
         a.rocketchat.partition("/")[0] for a in community.digest.audiences.values() if a.rocketchat
     }
