@@ -168,9 +168,8 @@ def test_one_human_in_two_sources_counts_once_and_a_namesake_is_only_suggested(w
     (suggested,) = json.loads(hearth("suggestions", "--json"))
     assert suggested == {
         "first": "chat/ben",
-        "first_name": "Ben Berg",
         "second": "forum/ben",
-        "second_name": "Ben",
+        "names": ["Ben Berg", "Ben"],
         "evidence": ["same_username"],
     }
     assert "same_username" in hearth("suggestions")

@@ -36,9 +36,8 @@ def suggestions(community: Community = None, as_json: AsJson = False) -> None:
     rows = [
         {
             "first": f"{a}/{b}",
-            "first_name": c,
             "second": f"{d}/{e}",
-            "second_name": f,
+            "names": list(dict.fromkeys(name for name in (c, f) if name)),
             "evidence": g,
         }
         for a, b, c, d, e, f, g in found
