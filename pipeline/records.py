@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,8 @@ class StreamPlan:
     blind_spots: tuple[str, ...] = ()
 
 
+# For `Bookmark.ask`: whether the first part of a mark is among these
+MARK_BEGINS = "list_contains(CAST(? AS VARCHAR[]), split_part(mark, '|', 1))"
 _DIGEST_ROWS = 50_000  # at once, so that memory stays flat
 
 
@@ -140,8 +142,9 @@ class Bookmark:
             )
         )
 
-    def digests(self, width: int) -> dict[int, tuple[int, str]]:
-        """Bucket -> how many rows are held and not gone, and the MD5 of their keys and marks.
+    def digests(self, width: int, without: Iterable[str] = ()) -> dict[int, tuple[int, str]]:
+        """Bucket -> how many rows are held and not gone, and the MD5 of their keys and marks;
+        rows left out whose marks have one of `without` as their first part.
 
         Bucket n holds the numeric keys from n * width up to the next bucket."""
         number = f"floor(try_cast(key AS BIGINT) / {width}.0)"
@@ -156,9 +159,11 @@ class Bookmark:
             for bucket, entries, state in self.ask(
                 f"SELECT CAST({number} AS BIGINT) AS bucket, count(*),"
                 " md5(string_agg(concat(key, ':', mark), ',' ORDER BY try_cast(key AS BIGINT)))"
-                " WHERE NOT gone AND bucket BETWEEN ? AND ? GROUP BY bucket",
+                " WHERE NOT gone AND bucket BETWEEN ? AND ?"
+                f" AND NOT coalesce({MARK_BEGINS}, FALSE) GROUP BY bucket",
                 low,
                 low + step - 1,
+                [*without],
             ):
                 found[bucket] = (entries, state)
         return found

@@ -8,12 +8,14 @@ resumed fill or a sweep; they differ only in how much differs.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pipeline.errors import BadAnswer
-from pipeline.records import Bookmark, Bookmarks, Part, Record, Span
+from pipeline.records import MARK_BEGINS, Bookmark, Bookmarks, Part, Record, Span
 from pipeline.sources.discourse.explorer import LIMIT, Explorer, TooMuch
 from pipeline.sources.discourse.tables import EVERYTHING
 
@@ -23,6 +25,7 @@ PAGE_ROWS = LIMIT - 500  # rows may be added between digest and read
 PAGE_BUCKETS = 400
 PAGE_IDS = 2_000
 ROW_BYTES = {"posts": 4_000, "revisions": 3_000, "chat_messages": 1_000}  # until we know better
+CHANNELS, TALK = "chat_channels", "chat_messages"  # marks of what is said begin with the channel
 NEVER_EMPTY = ("users", "topics", "posts")  # every forum has its system user and a welcome topic
 
 
@@ -37,6 +40,9 @@ class Bucket(NamedTuple):
     here: int
 
 
+Digests = Mapping[int, tuple[int, str]]  # bucket -> how many rows, and the state of them all
+
+
 class Differences:
     """Reads one forum through its (opened) Data Explorer. `now` gives µs since 1970 UTC."""
 
@@ -45,11 +51,24 @@ class Differences:
         self._name = name
         self._now = now
         self._row_bytes = dict(ROW_BYTES)
+        self._closed: list[str] = []  # channels of the chat, known once differences were found
 
     def read(self, bookmarks: Bookmarks) -> Iterator[Part]:
-        """Records of all that is new, changed or gone; newest first within a stream."""
+        """Records of all that is new, changed or gone; newest first within a stream.
+
+        What was said in a channel that may not be read any more is not gone: it is as private as
+        its channel, and waits for it. What goes while it waits is missed when the channel is back.
+        """
         asked_at = self._now()
         differing = self.find(bookmarks)
+        held = f"SELECT CAST(key AS BIGINT) WHERE NOT gone AND {MARK_BEGINS} ORDER BY ALL"
+        waiting = [key for (key,) in bookmarks[TALK].ask(held, self._closed)]
+        for part in self._read(differing, bookmarks, asked_at):
+            yield _sparing(part, waiting) if waiting else part
+
+    def _read(
+        self, differing: Sequence[Bucket], bookmarks: Bookmarks, asked_at: int
+    ) -> Iterator[Part]:
         gone = [bucket for bucket in differing if not bucket.there]
         if gone:
             yield Part(spans=tuple(_span(bucket, asked_at, ()) for bucket in gone))
@@ -70,20 +89,33 @@ class Differences:
         Raises BadAnswer where the forum seems to have lost everything: no deletion is believed.
         """
         there = self._digests(list(self._explorer.tables), *EVERYTHING)
+        self._closed = self._closed_channels(bookmarks[CHANNELS], there.get(CHANNELS, {}))
         found = []
         for stream, table in self._explorer.tables.items():
-            ours, theirs = bookmarks[stream].digests(table.width), there.get(stream, {})
+            without = self._closed if stream == TALK else ()
+            ours, theirs = bookmarks[stream].digests(table.width, without), there.get(stream, {})
             if ours and not theirs and stream in NEVER_EMPTY:
                 raise BadAnswer(
                     f"{self._name}/{stream}: the forum shows none of the {stream} we hold; nothing "
                     "was marked as gone. If it was emptied on purpose, start with a new `home`"
                 )
-            for number in sorted({*ours, *theirs}, reverse=True):
-                if ours.get(number) != theirs.get(number):
-                    low = number * table.width
-                    counts = (d.get(number, (0, ""))[0] for d in (theirs, ours))
-                    found.append(Bucket(stream, number, low, low + table.width - 1, *counts))
+            found += _differing(stream, table.width, theirs, ours)
         return found
+
+    def _closed_channels(self, held: Bookmark, theirs: Digests) -> list[str]:
+        """Channels of the chat that are held and may not be read any more."""
+        closed = {key for (key,) in held.ask("SELECT key WHERE gone")}
+        table = self._explorer.tables.get(CHANNELS)
+        if table is None:
+            return sorted(closed)
+        differing = _differing(CHANNELS, table.width, theirs, held.digests(table.width))
+        if closed or any(bucket.there < bucket.here for bucket in differing):
+            there = [bucket for bucket in differing if bucket.there]
+            states = self._states(CHANNELS, there) if there else {}
+            for bucket in differing:
+                closed |= held.marks(bucket.low, bucket.high).keys()
+            closed -= {str(key) for found in states.values() for key in found}
+        return sorted(closed)
 
     def estimate(self, differing: Sequence[Bucket]) -> dict[str, int]:
         """Requests by stream that reading these buckets would take."""
@@ -309,6 +341,39 @@ class Differences:
             if len(lengths) >= 100:
                 self._row_bytes[stream] = 1 + sum(lengths) // len(lengths)
         return tuple(found)
+
+
+def _differing(stream: str, width: int, theirs: Digests, ours: Digests) -> list[Bucket]:
+    """Buckets whose digests differ, newest first."""
+    return [
+        Bucket(
+            stream,
+            number,
+            number * width,
+            number * width + width - 1,
+            theirs.get(number, (0, ""))[0],
+            ours.get(number, (0, ""))[0],
+        )
+        for number in sorted({*ours, *theirs}, reverse=True)
+        if ours.get(number) != theirs.get(number)
+    ]
+
+
+def _sparing(part: Part, waiting: Sequence[int]) -> Part:
+    """The same, without burying what was said under these keys (ascending)."""
+    return replace(
+        part,
+        spans=tuple(
+            _sparing_here(span, waiting) if span.stream == TALK else span for span in part.spans
+        ),
+    )
+
+
+def _sparing_here(span: Span, waiting: Sequence[int]) -> Span:
+    if span.low is None or span.high is None or span.keys is None:
+        return span
+    here = waiting[bisect_left(waiting, span.low) : bisect_right(waiting, span.high)]
+    return replace(span, keys=(*span.keys, *map(str, here)))
 
 
 def _span(bucket: Bucket, seen_at: int, keys: Iterable[str], covers: bool = True) -> Span:

@@ -195,6 +195,34 @@ def test_a_channel_that_is_closed_or_deleted_is_so(world_of: Serve, talk: Talk, 
 
 
 @both_ways
+def test_a_channel_that_was_private_for_a_while_comes_back_with_what_still_stands(
+    world_of: Serve, talk: Talk, way: str
+) -> None:
+    forum, (general, _), dora = talk.forum, talk.open, talk.people[3]
+    spam = forum.chat(talk.flat, dora, "buy this", talk.later())
+    with world_of(forum, way_in=way) as world:
+        world.night()
+        before = typed(world, "message_id, gone_at, body")
+        forum.restrict_category(general, talk.later(), [])
+        for day in range(1, 4):
+            world.clock.set(DAWN + timedelta(days=day))
+            if day == 2:
+                forum.delete_user(dora, talk.later(), with_chat=True)
+                forum.chat(talk.threaded, talk.people[0], "elsewhere", talk.later())
+            world.night()
+        assert (*named(talk.flat), True) in typed(world, "channel_id, is_private", "channels")
+        assert [part for part in world.parts() if part.records] == []
+        forum.change("categories", general, read_restricted=False)
+        world.clock.set(DAWN + timedelta(days=4))
+        world.night()
+        assert (*named(talk.flat), False) in typed(world, "channel_id, is_private", "channels")
+        told = typed(world, "message_id, gone_at, body")
+        assert told >= before - {(*named(spam), None, "buy this")}
+        if way == "data_explorer":  # by REST nobody tells that messages were destroyed
+            assert {gone for name, gone, _ in told if (name,) == (*named(spam),)} != {None}
+
+
+@both_ways
 def test_a_named_category_brings_its_channels_as_private(
     world_of: Serve, talk: Talk, way: str
 ) -> None:
