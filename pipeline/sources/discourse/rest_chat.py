@@ -49,13 +49,17 @@ _MESSAGE_FIELDS = (
 
 def chat(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     """Channels of categories that may be read, and their messages: down to what is held, and once
-    a week all of them, for what became of older ones."""
+    a week, or where its threads were switched, all of them, for what became of older ones."""
     asked_at = site.now()
     channels = list(_channels(site, bookmarks))
-    for channel in channels:
-        is_due = (channel["id"] - site.night()) % NIGHTS == 0
-        yield from _Channel(site, channel, bookmarks["chat_messages"]).read(to_its_end=is_due)
     records = [_channel_record(channel, asked_at) for channel in channels]
+    held = bookmarks["chat_channels"].marks()
+    for channel, record in zip(channels, records, strict=True):
+        is_due = (channel["id"] - site.night()) % NIGHTS == 0
+        is_switched = _threading(held.get(record.key)) != _threading(record.mark)
+        yield from _Channel(site, channel, bookmarks["chat_messages"]).read(
+            to_its_end=is_due or is_switched
+        )
     yield whole(site, records, bookmarks["chat_channels"], asked_at, "chat_channels")
 
 
@@ -76,8 +80,13 @@ def _channels(site: Site, bookmarks: Bookmarks) -> Iterator[dict[str, Any]]:
 
 
 def _channel_record(channel: dict[str, Any], asked_at: int) -> Record:
-    mark = text_state(state(*channel.values()))
+    """Its mark begins with whether its replies stand in threads."""
+    mark = state(channel.get("threading_enabled"), text_state(state(*channel.values())))
     return Record("chat_channels", str(channel["id"]), channel, asked_at, mark=mark)
+
+
+def _threading(mark: str | None) -> str:
+    return (mark or "").partition("|")[0]
 
 
 class _Channel:
@@ -167,6 +176,7 @@ def _record(message: dict[str, Any], asked_at: int, first: int | None = None) ->
         message.get("edited"),
         text_state(message["message"]),
         text_state(payload["reactions"]),
+        first,
         thread.get("reply_count"),
         (thread.get("preview") or {}).get("last_reply_id"),
     )

@@ -266,7 +266,8 @@ def _chat(private: Private, schema: Schema) -> Iterator[Table]:
         where=private.category(),
     )
     # What it answers and its thread stay out of the mark: both are set once, and lost when what it
-    # answers expires. A channel without threads shows none, though its answers make them.
+    # answers expires. A channel without threads shows none, though its answers make them, until it
+    # is switched.
     forced = " OR t.force" if "force" in schema.get("chat_threads", ()) else ""
     yield Table(
         "chat_messages",
@@ -274,6 +275,7 @@ def _chat(private: Private, schema: Schema) -> Iterator[Table]:
         columns="chat_channel_id user_id in_reply_to_id thread_id message",
         times="created_at updated_at deleted_at",
         computed={
+            "threading_enabled": "h.threading_enabled",
             "original_message_id": "(SELECT t.original_message_id FROM chat_threads t"
             f" WHERE t.id = x.thread_id AND (h.threading_enabled{forced}))",
             "edited_us": microseconds(
@@ -285,7 +287,7 @@ def _chat(private: Private, schema: Schema) -> Iterator[Table]:
             " AND CAST(m.type AS text) LIKE 'Chat%UserMention')",
         },
         mark="chat_channel_id updated_us deleted_us user_id edited_us mentioned_user_ids"
-        " md5(x.message)",
+        " threading_enabled md5(x.message)",
         where=private.category(),
     )
     yield Table(

@@ -223,6 +223,24 @@ def test_a_channel_that_was_private_for_a_while_comes_back_with_what_still_stand
 
 
 @both_ways
+def test_threads_are_switched_off_and_on_again(world_of: Serve, talk: Talk, way: str) -> None:
+    forum = talk.forum
+    hi, back, first, reply = named(talk.hi, talk.back, talk.first, talk.reply)
+    threads = {
+        False: {(hi, hi), (back, back), (first, first), (reply, reply)},
+        True: {(hi, hi), (back, hi), (first, first), (reply, first)},
+    }
+    with world_of(forum, way_in=way) as world:
+        world.night()
+        for on in (False, True):
+            for channel in (talk.flat, talk.threaded):
+                forum.change("chat_channels", channel, threading_enabled=on)
+            world.night()
+            assert typed(world, "message_id, thread_id") == threads[on]
+        assert [part for part in world.parts() if part.records] == []
+
+
+@both_ways
 def test_a_named_category_brings_its_channels_as_private(
     world_of: Serve, talk: Talk, way: str
 ) -> None:
