@@ -146,7 +146,7 @@ def _category(visit: Visit, row: Row) -> Row:
     return only(row, copied) | {
         "description": row["description"],
         "description_text": row["description"],
-        "topic_url": None,
+        "topic_url": f"/t/-/{row['topic_id']}" if row["topic_id"] else None,
         "permission": 1 if visit.user else None,
         "notification_level": 1,
         "has_children": False,

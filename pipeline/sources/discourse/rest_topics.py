@@ -7,6 +7,7 @@ together with its posts, so that a kill between the two is made good the next ni
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -41,6 +42,9 @@ BULKY = (
     "draft_key",
     "draft_sequence",
 )
+
+
+_TOPIC = re.compile(r"/t/(?:[^/]*/)?(\d+)$")
 
 
 @dataclass(slots=True)
@@ -86,6 +90,7 @@ class Topics:
         self._posts = bookmarks["posts"]
         self._whispers = "whispers" in site.settings.private
         self._open: set[int] = set()
+        self._descriptions: set[int] = set()  # topics that no list names: of open categories
         self._prints = True  # servers may count print views, or forbid them
         self._solved: set[str] = set()
         self._behind: set[int] = set()
@@ -95,7 +100,10 @@ class Topics:
 
     def read(self) -> Iterator[Part]:
         """Every new and changed topic and post that lists and counts give away."""
-        self._open = {category["id"] for category in self._site.categories(self._bookmarks)}
+        categories = self._site.categories(self._bookmarks)
+        self._open = {category["id"] for category in categories}
+        told = (_TOPIC.search(category.get("topic_url") or "") for category in categories)
+        self._descriptions = {int(found[1]) for found in told if found}
         for topic, *tally in self._posts.ask(
             "SELECT CAST(split_part(mark, '|', 1) AS BIGINT) AS topic, count(*),"
             " sum(CAST(split_part(mark, '|', 3) AS BIGINT)),"
@@ -247,12 +255,14 @@ class Topics:
             yield Part(tuple(known))
 
     def _unnamed(self) -> list[int]:
-        """Topics of posts seen tonight that no list has named: a category's own description."""
+        """Topics that no list has named and that are not held: of posts seen tonight, and what an
+        open category names as its own description."""
         held = self._topics.marks()
+        seen = {topic for topic, tally in self.found.tallies.items() if tally.posts}
         return [
             topic
-            for topic, tally in sorted(self.found.tallies.items(), reverse=True)
-            if tally.posts and topic not in self.found.listed and str(topic) not in held
+            for topic in sorted(seen | self._descriptions, reverse=True)
+            if topic not in self.found.listed and str(topic) not in held
         ][:MOST_MISSING]
 
     def _left_behind(self) -> set[int]:

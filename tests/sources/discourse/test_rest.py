@@ -202,6 +202,28 @@ def test_deleted_topics_are_told_from_destroyed_ones(world_of: Serve, quiet: Swi
         assert seen(world) == true(world)
 
 
+def test_the_description_of_a_category_that_was_private_for_a_while_comes_back(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    forum, (category, _) = history.forum, history.open
+    about, post = forum.create_topic(
+        history.admin, category, "About the General category", "What it is for", history.later()
+    )
+    forum.change("categories", category, topic_id=about)
+    for n in range(60):  # more than an answer of /posts.json holds
+        history.reply(1, n)
+    with world_of(forum, way_in="rest") as world:
+        world.night()
+        assert {str(about)} <= world.held("topics").keys()
+        for restricted in (True, False):
+            forum.change("categories", category, read_restricted=restricted)
+            world.night()
+            assert (str(about) in world.held("topics")) is not restricted
+            assert (str(post) in world.held("posts")) is not restricted
+        assert seen(world) == true(world)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "old",
