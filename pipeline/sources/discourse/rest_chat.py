@@ -7,8 +7,10 @@ is no deletion.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
+from pipeline.errors import FixAccess
 from pipeline.records import Bookmark, Bookmarks, Part, Record
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
@@ -61,6 +63,22 @@ def chat(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
             to_its_end=is_due or is_switched
         )
     yield whole(site, records, bookmarks["chat_channels"], asked_at, "chat_channels")
+
+
+def expected_requests(site: Site, bookmarks: Bookmarks, messages: int) -> int:
+    """What the next read of a chat of this many messages costs, once it asked for its channels. One
+    message in ten begins a thread, where channels show them, and a thread is a request; each week
+    those of late are asked for again."""
+    channels: list[dict[str, Any]] = []
+    if messages:
+        with suppress(Refused, FixAccess):  # then it is not read either
+            channels += _channels(site, bookmarks)
+    threaded = sum(bool(channel.get("threading_enabled")) for channel in channels)
+    threads = messages * threaded // max(1, len(channels)) // 10
+    requests = messages // PAGE + threads
+    if bookmarks["chat_channels"].rows is not None:
+        requests = messages // PAGE // NIGHTS + threads // NIGHTS // NIGHTS
+    return requests + 5
 
 
 def _channels(site: Site, bookmarks: Bookmarks) -> Iterator[dict[str, Any]]:

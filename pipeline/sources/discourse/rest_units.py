@@ -75,19 +75,20 @@ def expected_requests(site: Site, bookmarks: Bookmarks) -> dict[str, int]:
         int(stats.get(f"{what}s_count") or stats.get(f"{what}_count") or 0)
         for what in ("topic", "post", "user", "chat_message")
     )
+    chat = rest_chat.expected_requests(site, bookmarks, messages)
     if bookmarks["posts"].rows is not None and bookmarks["topics"].at() is not None:
         lists = topics // LIST_PAGE + 1
         swept = lists if lists <= WHOLE_SWEEP else lists // NIGHTS + 2
         return {
             "users": users // 100 // NIGHTS + 3,
             "topics": swept + 5,
-            "chat": messages // rest_chat.PAGE // NIGHTS + 5,
+            "chat": chat,
             "all others": 10,
         }
     likes = min(posts // 7, users + posts // 30, MOST_AT_FIRST) if site.settings.who_liked else 0
     return {
         "users": users // 100 + 2,
         "topics": posts // PAGE + topics // LIST_PAGE + topics // 30 + likes + 3,
-        "chat": messages // rest_chat.PAGE + 5,
+        "chat": chat,
         "all others": 10,
     }

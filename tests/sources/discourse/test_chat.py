@@ -331,6 +331,24 @@ def test_words_that_are_let_go_leave_their_length(world_of: Serve, talk: Talk, w
         assert typed(world, "body") == {(None,)}
 
 
+def test_threads_count_in_what_a_read_by_rest_will_cost(world_of: Serve, talk: Talk) -> None:
+    forum, (ann, ben, *_) = talk.forum, talk.people
+    for n in range(40):
+        first = forum.chat(talk.threaded, ann, f"question {n}?", talk.later())
+        forum.chat(talk.threaded, ben, "yes", talk.later(), reply_to=first)
+
+    def told(threads: bool) -> int:
+        for channel in (talk.flat, talk.threaded):
+            forum.change("chat_channels", channel, threading_enabled=threads)
+        return int(world.source().estimate(world.bookmarks(), "chat").requests)
+
+    with world_of(forum, way_in="rest") as world:
+        flat, threaded = told(False), told(True)
+        assert flat < 10 <= threaded < 40
+        world.night()
+        assert told(True) < 10
+
+
 def test_a_forum_without_chat_says_so(world_of: Serve, talk: Talk) -> None:
     talk.forum.switches.chat = False
     with world_of(talk.forum, way_in="rest") as world:
