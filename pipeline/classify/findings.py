@@ -27,8 +27,8 @@ def findings(thread: ThreadView, as_of: datetime, in_channel: Heard | None = Non
                 the thread
     """
     found = {"source": thread.source, "thread_id": thread.thread_id}
-    asked = _score(thread, thread.messages[0], "question")
-    if asked and asked.is_flagged and (in_channel is None or in_channel.begins):
+    asked = asks(thread)
+    if asked and (in_channel is None or in_channel.begins):
         likely, before = in_channel[1:] if in_channel else (None, None)
         row = _question(thread, asked, answered(thread, as_of, likely))
         yield {**found, **row, **_context(before)}
@@ -38,6 +38,12 @@ def findings(thread: ThreadView, as_of: datetime, in_channel: Heard | None = Non
     heated = heat(thread)
     if heated.is_warming and heated.turn:
         yield {**found, **_sour(thread, heated)}
+
+
+def asks(thread: ThreadView) -> Score | None:
+    """The score by which its first message asks something; null where it does not."""
+    asked = _score(thread, thread.messages[0], "question")
+    return asked if asked and asked.is_flagged else None
 
 
 def answered(thread: ThreadView, as_of: datetime, in_channel: float | None) -> Verdict:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pipeline.classify.findings import Row, findings
+from pipeline.classify.findings import Row, asks, findings
 from pipeline.classify.judge import Judge
 from pipeline.classify.message import Label, Score
 from pipeline.classify.night import BATCH, read_scores
@@ -127,8 +127,10 @@ def compare(
         due_after=timedelta(hours=community.digest.overdue_h / 2),
         heat_lasts=_heat_lasts(db),
     )
+    judges = {setup.judge.version: setup.judge for setup in (current, tried)}
+    judged = {version: _scores(db, past, judge) for version, judge in judges.items()}
     flags = [
-        _flags(past, nights_of, _scores(db, past, setup, name), setup.shadow, name)
+        _flags(past, nights_of, _moved(judged[setup.judge.version], setup), setup.shadow, name)
         for name, setup in (("now", current), ("tried", tried))
     ]
     return Outcome(len(moments), flags[0], flags[1], _verdicts(db))
@@ -178,37 +180,46 @@ def _heat_lasts(db: duckdb.DuckDBPyConnection) -> timedelta:
     return row[0] if row else timedelta()
 
 
-def _scores(
-    db: duckdb.DuckDBPyConnection, past: Sequence[PastThread], setup: Setup, name: str
-) -> Scores:
-    """Scores of every message by this setup: those the nights stored, others made here."""
-    stored = db.execute(
-        "SELECT source, message_id, to_json(list(s ORDER BY label)) FROM judgement.scores AS s"
-        " WHERE model_version = ? GROUP BY ALL",
-        [setup.judge.version],
-    ).fetchall()
-    found: dict[Key, list[Score]] = {
-        (source, message_id): read_scores(scores) for source, message_id, scores in stored
-    }
+def _scores(db: duckdb.DuckDBPyConnection, past: Sequence[PastThread], judge: Judge) -> Scores:
+    """Scores of every message by this judge: those the nights stored, others made here."""
     people = {
         (each.message.source, each.message.message_id): each.message
         for thread in past
         for each in thread.said
         if each.message.is_human and each.message.thread_id == thread.thread_id
     }
+    stored = db.execute(
+        "SELECT source, message_id, to_json(list(s ORDER BY label)) FROM judgement.scores AS s"
+        " WHERE model_version = $version AND (source, message_id) IN"
+        " (SELECT (unnest($sources), unnest($messages))) GROUP BY ALL",
+        {
+            "version": judge.version,
+            "sources": [source for source, _ in people],
+            "messages": [message_id for _, message_id in people],
+        },
+    ).fetchall()
+    found: dict[Key, list[Score]] = {
+        (source, message_id): read_scores(scores) for source, message_id, scores in stored
+    }
     missing = [message for key, message in people.items() if key not in found]
     for start in range(0, len(missing), BATCH):
-        for score in setup.judge.score(missing[start : start + BATCH]):
+        for score in judge.score(missing[start : start + BATCH]):
             found.setdefault((score.source, score.message_id), []).append(score)
-        _PROGRESS.info("%s: %d of %d messages judged", name, start, len(missing))
-    if setup.thresholds:
-        return {key: [_moved(score, setup) for score in scores] for key, scores in found.items()}
+        _PROGRESS.info("%d of %d messages judged", start, len(missing))
     return found
 
 
-def _moved(score: Score, setup: Setup) -> Score:
-    threshold = setup.thresholds.get(score.label, score.threshold)
-    return score if threshold == score.threshold else replace(score, threshold=threshold)
+def _moved(scores: Scores, setup: Setup) -> Scores:
+    """The same with the thresholds of a setup."""
+    if not setup.thresholds:
+        return scores
+    return {
+        key: [
+            replace(score, threshold=setup.thresholds.get(score.label, score.threshold))
+            for score in those
+        ]
+        for key, those in scores.items()
+    }
 
 
 def _walk(
@@ -224,7 +235,8 @@ def _walk(
         if view is None:
             continue
         begun = {m.message_id: m.created_at for m in view.messages}
-        for row in findings(view, moment, nights.channels.heard(thread, moment)):
+        heard = nights.channels.heard(thread, moment) if asks(view) else None
+        for row in findings(view, moment, heard):
             given = row["kind"], row["evidence"], row["reasons"], row["model"]
             evidence = tuple(in_light(*given, shadow))
             if row["kind"] in told or not evidence:
