@@ -57,8 +57,9 @@ _ACTION_FIELDS = (
 
 
 def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    """Reports and their scores, newest first; then those that were pending when last seen. One
-    about a place that is private from now on is gone."""
+    """Reports and their scores, newest first; then all that are pending, for a new flag opens an
+    old report again, and those that were pending when last seen. One about a place that is private
+    from now on is gone."""
     open_categories = {category["id"] for category in site.categories(bookmarks)}
     seen: set[str] = set()
 
@@ -71,19 +72,25 @@ def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
         # A report may name the category that its topic was in
         return bool(topic and bookmarks["topics"].marks(topic, topic))
 
-    def ask(**wish: object) -> tuple[list[dict[str, Any]], Part]:
+    def ask(status: str, **wish: object) -> tuple[list[dict[str, Any]], Part]:
         asked_at = site.now()
-        answer = site.client._get("/review.json", status="all", **wish)
+        answer = site.client._get("/review.json", status=status, **wish)
         page: list[dict[str, Any]] = answer["reviewables"]
+        fresh = [report for report in page if str(report["id"]) not in seen]
         seen.update(str(report["id"]) for report in page)
-        told = (_report(report, is_open(report), asked_at) for report in page)
+        told = (_report(report, is_open(report), asked_at) for report in fresh)
         new = differing(told, bookmarks["reports"])
         return page, _with_scores(answer, new, bookmarks["report_scores"], asked_at)
 
     yield from newest_first(
-        lambda offset: ask(sort_order="created_at", offset=offset),
+        lambda offset: ask("all", sort_order="created_at", offset=offset),
         "created_at",
         bookmarks["reports"],
+    )
+    yield from newest_first(
+        lambda offset: ask("pending", sort_order="created_at", offset=offset),
+        "created_at",
+        Bookmark(),
     )
     pending = sorted(
         key
@@ -91,7 +98,7 @@ def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
         if key not in seen and f"{mark}|".startswith(f"{PENDING}|")
     )
     for first in range(0, len(pending), 10):
-        _, part = ask(**{"ids[]": pending[first : first + 10]})
+        _, part = ask("all", **{"ids[]": pending[first : first + 10]})
         if part.records:
             yield part
 

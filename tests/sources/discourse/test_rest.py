@@ -421,9 +421,31 @@ def test_a_list_whose_top_alone_was_read_is_read_to_its_end(
         assert {stream: len(world.held(stream)) for stream in LONG} == LONG
         world.site.log.clear()
         world.night()
-        lists = ("/review.json", "/admin/logs/staff_action_logs.json")
-        planned_and_read = [*lists, *lists]
+        review, log = "/review.json", "/admin/logs/staff_action_logs.json"
+        lists = {review, log}
+        planned_and_read = [review, log, review, review, log]  # of the reports all, and the pending
         assert [path for path in paths(world) if path in lists] == planned_and_read
+
+
+def test_an_old_report_that_a_new_flag_opens_again_is_open(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    forum, ann, ben = history.forum, *history.people[:2]
+    old = forum.flag(history.posts[2], ann, "spam", history.later())
+    forum.review(old, "ignored", history.admin, history.later())
+    long_lists(history)
+    with world_of(forum, way_in="rest", who_liked=False) as world:
+        world.night()
+        assert world.held("reports")[str(old)]["status"] == 3
+        forum.flag(history.posts[2], ben, "spam", history.later())
+        world.night()
+        assert world.held("reports")[str(old)]["status"] == 0
+        scores = [s["status"] for s in world.held("report_scores").values()]
+        assert len(scores) == 14 and scores.count(0) == 1
+        forum.review(old, "approved", history.admin, history.later())
+        world.night()
+        assert world.held("reports")[str(old)]["status"] == 1
 
 
 @pytest.mark.slow
