@@ -51,7 +51,6 @@ class Differences:
         self._name = name
         self._now = now
         self._row_bytes = dict(ROW_BYTES)
-        self._closed: list[str] = []  # channels of the chat, known once differences were found
 
     def read(self, bookmarks: Bookmarks) -> Iterator[Part]:
         """Records of all that is new, changed or gone; newest first within a stream.
@@ -59,21 +58,18 @@ class Differences:
         What was said in a channel that may not be read any more is not gone: it is as private as
         its channel, and waits for it. What goes while it waits is missed when the channel is back.
         """
+        waiting = _Waiting(bookmarks)
+        for part in self._read(bookmarks):
+            yield waiting.spared(part)
+
+    def _read(self, bookmarks: Bookmarks) -> Iterator[Part]:
         asked_at = self._now()
         differing = self.find(bookmarks)
-        held = f"SELECT CAST(key AS BIGINT) WHERE NOT gone AND {MARK_BEGINS} ORDER BY ALL"
-        waiting = [key for (key,) in bookmarks[TALK].ask(held, self._closed)]
-        for part in self._read(differing, bookmarks, asked_at):
-            yield _sparing(part, waiting) if waiting else part
-
-    def _read(
-        self, differing: Sequence[Bucket], bookmarks: Bookmarks, asked_at: int
-    ) -> Iterator[Part]:
         gone = [bucket for bucket in differing if not bucket.there]
-        if gone:
-            yield Part(spans=tuple(_span(bucket, asked_at, ()) for bucket in gone))
         few, many = self._sorted(bucket for bucket in differing if bucket.there)
         yield from self._bodies(few)
+        if gone:
+            yield Part(spans=tuple(_span(bucket, asked_at, ()) for bucket in gone))
         for stream, buckets in many.items():
             new = [bucket for bucket in buckets if not bucket.here]
             changed = [bucket for bucket in buckets if bucket.here]
@@ -89,10 +85,10 @@ class Differences:
         Raises BadAnswer where the forum seems to have lost everything: no deletion is believed.
         """
         there = self._digests(list(self._explorer.tables), *EVERYTHING)
-        self._closed = self._closed_channels(bookmarks[CHANNELS], there.get(CHANNELS, {}))
+        closed = _closed(bookmarks)
         found = []
         for stream, table in self._explorer.tables.items():
-            without = self._closed if stream == TALK else ()
+            without = closed if stream == TALK else ()
             ours, theirs = bookmarks[stream].digests(table.width, without), there.get(stream, {})
             if ours and not theirs and stream in NEVER_EMPTY:
                 raise BadAnswer(
@@ -101,21 +97,6 @@ class Differences:
                 )
             found += _differing(stream, table.width, theirs, ours)
         return found
-
-    def _closed_channels(self, held: Bookmark, theirs: Digests) -> list[str]:
-        """Channels of the chat that are held and may not be read any more."""
-        closed = {key for (key,) in held.ask("SELECT key WHERE gone")}
-        table = self._explorer.tables.get(CHANNELS)
-        if table is None:
-            return sorted(closed)
-        differing = _differing(CHANNELS, table.width, theirs, held.digests(table.width))
-        if closed or any(bucket.there < bucket.here for bucket in differing):
-            there = [bucket for bucket in differing if bucket.there]
-            states = self._states(CHANNELS, there) if there else {}
-            for bucket in differing:
-                closed |= held.marks(bucket.low, bucket.high).keys()
-            closed -= {str(key) for found in states.values() for key in found}
-        return sorted(closed)
 
     def estimate(self, differing: Sequence[Bucket]) -> dict[str, int]:
         """Requests by stream that reading these buckets would take."""
@@ -359,21 +340,45 @@ def _differing(stream: str, width: int, theirs: Digests, ours: Digests) -> list[
     ]
 
 
-def _sparing(part: Part, waiting: Sequence[int]) -> Part:
-    """The same, without burying what was said under these keys (ascending)."""
-    return replace(
-        part,
-        spans=tuple(
-            _sparing_here(span, waiting) if span.stream == TALK else span for span in part.spans
-        ),
-    )
+def _closed(bookmarks: Bookmarks) -> set[str]:
+    """Channels of the chat that could not be read any more when last looked at."""
+    return {key for (key,) in bookmarks[CHANNELS].ask("SELECT key WHERE gone")}
 
 
-def _sparing_here(span: Span, waiting: Sequence[int]) -> Span:
-    if span.low is None or span.high is None or span.keys is None:
-        return span
-    here = waiting[bisect_left(waiting, span.low) : bisect_right(waiting, span.high)]
-    return replace(span, keys=(*span.keys, *map(str, here)))
+class _Waiting:
+    """Keeps what was said in closed channels from being buried: a list of what is there does not
+    name it. Which channels are closed tonight is learnt from the parts, theirs first."""
+
+    def __init__(self, bookmarks: Bookmarks) -> None:
+        self._held = bookmarks
+        self._closed = _closed(bookmarks)
+        self._keys = self._said()
+
+    def spared(self, part: Part) -> Part:
+        """The same part; its lists name what waits, too."""
+        known = set(self._closed)
+        for span in part.spans:
+            if span.stream == CHANNELS and span.keys is not None:
+                self._closed |= self._held[CHANNELS].marks(span.low, span.high).keys()
+                self._closed -= set(span.keys)
+        if self._closed != known:
+            self._keys = self._said()
+        if not self._keys:
+            return part
+        spans = (self._longer(span) if span.stream == TALK else span for span in part.spans)
+        return replace(part, spans=tuple(spans))
+
+    def _said(self) -> list[int]:
+        """Keys of what was said in closed channels and is held, ascending."""
+        sql = f"SELECT CAST(key AS BIGINT) WHERE NOT gone AND {MARK_BEGINS} ORDER BY ALL"
+        closed = sorted(self._closed)
+        return [key for (key,) in self._held[TALK].ask(sql, closed)] if closed else []
+
+    def _longer(self, span: Span) -> Span:
+        if span.low is None or span.high is None or span.keys is None:
+            return span
+        here = self._keys[bisect_left(self._keys, span.low) : bisect_right(self._keys, span.high)]
+        return replace(span, keys=(*span.keys, *map(str, here)))
 
 
 def _span(bucket: Bucket, seen_at: int, keys: Iterable[str], covers: bool = True) -> Span:

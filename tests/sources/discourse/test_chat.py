@@ -204,6 +204,7 @@ def test_a_channel_that_was_private_for_a_while_comes_back_with_what_still_stand
         world.night()
         before = typed(world, "message_id, gone_at, body")
         forum.restrict_category(general, talk.later(), [])
+        forum.chat_channel("as many as before", talk.open[1], talk.later())
         for day in range(1, 4):
             world.clock.set(DAWN + timedelta(days=day))
             if day == 2:
