@@ -17,6 +17,7 @@ from pipeline.sources.discourse.tables import Schema, Table
 from pipeline.sources.http import TooLarge
 
 LIMIT = 10_000  # rows in an answer; Discourse refuses a higher limit (400)
+DEFAULT_LIMIT = 1_000  # what it gives unasked, where an answer does not say
 HASTY_S = 20.0  # a big question is rather made smaller than repeated for long
 
 
@@ -43,11 +44,13 @@ class Explorer:
         self._owner = f"{installation}:{name}"
         self._ids: dict[str, int] = {}
         self._runs_by_get = False
+        self._names_limit = True
 
     def open(self) -> None:
         """Find our queries, or make them; 2 requests where nothing changed, 5 the first time.
 
-        Raises Refused (404) where the plugin is off, FixAccess where the key may not do it.
+        Raises Refused (404) where the plugin is off, FixAccess where the key may not do it,
+        SourceDown where the forum's database does not even name its tables in time.
         """
         stored = self._stored()
         every = all_tables(self._settings, {})
@@ -64,13 +67,15 @@ class Explorer:
             self._ids[kind] = self._ensure(stored, kind, sql)
 
     def run(self, kind: str, *, hasty: bool = False, **values: object) -> list[list[Any]]:
-        """Rows of one of our queries. Raises TooMuch where the forum's 10 seconds, its memory or
-        our size limit do not suffice; `hasty` also where it is sick for more than 20 seconds."""
-        form = {
+        """Rows of one of our queries. Raises TooMuch where the forum's 10 seconds, its memory, its
+        rows in an answer or our size limit do not suffice; `hasty` also where it is sick for more
+        than 20 seconds."""
+        form: dict[str, Any] = {
             "params": json.dumps({name: str(value) for name, value in values.items()}),
-            "limit": LIMIT,
             "download": "true",  # or Discourse loads users and posts to go with the ids
         }
+        if self._names_limit:
+            form["limit"] = LIMIT
         try:
             answer = self._run(self._ids[kind], form, {"patience_s": HASTY_S} if hasty else {})
         except TooLarge:
@@ -80,12 +85,17 @@ class Explorer:
                 raise TooMuch("no answer") from None
             raise
         except Refused as refused:
+            if refused.status == 400 and self._names_limit:  # it allows fewer rows: as many as then
+                self._names_limit = False
+                return self.run(kind, hasty=hasty, **values)
             if refused.status == 413 or "statement timeout" in refused.said:
                 raise TooMuch(refused.said) from None
             raise
         rows = answer.get("rows") if isinstance(answer, dict) else None
         if not isinstance(rows, list):
             raise BadAnswer(f"{self._name}: Data Explorer's {kind} query answered no rows")
+        if len(rows) == int(answer.get("default_limit") or DEFAULT_LIMIT):
+            raise TooMuch("an answer of just as many rows as the forum gives unasked")
         return rows
 
     def _run(self, query: int, form: dict[str, Any], manner: dict[str, float]) -> Any:
@@ -109,7 +119,14 @@ class Explorer:
 
     def _schema(self) -> Schema:
         found: dict[str, set[str]] = {}
-        for table, column in self.run("schema"):
+        try:
+            rows = self.run("schema")
+        except TooMuch as error:
+            raise SourceDown(
+                f"{self._name}: Data Explorer does not name all of the forum's tables ({error}); "
+                "it may work later, or with a higher data_explorer_query_result_limit"
+            ) from None
+        for table, column in rows:
             found.setdefault(table, set()).add(column)
         return {table: frozenset(columns) for table, columns in found.items()}
 

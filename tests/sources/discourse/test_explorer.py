@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from pipeline.errors import BadAnswer, FixAccess
+from pipeline.errors import BadAnswer, FixAccess, SourceDown
 from pipeline.sandbox.discourse import ADMIN_KEY, READ_KEY, Forum, Limits, Switches
+from pipeline.sandbox.discourse import explorer as sandbox_explorer
 from pipeline.sources import open_source
 from pipeline.sources.discourse import FORUM, differences
 from pipeline.sources.discourse.client import Refused
@@ -144,6 +145,32 @@ STANDING = (
     " WHERE t.archetype = 'regular' AND NOT c.read_restricted AND p.post_type <> 4"
     " AND p.deleted_at IS NULL AND t.deleted_at IS NULL"
 )
+
+
+@pytest.mark.parametrize("most", [10_000, 400])
+def test_a_forum_that_gives_few_rows_at_once_is_read_whole(
+    world_of: Serve, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """It refuses to give more, or ignores that more is asked for."""
+    history = lived_in(Switches(limits=Limits.off(), explorer_limit=400, explorer_max_limit=most))
+    forum, topic = history.forum, history.topics[0]
+    for n in range(700):
+        forum.reply(topic, history.people[0], f"Answer number {n}, quite long enough", history.now)
+    if most > 400:
+        monkeypatch.setattr(sandbox_explorer, "_limit", lambda *_: 400)
+    with world_of(forum) as world:
+        for _ in range(2):
+            world.night()
+            assert len(world.held("posts")) > 700
+            agrees(world)
+
+
+def test_a_forum_whose_database_is_too_busy_is_asked_another_night(world_of: Serve) -> None:
+    history = lived_in(Switches(limits=Limits.off()))
+    with world_of(history.forum) as world:
+        history.forum.switches.explorer_times_out = lambda _, __: True
+        with pytest.raises(SourceDown, match="does not name all of the forum's tables .* it may"):
+            world.source().plan()
 
 
 @pytest.fixture
