@@ -1,11 +1,16 @@
 -- Titles and channels as revisions tell them and as nights saw them, in the order of time. What a moment does
 -- not tell stays as it was; before the first of all it was what that one changed. A night's clock is not the
 -- source's: what it saw within an hour after a change and as before it was seen before it.
-WITH changed AS (
+WITH revised AS (
     SELECT c.* EXCLUDE (record, message_id), m.thread_id
     FROM staging.thread_changes AS c
     INNER JOIN marts.messages AS m ON c.source = m.source AND c.message_id = m.message_id AND m.is_first
-    WHERE has_ended(c.changed_at)
+),
+
+changed AS (
+    SELECT *
+    FROM revised
+    WHERE has_ended(changed_at)
 ),
 
 seen AS (
@@ -33,25 +38,34 @@ told AS (
     FROM changed
 ),
 
+-- What is first known of a thread holds for all time before, also where the build speaks of that time.
 first_changes AS (
     SELECT
         source, thread_id,
         arg_min(struct_pack(value := title_before), changed_at) FILTER (title IS NOT NULL) AS title,
         arg_min(struct_pack(value := channel_before), changed_at) FILTER (channel_id IS NOT NULL) AS channel
-    FROM changed
+    FROM revised
+    GROUP BY ALL
+),
+
+first_seen AS (
+    SELECT
+        source, thread_id,
+        arg_min(struct_pack(value := title), seen_at) AS title,
+        arg_min(struct_pack(value := channel_id), seen_at) AS channel
+    FROM staging.thread_versions
     GROUP BY ALL
 ),
 
 beginnings AS (
     SELECT
         t.source, t.thread_id, t.created_at AS told_at, FALSE AS is_change,
-        coalesce(any_value(f.title), arg_min(o.title, o.told_at)) AS title,
-        coalesce(any_value(f.channel), arg_min(o.channel, o.told_at)) AS channel
+        coalesce(f.title, o.title) AS title,
+        coalesce(f.channel, o.channel) AS channel
     FROM marts.threads AS t
-    INNER JOIN told AS o ON t.source = o.source AND t.thread_id = o.thread_id
     LEFT JOIN first_changes AS f ON t.source = f.source AND t.thread_id = f.thread_id
-    WHERE NOT t.is_private AND NOT t.is_deleted
-    GROUP BY ALL
+    LEFT JOIN first_seen AS o ON t.source = o.source AND t.thread_id = o.thread_id
+    WHERE NOT t.is_private AND NOT t.is_deleted AND (f.thread_id IS NOT NULL OR o.thread_id IS NOT NULL)
 ),
 
 everything AS (
