@@ -159,6 +159,21 @@ def test_what_is_found_gone_after_the_moment_was_set_does_not_stand_one_more_nig
     assert told == [True, True, False]
 
 
+def test_what_reads_judgements_can_wait_until_they_are_made(home):
+    later = AS_OF.replace(day=AS_OF.day + 1)
+    channel = "INSERT INTO staging.channels (source, record, channel_id, kind, is_private) VALUES (?, 'r', 'r', 'room', false)"
+    spoken_of = "SELECT (SELECT count(*) FROM marts.channels), (SELECT as_of FROM marts.health)"
+    with duckdb.connect() as db:
+        warehouse.prepare(db)
+        warehouse._set_pseudonym_key(db, home)
+        build.build(db, home, AS_OF)
+        db.execute(channel, ["chat"])
+        build.build(db, home, later, judged=False)
+        assert db.execute(spoken_of).fetchone() == (1, AS_OF.replace(tzinfo=None))
+        build.build_judged(db)
+        assert db.execute(spoken_of).fetchone() == (1, later.replace(tzinfo=None))
+
+
 def test_no_python_variable_stands_for_a_missing_table(home):
     rows = duckdb.sql("SELECT 1 AS n")
     with warehouse.read_only(home) as db, pytest.raises(duckdb.CatalogException, match="rows"):
