@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -111,6 +112,7 @@ class Talk:
         self.named_in = _places(self.mentions)
         self.linked = [self.place.get(m.reply_to or "", -1) for m in messages]
         self.chances: dict[int, Any] = {}
+        self.listed: dict[int, list[float]] = {}  # the same where they are added up one by one
 
     def heard(self, message_id: str, until: datetime | None = None) -> Heard:
         """Of a question (until a moment); what was said before it is for who shows it to add."""
@@ -170,8 +172,9 @@ class Talk:
         me = self.writer[at]
         after = np.arange(at + 1, at + 1 + len(inside))
         by_me, by_them = self.writer[after] == me, self.writer[after] == person
-        mine, theirs, others = after[by_me], after[by_them], after[~by_me & ~by_them]
-        later = mine[mine > theirs[0]]
+        mine, theirs = after[by_me].tolist(), after[by_them].tolist()
+        others = after[~by_me & ~by_them].tolist()
+        later = [n for n in mine if n > theirs[0]]
         likely = inside[by_them].max()
         shared = {
             "always": 1,
@@ -200,8 +203,12 @@ class Talk:
         return self.to[at] == person or person in self.mentions[at]
 
     def _goes_on_from(self, at: int, places: Sequence[int]) -> float:
-        chances = self.goes_on(at)
-        return float(sum(chances[at - n] for n in places if 0 < at - n < len(chances)))
+        """How likely a message goes on from one of these places, in ascending order."""
+        if at not in self.listed:
+            self.listed[at] = self.goes_on(at).tolist()
+        chances = self.listed[at]
+        start, end = bisect_right(places, at - len(chances)), bisect_left(places, at)
+        return float(sum([chances[at - n] for n in places[start:end]]))
 
     def conversation(self, at: int) -> Any:
         """How likely each of the AHEAD messages after this place belongs to its conversation."""
@@ -277,7 +284,7 @@ class Talk:
             "named_me": named_me,
             "named_me_latest": _first(named_me) & to_nobody,
             "named_me_unheard": named_me & ~spoke_since,
-            "mentioned_me": self._back(self.named_in, me, at) & ~named_me & ~own,
+            "mentioned_me": self._mentioned_me(there, at) & ~named_me & ~own,
             "talks_with_writer": (writer == partner) & latest & to_nobody,
             "named_each_other": self._named_each_other(there, at) * to_nobody,
             "named_another": (named >= 0) & ~named_me & ~own & to_nobody,
@@ -293,20 +300,20 @@ class Talk:
         }
         return new, back
 
-    def _back(self, places: Mapping[Any, Sequence[int]], what: Any, at: int) -> Any:
-        """For each message back, whether it is among the places of something."""
-        found = np.zeros(min(at, WINDOW), bool)
-        found[[at - 1 - n for n in places.get(what, ()) if 0 < at - n <= WINDOW]] = True
-        return found
-
     def _rare_words(self, at: int) -> Any:
         """For each message back, the words it shares with this one, weighed by how rare they are
         among those messages; at most 4."""
         shared = np.zeros(min(at, WINDOW))
         for word in sorted(self.words[at]):
-            has = self._back(self.said, word, at)
-            shared[has] += np.log((1 + WINDOW) / (1 + has.sum()))
+            if back := _back(self.said.get(word, ()), at):
+                shared[back] += np.log((1 + WINDOW) / (1 + len(back)))
         return np.minimum(shared / 3, 4)
+
+    def _mentioned_me(self, there: Any, at: int) -> Any:
+        """For each message back, whether it names this one's writer anywhere."""
+        found = np.zeros(len(there), bool)
+        found[_back(self.named_in.get(self.writer[at], ()), at)] = True
+        return found
 
     def _named_each_other(self, there: Any, at: int) -> Any:
         """For each message back, how often its writer and this one's named each other since the
@@ -319,6 +326,12 @@ class Talk:
         return np.log1p(times[writer])
 
 
+def _back(places: Sequence[int], at: int) -> list[int]:
+    """How far back from a message those of these places lie that it may go on from (0: next)."""
+    near = places[bisect_left(places, at - WINDOW) : bisect_left(places, at)]
+    return [at - 1 - n for n in near]
+
+
 def _first(where: Any) -> Any:
     found = np.zeros(len(where), bool)
     found[np.flatnonzero(where)[:1]] = True
@@ -326,7 +339,7 @@ def _first(where: Any) -> Any:
 
 
 def _places(each: Sequence[frozenset[Any]]) -> dict[Any, list[int]]:
-    """What a message holds -> the places that hold it."""
+    """What a message holds -> the places that hold it, in ascending order."""
     found: dict[Any, list[int]] = defaultdict(list)
     for at, things in enumerate(each):
         for thing in things:
