@@ -44,7 +44,8 @@ CHAT_BLIND_SPOTS = (
     "For up to a week, edits, deletions and reactions of older chat messages, and replies to older "
     "threads; edits and reactions in a thread that nobody has answered for two weeks.",
     "When a chat message was edited, and who reacted to it.",
-    "Chat messages that were destroyed with their author's account.",
+    "For up to a week, chat messages that were destroyed with their author's account; in a thread "
+    "that nobody has answered for two weeks, always.",
 )
 UNAVAILABLE = {
     "revisions": "each one takes a request and comes as a coloured HTML comparison",

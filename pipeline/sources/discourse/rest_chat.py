@@ -119,13 +119,13 @@ class _Channel:
         """Down to what is held, or to its end. The replies of a thread come with its first message,
         so that a kill leaves neither alone; it tells when there are more or fewer of them, but not
         when one was edited, so those of late are asked for each time all is read."""
-        oldest: int | None = None
+        seen: set[int] = set()
+        answers: set[int] = set()  # some are held as no answers yet: threads were just switched on
 
         def ask(_: int) -> tuple[list[dict[str, Any]], Part]:
-            nonlocal oldest
             asked_at = self._site.now()
-            page = self._page(self._path, oldest)
-            oldest = min((message["id"] for message in page), default=oldest)
+            page = self._page(self._path, min(seen, default=None))
+            seen.update(message["id"] for message in page)
             found = self._differing(_record(message, asked_at) for message in page)
             keys = {record.key for record in found}
             replies = [
@@ -135,12 +135,35 @@ class _Channel:
                 if str(message["id"]) in keys or (to_its_end and self._is_of_late(message))
                 for reply in self._replies(message)
             ]
+            answers.update(int(reply.key) for reply in replies)
             return page, Part((*found, *self._differing(replies)))
 
         yield from newest_first(ask, "created_at", Bookmark() if to_its_end else self._held)
+        if to_its_end and seen:
+            yield Part(tuple(self._destroyed("", min(seen), seen | answers)))
 
     def _differing(self, records: Iterable[Record]) -> tuple[Record, ...]:
-        return differing(records, self._held)
+        listed = list(records)
+        gone = tuple(record for record in listed if record.gone)
+        return gone + differing((record for record in listed if not record.gone), self._held)
+
+    def _destroyed(self, first: str, oldest: int, seen: set[int]) -> Iterator[Record]:
+        """Tombstones of what is held of a thread (empty: of the channel itself), is newer than the
+        oldest message there, and was not seen. What expires goes from the oldest on, so these were
+        destroyed with their author's account. What an older version marked is left alone: it did
+        not tell threads apart."""
+        asked_at = self._site.now()
+        channel = self._path.rpartition("/")[2]
+        for (key,) in self._held.ask(
+            "SELECT CAST(key AS BIGINT) AS id WHERE NOT gone AND id > ?"
+            " AND split_part(mark, '|', 1) = ? AND split_part(mark, '|', 7) = ?"
+            " AND len(string_split(mark, '|')) = 9",
+            oldest,
+            channel,
+            first,
+        ):
+            if key not in seen:
+                yield Record("chat_messages", str(key), {}, asked_at, gone=True)
 
     def _page(self, path: str, before: int | None) -> list[dict[str, Any]]:
         """Messages before one, or the newest; the newest first. None where they are refused."""
@@ -159,17 +182,19 @@ class _Channel:
         return answered_at is None or answered_at > self._site.now() - OF_LATE_US
 
     def _replies(self, first: dict[str, Any]) -> Iterator[Record]:
-        """All replies of the thread that this message began."""
-        before: int | None = None
+        """All replies of the thread that this message began, and tombstones of those destroyed."""
+        seen: set[int] = set()
         while True:
             asked_at = self._site.now()
-            page = self._page(f"{self._path}/threads/{first['thread_id']}", before)
+            page = self._page(f"{self._path}/threads/{first['thread_id']}", min(seen, default=None))
+            seen.update(message["id"] for message in page)
             for message in page:
                 if message["id"] != first["id"]:
                     yield _record(message, asked_at, first["id"])
             if len(page) < PAGE:
-                return
-            before = min(message["id"] for message in page)
+                break
+        if first["id"] in seen:
+            yield from self._destroyed(str(first["id"]), first["id"], seen)
 
 
 def _record(message: dict[str, Any], asked_at: int, first: int | None = None) -> Record:

@@ -149,6 +149,32 @@ def test_what_expires_still_counts_without_its_words(world_of: Serve, talk: Talk
             assert (*named(talk.reply), False, "I do", 4) in told
 
 
+def test_by_rest_what_was_destroyed_with_its_authors_account_goes_within_a_week(
+    world_of: Serve, talk: Talk
+) -> None:
+    forum, dora = talk.forum, talk.people[3]
+    talk.now = DAWN
+    first = forum.chat(talk.threaded, talk.people[2], "sure?", talk.later())
+    forum.chat(talk.flat, talk.people[0], "hello all", talk.later())
+    spam = [
+        forum.chat(talk.flat, dora, "buy this", talk.later()),
+        forum.chat(talk.threaded, dora, "buy that", talk.later(), reply_to=first),
+    ]
+    stays = forum.chat(talk.threaded, talk.people[0], "I am", talk.later(), reply_to=first)
+    with world_of(forum, way_in="rest") as world:
+        world.night()
+        before = typed(world, "message_id, thread_id")
+        forum.delete_user(dora, talk.later(), with_chat=True)
+        forum.chat_expire(talk.now - timedelta(days=30))  # all that was said before
+        for night in A_WEEK:
+            world.clock.set(night)
+            world.night()
+        assert typed(world, "message_id, thread_id") == before
+        gone = typed(world, "message_id, gone_at IS NOT NULL")
+        assert {name for name, is_gone in gone if is_gone} == {*named(*spam)}
+        assert (*named(stays), False) in gone
+
+
 def test_by_rest_what_became_of_a_reply_of_late_shows_within_a_week(
     world_of: Serve, talk: Talk
 ) -> None:
@@ -238,6 +264,7 @@ def test_threads_are_switched_off_and_on_again(world_of: Serve, talk: Talk, way:
                 forum.change("chat_channels", channel, threading_enabled=on)
             world.night()
             assert typed(world, "message_id, thread_id") == threads[on]
+            assert typed(world, "gone_at") == {(None,)}
         assert [part for part in world.parts() if part.records] == []
 
 
