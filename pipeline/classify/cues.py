@@ -33,6 +33,10 @@ _DRAWN = str.maketrans(  # letters drawn small, or in boxes, that Unicode does n
 )
 
 
+_TURNED = str.maketrans("ɐqɔpǝɟƃɥıɾʞɯuodbɹʇnʌʍʎ¡¿", "abcdefghijkmnopqrtuvwy!?")  # upside down
+_IS_TURNED = re.compile("[ɐɔǝɟƃɥɾʞɯɹʇʌʍʎ]")
+
+
 @dataclass(frozen=True, slots=True)
 class Cues:
     """The cue lists of one language. `kinds` and `phrases` look up lower-case text.
@@ -179,14 +183,23 @@ def version() -> str:
 
 
 def readable(text: str) -> str:
-    """Lower-case text without invisible characters, stacked accents and width variants."""
+    """Lower-case text, not upside down, without invisible characters, stacked accents and width
+    variants."""
     if not text.isascii():
         for mark, plain in _QUOTATION.items():  # several times as fast as str.translate
             text = text.replace(mark, plain)
     if not text.isascii():
         text = unicodedata.normalize("NFC", _HIDDEN.sub("", unicodedata.normalize("NFKD", text)))
         text = text.translate(_DRAWN) if _IS_DRAWN.search(text) else text
+        if len(_IS_TURNED.findall(text)) > 2:
+            text = "\n".join(map(_upright, text.split("\n")))
     return text.lower()
+
+
+def _upright(line: str) -> str:
+    """The line, turned round if it is upside down."""
+    turned = len(_IS_TURNED.findall(line)) > max(2, len(line) // 6)
+    return line[::-1].translate(_TURNED) if turned else line
 
 
 def unmasked(text: str) -> str:
@@ -374,6 +387,22 @@ def _readings(word: str) -> Iterable[str]:
     if "*" in word and len(word) > 3 and word[0] != "*":
         pattern = re.compile(re.escape(word).replace(r"\*", "[a-z]") + r"\Z")
         yield from (whole for whole in sorted(_disguised()["masked"]) if pattern.match(whole))
+    if word in _mistyped():
+        yield _mistyped()[word]
+
+
+@cache
+def _mistyped() -> dict[str, str]:
+    """What the rough words people mask are with two letters swapped, one left out or all from last
+    to first -> the word. None is an ordinary word of any large language."""
+    found = {"uoy": "you", "ruoy": "your", "kcuf": "fuck", "fcuk": "fuck", "idot": "idiot"}
+    for word in sorted(each for each in _disguised()["masked"] if len(each) > 4):
+        inner = range(1, len(word) - 1)
+        mistyped = {word[:n] + word[n + 1] + word[n] + word[n + 2 :] for n in inner}
+        if len(word) > 5:
+            mistyped |= {word[:n] + word[n + 1 :] for n in inner}
+        found |= dict.fromkeys({*mistyped, word[::-1]} - _disguised()["ordinary"], word)
+    return found
 
 
 _STRETCHED = re.compile(r"(.)\1+")

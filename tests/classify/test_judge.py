@@ -65,6 +65,10 @@ DISGUISED = [
     ("pinyin that makes most of it", "你个shabi"),
     ("nothing but initials", "nmsl"),
     ("signs for letters", "you are an id#@t, f-ck off"),
+    ("letters swapped", "you are a fcuking moorn"),
+    ("letters left out", "what a stpid thing to say, you retrded idot"),
+    ("backwards", "toidi gnikcuf a era uoy"),
+    ("upside down", "ʇoıpı ƃuıʞɔnɟ ɐ ǝɹɐ noʎ"),
 ]
 CYRILLIC = str.maketrans("aeopcyx", "аеорсух")
 MORE_CYRILLIC = str.maketrans("aeopcyxikdhbmtr", "аеорсухікԁһьмтг")
@@ -119,6 +123,7 @@ INNOCENT = [
     "爬虫爬不到数据,滚动条也滚不动,内存垃圾回收太频繁",
     "I'll shoot you an email, and then beat you to the bakery.",
     "That would make you useless to them, and CSS should die in a fire.",
+    "Who wore the batard at the moon fair loses; Mr Waner sits with Dr Reard and King Cnut",
     "SB是Spring Boot的缩写吗?有病史的用户怎么登记?",
 ]
 
