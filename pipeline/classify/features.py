@@ -85,7 +85,7 @@ def describe(text: str, language: str) -> Described:
         found += _sharing(frozenset(kinds))
         tokens += [t for t in here if t.word]
         at_nobody += "vulgar" in kinds and _SOMEBODY.isdisjoint(kinds)
-        if _POINTED.isdisjoint(kinds):
+        if language != "zh" and _POINTED.isdisjoint(kinds):
             continue
         spelt = sentence if language == "zh" else " ".join(t.word for t in here)
         aimed += language == "en" and lists.is_aimed(spelt)

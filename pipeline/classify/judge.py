@@ -164,18 +164,19 @@ class Judge:
         worst = max(range(len(parts)), key=lambda n: (bool(described[n].broken), values[n]))
         kinds = spotted(parts[worst], code)
         rule = described[worst].broken
+        comma = "、" if code == "zh" else ", "
         reasons = [Reason(rule[0], {"words": rule[1]})] if rule else []
         reasons += [
-            Reason(kind, {"words": ", ".join(kinds[kind][:3])}) for kind in _TOLD if kind in kinds
+            Reason(kind, {"words": comma.join(kinds[kind][:3])}) for kind in _TOLD if kind in kinds
         ]
         if "you" in kinds and not {"insult", "vulgar", "dismissive", "threat"}.isdisjoint(kinds):
             reasons.append(Reason("addressed"))
         if found.piece.disguised:
-            reasons.append(Reason("disguised", {"words": ", ".join(found.piece.disguised[:3])}))
+            reasons.append(Reason("disguised", {"words": comma.join(found.piece.disguised[:3])}))
         if "shouting" in found.piece.cues:
             reasons.append(Reason("shouting"))
         if words := model.strongest(described[worst], label):
-            reasons.append(Reason("weighty_words", {"words": ", ".join(words)}))
+            reasons.append(Reason("weighty_words", {"words": comma.join(words)}))
         read, characters = sum(len(text) for _, text in work.pieces), len(work.parts.text)
         if read < characters - len(work.pieces):
             reasons.append(Reason("shortened", {"read": read, "characters": characters}))

@@ -42,6 +42,12 @@ ATTACKS = [
     "你就是个垃圾",
     "闭嘴！",
     "你脑子进水了吧",
+    "你是不是没长脑子啊，文档都不会看",
+    "你们这帮开发者全是饭桶",
+    "就你这智商还写程序",
+    "闭上你的臭嘴",
+    "官方就是一群骗子",
+    "我真想抽你两巴掌",
     "How did a dimwit like you get hired?",
     "Are you illiterate?",
     "Nice work, you useless bunch of hacks.",
@@ -123,7 +129,10 @@ INNOCENT = [
     "爬虫爬不到数据,滚动条也滚不动,内存垃圾回收太频繁",
     "I'll shoot you an email, and then beat you to the bakery.",
     "That would make you useless to them, and CSS should die in a fire.",
-    "Who wore the batard at the moon fair loses; Mr Waner sits with Dr Reard and King Cnut",
+    "不好意思，我脑子进水了，刚才那条请忽略",
+    "你也配置一下环境变量，再看看给我滚动日志的示例",
+    "官方是骗子吗？楼主说的废物回收模块在哪个仓库",
+    "版本滚回去之后就正常了，别去死记硬背",
     "SB是Spring Boot的缩写吗?有病史的用户怎么登记?",
 ]
 
@@ -219,6 +228,11 @@ def test_marks_inside_calm_words_accuse_nobody(judge, text):
 @pytest.mark.parametrize("text", INNOCENT)
 def test_jargon_quotes_code_and_identity_are_no_attack(judge, text):
     assert not labels(judge, text)["strict"].is_flagged
+
+
+def test_a_word_that_is_one_letter_from_a_rough_one_accuses_nobody(judge):
+    text = "Who wore the batard at the moon fair loses; Mr Waner sits with Dr Reard and King Cnut"
+    assert not labels(judge, text)["uncivil"].is_flagged
 
 
 EXCLAIMED = [

@@ -78,7 +78,7 @@ def test_every_reason_of_a_judgement_has_words_in_every_language():
     assert len(codes) > 20
     made = edition([row("1", "toxic", reasons=[{"code": "insult", "words": "idiot, fool"}])])
     assert "   - insulting words: i***t, f**l\n" in render_text(made, "en")
-    assert "   - 侮辱性词语:i***t, f**l\n" in render_text(made, "zh")
+    assert "   - 侮辱性词语：i***t, f**l\n" in render_text(made, "zh")
 
 
 @pytest.mark.parametrize("reason", [{"code": "unheard_of"}, {"code": "insult", "word": "old form"}])
