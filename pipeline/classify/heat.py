@@ -84,7 +84,10 @@ def _tone(thread: ThreadView, message: Message) -> float | None:
     parts = [
         min(1.0, score.score / score.threshold) ** 2
         for score in thread.scores.get(message.message_id, ())
-        if score.label in {"uncivil", "strict"} and score.score is not None and score.threshold
+        if score.label in {"uncivil", "strict"}
+        and score.score is not None
+        and score.threshold
+        and not _exclaims(score)
     ]
     return sum(parts) if parts else None
 
@@ -115,6 +118,7 @@ def _evidence(
 ) -> list[tuple[str, Reason]]:
     found = []
     alerts, rough = (_flagged(thread, people, label) for label in ("strict", "uncivil"))
+    rough = [score for score in rough if not _exclaims(score)]
     if alerts:
         found.append(("alert", Reason("alert_messages", {"n": len(alerts), **_models(alerts)})))
     if len(rough) >= 2:
@@ -136,6 +140,11 @@ def _evidence(
 def _flagged(thread: ThreadView, people: Sequence[Message], label: str) -> list[Score]:
     scores = (s for m in people for s in thread.scores.get(m.message_id, ()))
     return [score for score in scores if score.label == label and score.is_flagged]
+
+
+def _exclaims(score: Score) -> bool:
+    """Whether a flag says that its message merely curses, at nobody: that heats no thread."""
+    return any(reason.code == "exclaimed" for reason in score.reasons)
 
 
 def _models(scores: Sequence[Score]) -> Mapping[str, str]:

@@ -173,6 +173,8 @@ class Judge:
             reasons.append(Reason("addressed"))
         if found.piece.disguised:
             reasons.append(Reason("disguised", {"words": comma.join(found.piece.disguised[:3])}))
+        if label == "uncivil" and _merely_exclaims(model, found):
+            reasons.append(Reason("exclaimed"))
         if "shouting" in found.piece.cues:
             reasons.append(Reason("shouting"))
         if words := model.strongest(described[worst], label):
@@ -228,6 +230,18 @@ def _likely(
     for n, value in zip(calm, alone, strict=True):
         found["strict"][n] = min(found["strict"][n], value)
     return found
+
+
+def _merely_exclaims(model: Model, found: _Found) -> bool:
+    """Whether an English text is flagged for nothing but its oaths, which are aimed at nobody."""
+    from pipeline.classify.features import calmed, describe
+
+    text = calmed(found.text, found.piece) if found.language == "en" else None
+    if text is None:
+        return False
+    return bool(
+        model.probabilities([describe(text, "en")])["uncivil"][0] < (found.threshold or 2.0)
+    )
 
 
 def tone_models(folder: Path = MODELS, own: Mapping[str, Path] | None = None) -> dict[str, Path]:

@@ -228,6 +228,18 @@ def test_a_quarrel_is_found_by_several_kinds_of_evidence_and_its_turn():
     assert found.curve[-1] == max(found.curve)
 
 
+def test_two_who_curse_at_nobody_do_not_quarrel():
+    found = heated(
+        ASK,
+        ("bob", "Oh shit, same here."),
+        ("ann", "Damn, since the update?"),
+        ("bob", "Holy crap, it is the cache."),
+        ("ann", "Fuck yeah, that was it, thanks!"),
+        ("bob", "Hell yeah, what a day"),
+    )
+    assert (found.kinds, found.is_warming) == (("pattern",), False)
+
+
 def test_an_alert_says_whose_it_is_unless_a_plain_rule_found_one_too():
     said = thread(ASK, ("bob", "What a clown."), ("cem", "Fuck you."))
     [first, second] = [
