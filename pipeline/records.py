@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,7 @@ class Bookmark:
             )
         )
 
-    def digests(self, width: int, without: Iterable[str] = ()) -> dict[int, tuple[int, str]]:
+    def digests(self, width: int, without: Collection[str] = ()) -> dict[int, tuple[int, str]]:
         """Bucket -> how many rows are held and not gone, and the MD5 of their keys and marks;
         rows left out whose marks have one of `without` as their first part.
 
@@ -154,16 +154,16 @@ class Bookmark:
         if first is None:
             return {}
         found = {}
+        spared = f" AND NOT coalesce({MARK_BEGINS}, FALSE)" if without else ""
         step = (last - first) // (rows // _DIGEST_ROWS + 1) + 1
         for low in range(first, last + 1, step):
             for bucket, entries, state in self.ask(
                 f"SELECT CAST({number} AS BIGINT) AS bucket, count(*),"
                 " md5(string_agg(concat(key, ':', mark), ',' ORDER BY try_cast(key AS BIGINT)))"
-                " WHERE NOT gone AND bucket BETWEEN ? AND ?"
-                f" AND NOT coalesce({MARK_BEGINS}, FALSE) GROUP BY bucket",
+                f" WHERE NOT gone AND bucket BETWEEN ? AND ?{spared} GROUP BY bucket",
                 low,
                 low + step - 1,
-                [*without],
+                *([[*without]] if without else ()),
             ):
                 found[bucket] = (entries, state)
         return found
