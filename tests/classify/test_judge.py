@@ -53,6 +53,8 @@ ATTACKS = [
     "Nice work, you useless bunch of hacks.",
     "I will break your nose!",
     "Listen here, you little shit",
+    "Are you deaf or just stupid?",
+    "I'll find out where you live.",
 ]
 DISGUISED = [
     ("homoglyphs", "уou аre a fuсking moron"),
@@ -128,6 +130,8 @@ INNOCENT = [
     "f(u) = c*k and a*s for all s in S; foo(bar) calls sh_t and class(es)",
     "爬虫爬不到数据,滚动条也滚不动,内存垃圾回收太频繁",
     "I'll shoot you an email, and then beat you to the bakery.",
+    "You will regret this if you skip the backup. We'll find out where you can download it.",
+    "Are you blind or colour-blind users supported by this theme? I go back to school on Monday.",
     "That would make you useless to them, and CSS should die in a fire.",
     "不好意思，我脑子进水了，刚才那条请忽略",
     "你也配置一下环境变量，再看看给我滚动日志的示例",
@@ -241,6 +245,7 @@ EXCLAIMED = [
     "Your new logo is cute as hell",
     "Oh fuck. Holy crap, that was fast!",
     "My dumb ass pushed to master",
+    "I was such an asshole in that thread, sorry",
     "You magnificent bastard, you fixed it!",
 ]
 NO_EXCLAMATION = [
