@@ -30,7 +30,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 BLIND_SPOTS = (
     "Edits of a post that is not its topic's last one, its hiding, its author's deletion of it, "
-    "and another accepted answer, until something else in that topic changes.",
+    "and another accepted answer, until a like, a deletion or a move has the topic read again: new "
+    "replies do not.",
     "When a post was edited that was hidden since: its hiding is told as its last change.",
     "Unlike and like of one topic that cancel out; a like on a topic of a large forum shows within "
     "a week.",
