@@ -32,7 +32,7 @@ def read(folder, monkeypatch, name, platform, url, extra=""):
     for unit in planned["units"]:
         steps.extract(planned["night"], unit)
     steps.load(planned["night"])
-    steps.build(planned["night"])
+    steps.build(planned["night"], judged=True)
     steps.conclude(planned["night"])
     return folder / "work" / "warehouse.duckdb"
 
