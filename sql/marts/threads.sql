@@ -45,7 +45,8 @@ solved AS (
         bool_and(coalesce(m.person_id = person_id(t.source, t.account_id), FALSE)) AS is_solved_by_author
     FROM staging.solutions AS s
     INNER JOIN staging.threads AS t ON s.source = t.source AND s.thread_id = t.thread_id
-    INNER JOIN marts.messages AS m ON s.source = m.source AND s.message_id = m.message_id AND m.is_countable
+    INNER JOIN marts.messages AS m
+        ON s.source = m.source AND s.message_id = m.message_id AND NOT m.is_private AND NOT m.is_deleted
     WHERE NOT has_ended(s.gone_at) AND coalesce(s.accepted_at, as_of()) <= as_of()
     GROUP BY ALL
 ),
