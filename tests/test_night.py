@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import steps, warehouse
 from pipeline.contracts import contracts
-from pipeline.errors import Degraded, FixSettings, SourceDown, WarehouseBusy
+from pipeline.errors import Degraded, FixAccess, FixSettings, SourceDown, WarehouseBusy
 from pipeline.journal import Journal
 from pipeline.landing import Landing, parts
 from pipeline.sandbox import server
@@ -201,6 +201,16 @@ def test_a_wrong_key_is_named_and_the_rest_is_published(world, unchecked, monkey
     assert world.published("SELECT DISTINCT source FROM marts.messages") == [("chat",)]
     assert "403" in world.said()
     assert "f" * 64 not in world.said()
+
+
+def test_an_estimate_goes_on_past_a_source_that_fails(world, monkeypatch):
+    monkeypatch.setenv("HEARTH_EMBER_FORUM_KEY", "0" * 64)
+    with world.serve() as addresses:
+        world.settings(addresses)
+        found = steps.estimate()
+        assert next(found)["source"] == "chat"
+        with pytest.raises(FixAccess, match="forum"):
+            next(found)
 
 
 @pytest.mark.parametrize("broken", ["plan", "read"])

@@ -83,26 +83,40 @@ def _plan(home: Community, night: Night) -> Plan:
 
 
 def estimate(community: str | None = None) -> Iterator[dict[str, Any]]:
-    """What the next read of each source would cost, as plain data; needs the work file free."""
+    """What the next read of each source would cost, as plain data; needs the work file free. One
+    that fails keeps no other from its turn: what was said of it is raised at the end."""
+    home = settings.load().community(community).at_a_prompt()
+    failed: list[HearthError] = []
+    for name in home.sources:
+        try:
+            told = _cost_of(home, name)
+        except HearthError as error:
+            failed.append(error)
+        else:
+            yield told
+    if failed:
+        failed[0].args = ("\n".join(dict.fromkeys(map(str, failed))),)
+        raise failed[0]
+
+
+def _cost_of(home: Community, name: str) -> dict[str, Any]:
     from pipeline import load, warehouse
     from pipeline.sources import open_source
 
-    home = settings.load().community(community).at_a_prompt()
-    for name in home.sources:
-        place = home.home / "work" / "bookmarks" / "estimate" / name
-        with warehouse.opened(home) as db:
-            load.write_bookmarks(db, name, place)
-        source = open_source(home, name)
-        streams = source.plan()
-        cost = source.estimate(Bookmarks.read(place))
-        yield {
-            "source": name,
-            "requests": cost.requests,
-            "seconds": cost.seconds,
-            "by_stream": dict(cost.by_stream),
-            "unavailable": {s.stream: s.unavailable for s in streams if s.unavailable},
-            "blind_spots": list(dict.fromkeys(b for s in streams for b in s.blind_spots)),
-        }
+    place = home.home / "work" / "bookmarks" / "estimate" / name
+    with warehouse.opened(home) as db:
+        load.write_bookmarks(db, name, place)
+    source = open_source(home, name)
+    streams = source.plan()
+    cost = source.estimate(Bookmarks.read(place))
+    return {
+        "source": name,
+        "requests": cost.requests,
+        "seconds": cost.seconds,
+        "by_stream": dict(cost.by_stream),
+        "unavailable": {s.stream: s.unavailable for s in streams if s.unavailable},
+        "blind_spots": list(dict.fromkeys(b for s in streams for b in s.blind_spots)),
+    }
 
 
 def extract(night: Night, unit: Unit) -> dict[str, Any]:
