@@ -18,9 +18,11 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from pipeline.lines import FIGURES
 
+_LISTS = Path(__file__).parent / "cues"
 _ENTRY = re.compile(r'"([^"]+)"|(\S+)')
 _ROUGH = frozenset({"vulgar", "insult", "dismissive", "threat", "coarse"})
 
@@ -61,14 +63,18 @@ class Cues:
         return not _ROUGH.isdisjoint(self.kinds(word))
 
 
+def _read(name: str) -> dict[str, Any]:
+    """What `cues/<name>.toml` says."""
+    return tomllib.loads((_LISTS / f"{name}.toml").read_text(encoding="utf-8"))
+
+
 @cache
 def load(language: str) -> Cues:
     """The cue lists of a language that has them."""
-    file = Path(__file__).parent / "cues" / f"{language}.toml"
     words: dict[str, frozenset[str]] = {}
     stems: dict[str, frozenset[str]] = {}
     phrases: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {}
-    for kind, text in tomllib.loads(file.read_text(encoding="utf-8")).items():
+    for kind, text in _read(language).items():
         for entry in _ENTRY.finditer(text):
             word = entry[1] or entry[2]
             if " " in word:
@@ -86,12 +92,11 @@ def load(language: str) -> Cues:
 @cache
 def patterns(name: str) -> dict[str, re.Pattern[str]]:
     """Kind -> pattern that finds any of its words, of `cues/<name>.toml`, in all its languages."""
-    lists = tomllib.loads((Path(__file__).parent / "cues" / f"{name}.toml").read_text("utf-8"))
     return {
         kind: re.compile(
             rf"(?<!\w)(?:{_either(words['en'])})(?!\w)|{_either(words['zh'])}", re.IGNORECASE
         )
-        for kind, words in lists.items()
+        for kind, words in _read(name).items()
     }
 
 
@@ -112,16 +117,12 @@ def _either(words: Sequence[str]) -> str:
 
 @cache
 def _rules(language: str) -> dict[str, re.Pattern[str]]:
-    file = Path(__file__).parent / "cues" / "rules.toml"
-    rules = tomllib.loads(file.read_text(encoding="utf-8"))
-    return {name: re.compile(rule[language]) for name, rule in rules.items()}
+    return {name: re.compile(rule[language]) for name, rule in _read("rules").items()}
 
 
 @cache
 def _aims() -> re.Pattern[str]:
-    file = Path(__file__).parent / "cues" / "aimed.toml"
-    aims = tomllib.loads(file.read_text(encoding="utf-8"))
-    return re.compile("|".join(f"(?:{aim})" for aim in aims.values()))
+    return re.compile("|".join(f"(?:{aim})" for aim in _read("aimed").values()))
 
 
 def is_aimed(words: str) -> bool:
@@ -131,9 +132,7 @@ def is_aimed(words: str) -> bool:
 
 @cache
 def _exclaimed() -> dict[str, re.Pattern[str]]:
-    file = Path(__file__).parent / "cues" / "exclaimed.toml"
-    parts = tomllib.loads(file.read_text(encoding="utf-8"))
-    return {name: re.compile(pattern) for name, pattern in parts.items()}
+    return {name: re.compile(pattern) for name, pattern in _read("exclaimed").items()}
 
 
 def is_oath(word: str) -> bool:
@@ -178,7 +177,7 @@ def rule_names() -> frozenset[str]:
 @cache
 def version() -> str:
     """8 hex digits of all word lists."""
-    files = sorted((Path(__file__).parent / "cues").glob("*.toml"))
+    files = sorted(_LISTS.glob("*.toml"))
     return hashlib.sha256(b"\n".join(file.read_bytes() for file in files)).hexdigest()[:8]
 
 
@@ -235,8 +234,7 @@ _LONG = re.compile(r"(?<![^\W_])[^\W\d_]{9,80}(?![^\W_])")
 
 @cache
 def _undisguise_han() -> tuple[re.Pattern[str], dict[str, str]]:
-    file = Path(__file__).parent / "cues" / "zh_disguise.toml"
-    lists = tomllib.loads(file.read_text(encoding="utf-8"))
+    lists = _read("zh_disguise")
     behind = {each.lower(): word for word, text in lists.items() for each in text.split()}
     parts = []
     for each in sorted(behind, key=len, reverse=True):
@@ -327,9 +325,7 @@ def _masked(broken: str, language: str) -> str:
 @cache
 def _disguised() -> dict[str, frozenset[str]]:
     """The lists of `cues/en_disguise.toml`."""
-    file = Path(__file__).parent / "cues" / "en_disguise.toml"
-    lists = tomllib.loads(file.read_text(encoding="utf-8"))
-    return {name: frozenset(words.split()) for name, words in lists.items()}
+    return {name: frozenset(words.split()) for name, words in _read("en_disguise").items()}
 
 
 @cache
