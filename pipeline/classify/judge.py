@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.classify import cues, questions
 from pipeline.classify.language import by_language, language
@@ -46,6 +46,7 @@ class _Found:
     language: str
     piece: Described
     text: str
+    calm: float | None  # its value without oaths, where it merely exclaims
 
     @property
     def reach(self) -> float:
@@ -115,14 +116,18 @@ class Judge:
                 if language == code
             ]
             described = [describe(text, code) for _, text in work]
-            likely = _likely(model, [text for _, text in work], described) if work else {}
-            for label, values in likely.items():
-                for (n, text), piece, modelled in zip(work, described, values, strict=True):
+            calm = _without_oaths(model, [text for _, text in work], described)
+            for label, values in model.probabilities(described).items() if work else ():
+                alone = calm.get(label, {})
+                for at, ((n, text), piece) in enumerate(zip(work, described, strict=True)):
+                    modelled = values[at]
+                    if label == "strict" and at in alone:
+                        modelled = min(modelled, alone[at])
                     value = float(max(modelled, RULE_SCORE) if piece.broken else modelled)
                     threshold = model.heads[label].threshold
                     if threshold is None and piece.broken:
                         threshold = RULE_SCORE  # who may flag nothing does not silence the rules
-                    one = _Found(value, threshold, code, piece, text)
+                    one = _Found(value, threshold, code, piece, text, alone.get(at))
                     if (n, label) not in found or one.reach > found[n, label].reach:
                         found[n, label] = one
         return found
@@ -173,7 +178,7 @@ class Judge:
             reasons.append(Reason("addressed"))
         if found.piece.disguised:
             reasons.append(Reason("disguised", {"words": comma.join(found.piece.disguised[:3])}))
-        if label == "uncivil" and _merely_exclaims(model, found):
+        if label == "uncivil" and found.calm is not None and found.calm < (found.threshold or 2.0):
             reasons.append(Reason("exclaimed"))
         if "shouting" in found.piece.cues:
             reasons.append(Reason("shouting"))
@@ -214,34 +219,21 @@ class Judge:
         return replace(scored, reasons=reasons, sentence=next(asked, None) or title or None)
 
 
-def _likely(
+def _without_oaths(
     model: Model, texts: Sequence[str], described: Sequence[Described]
-) -> Mapping[str, Any]:
-    """Label -> one probability per text. An alert counts no oath of an English text that merely
-    exclaims."""
+) -> dict[str, dict[int, float]]:
+    """Label -> place of each English text that merely exclaims -> its probability without oaths. An
+    alert counts none of them."""
     from pipeline.classify.features import calmed, describe
 
-    found = model.probabilities(described)
-    calm: dict[int, Described] = {}
-    for n, each in enumerate(described if model.language == "en" else ()):
-        if (text := calmed(texts[n], each)) is not None:
-            calm[n] = describe(text, "en")
-    alone = model.probabilities(list(calm.values()))["strict"] if calm else ()
-    for n, value in zip(calm, alone, strict=True):
-        found["strict"][n] = min(found["strict"][n], value)
-    return found
-
-
-def _merely_exclaims(model: Model, found: _Found) -> bool:
-    """Whether an English text is flagged for nothing but its oaths, which are aimed at nobody."""
-    from pipeline.classify.features import calmed, describe
-
-    text = calmed(found.text, found.piece) if found.language == "en" else None
-    if text is None:
-        return False
-    return bool(
-        model.probabilities([describe(text, "en")])["uncivil"][0] < (found.threshold or 2.0)
-    )
+    if model.language != "en":
+        return {}
+    each = ((at, calmed(text, described[at])) for at, text in enumerate(texts))
+    calm = {at: describe(text, "en") for at, text in each if text is not None}
+    if not calm:
+        return {}
+    found = model.probabilities(list(calm.values()))
+    return {label: dict(zip(calm, values, strict=True)) for label, values in found.items()}
 
 
 def tone_models(folder: Path = MODELS, own: Mapping[str, Path] | None = None) -> dict[str, Path]:
