@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import duckdb
 
 SQL = Path(__file__).parents[1] / "sql"
-JUDGEMENTS = frozenset({"judgement.scores", "judgement.threads", "judgement.found"})
 
 
 def build(
@@ -187,8 +186,10 @@ def _halves() -> tuple[list[Contract], list[Contract]]:
 def _judged() -> list[Contract]:
     """Tables that read judgements, directly or not, in the order to build them. No views: the
     judges themselves read those."""
-    reading, found = set(JUDGEMENTS), []
-    for contract in _in_order(contracts().values()):
+    ordered = _in_order(contracts().values())
+    reading = {contract.table for contract in ordered if contract.schema_name == "judgement"}
+    found = []
+    for contract in ordered:
         if reading & sources_of(contract.table):
             reading.add(contract.table)
             if contract.build != "view":
