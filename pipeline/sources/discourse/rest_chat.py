@@ -143,9 +143,7 @@ class _Channel:
             yield Part(tuple(self._destroyed("", min(seen), seen | answers)))
 
     def _differing(self, records: Iterable[Record]) -> tuple[Record, ...]:
-        listed = list(records)
-        gone = tuple(record for record in listed if record.gone)
-        return gone + differing((record for record in listed if not record.gone), self._held)
+        return differing(records, self._held)
 
     def _destroyed(self, first: str, oldest: int, seen: set[int]) -> Iterator[Record]:
         """Tombstones of what is held of a thread (empty: of the channel itself), is newer than the
