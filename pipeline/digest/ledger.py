@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -110,9 +110,7 @@ class Ledger:
                 tuple(read_key(key) for key in item["keys"]),
                 date.fromisoformat(entry["night"]),
             )
-            for entry in self._lines
-            for item in entry["items"]
-            if "message" in item
+            for entry, item in self._in_chat()
         }
 
     def posted_since(self, night: date) -> dict[str, str | None]:
@@ -120,11 +118,16 @@ class Ledger:
         source it was posted to; null where an older version of Hearth wrote it down."""
         return {
             item["message"]: entry.get("source")
-            for entry in self._lines
+            for entry, item in self._in_chat()
             if entry["night"] >= night.isoformat()
-            for item in entry["items"]
-            if "message" in item
         }
+
+    def _in_chat(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Each item that a chat message stands for, behind the line that tells of it."""
+        for entry in self._lines:
+            for item in entry["items"]:
+                if "message" in item:
+                    yield entry, item
 
     def record(
         self,
