@@ -269,4 +269,7 @@ def test_who_turns_out_to_be_a_bot_has_asked_nothing(world):
     world.say(world.bob, "the release party is over", 0.5)
     world.night()
     assert world.work("FROM judgement.threads WHERE source = 'chat' AND kind = 'question'") == []
-    assert world.work("SELECT DISTINCT source FROM judgement.scores") == [("forum",), ("chat",)]
+    assert world.work("SELECT DISTINCT source FROM judgement.scores ORDER BY source DESC") == [
+        ("forum",),
+        ("chat",),
+    ]
