@@ -2,8 +2,11 @@
 
 Four of five messages are chat: a 200-room workspace whose people come and go, talk in bursts, answer
 in threads, quote, mention and react. The rest are posts of a forum read by Data Explorer, with topics,
-likes and accepted answers. What is said comes from the sandbox's phrases. A record is a function of
-its number, so equal sizes give equal files. Written by DuckDB: a hundred times faster than by Python.
+likes and accepted answers. What is said is words of the sandbox, as many as recordings of a forum and
+of a team's chat have: log-normal, with a median of 395 bytes of HTML (mean 753) and of 84 bytes (mean
+128). Ids of the chat are 17 characters, as Rocket.Chat's clients make them: they cannot be squeezed. A
+record is a function of its number, so equal sizes give equal files. Written by DuckDB: a hundred times
+faster than by Python.
 """
 
 from collections.abc import Iterator
@@ -28,6 +31,12 @@ CHAT_PART, POST_PART = 1_000, 4_096  # records an answer of these servers brings
 MACROS = """
 CREATE MACRO dice(n, salt) AS (hash(n, salt) % 1000003) / 1000003.0;
 CREATE MACRO phrase(list, n, salt) AS list[1 + (hash(n, salt) % len(list))::INTEGER];
+CREATE MACRO id(kind, n) AS substr(md5(kind || n), 1, 17);
+CREATE MACRO size(n, middle, spread) AS
+    middle * exp(spread * sqrt(-2 * ln(1 - dice(n, 'size'))) * cos(2 * pi() * dice(n, 'angle')));
+CREATE MACRO said(n, bytes) AS array_to_string(
+    [phrase(getvariable('words'), n, k) FOR k IN range(1 + (least(bytes, 30000) / 5.6)::INTEGER)], ' '
+);
 CREATE MACRO author(n, whole, crowd) AS CASE
     WHEN dice(n, 'old') < 0.3 THEN floor(300 * dice(n, 'who') ** 2)
     ELSE greatest(0, floor(crowd * (n / whole) - crowd / 8 * dice(n, 'who') ** 3))
@@ -52,24 +61,24 @@ CREATE MACRO name_of(person) AS 'user' || person;
 
 CHAT = """
 SELECT
-    'record' AS kind, 'messages' AS stream, 'm' || n AS key, 'room' || room(n) AS container,
+    'record' AS kind, 'messages' AS stream, id('m', n) AS key, id('room', room(n)) AS container,
     coalesce(changed_ms, spoken_ms(n, $whole)) * 1000 AS at, NULL AS mark, $seen_at AS seen_at,
     n % 500 = 7 AND changed_ms IS NOT NULL AS gone,
     {
-        '_id': 'm' || n, 'rid': 'room' || room(n), 'msg': said, 'ts': iso(spoken_ms(n, $whole)),
-        'u': {'_id': 'p' || person, 'username': name_of(person), 'name': 'Person ' || person},
+        '_id': id('m', n), 'rid': id('room', room(n)), 'msg': said, 'ts': iso(spoken_ms(n, $whole)),
+        'u': {'_id': id('p', person), 'username': name_of(person), 'name': 'Person ' || person},
         '_updatedAt': iso(coalesce(changed_ms, spoken_ms(n, $whole))),
         'editedAt': CASE WHEN changed_ms IS NOT NULL THEN iso(changed_ms) END,
-        'tmid': CASE WHEN root(n) <> n THEN 'm' || root(n) END,
+        'tmid': CASE WHEN root(n) <> n THEN id('m', root(n)) END,
         't': CASE WHEN n % 64 = 1 THEN 'uj' END,
         'urls': []::VARCHAR[],
         'mentions': CASE WHEN dice(n, 'mention') < 0.08 THEN [{
-            '_id': 'p' || author(greatest(0, n - 1), $whole, $crowd),
+            '_id': id('p', author(greatest(0, n - 1), $whole, $crowd)),
             'username': name_of(author(greatest(0, n - 1), $whole, $crowd))
         }] ELSE [] END,
         'channels': []::VARCHAR[],
         'attachments': CASE WHEN dice(n, 'quote') < 0.02 THEN [{
-            'message_link': 'https://chat.invalid/channel/x?msg=m' || greatest(0, n - 3), 'text': said
+            'message_link': 'https://chat.invalid/channel/x?msg=' || id('m', greatest(0, n - 3)), 'text': said
         }] END,
         'reactions': CASE WHEN dice(n, 'react') < 0.06 THEN {
             ':+1:': {'usernames': [name_of(author(greatest(0, n - 5), $whole, $crowd))]}
@@ -79,7 +88,7 @@ SELECT
 FROM (
     SELECT
         n, changed_ms, author(n, $whole, $crowd) AS person,
-        phrase(getvariable('lines'), n, 'said') || ' ' || n % 997
+        said(n, size(n, 84, 0.915))
         || CASE WHEN changed_ms IS NOT NULL THEN ' (edited)' ELSE '' END AS said
     FROM ($chosen)
 )
@@ -89,10 +98,7 @@ POSTS = """
 WITH posts AS (
     SELECT
         n, changed_ms, author(n, $whole, $crowd) AS person,
-        array_to_string([
-            phrase(getvariable('paragraphs'), n, 'said' || k)
-            FOR k IN range(1 + (hash(n, 'long') % 3)::INTEGER)
-        ], chr(10) || chr(10)) || CASE WHEN changed_ms IS NOT NULL THEN ' (edited)' ELSE '' END AS said
+        said(n, size(n, 395, 1.136)) || CASE WHEN changed_ms IS NOT NULL THEN ' (edited)' ELSE '' END AS said
     FROM ($chosen)
 ),
 
@@ -102,7 +108,7 @@ records AS (
             'id': n, 'topic_id': n // 7, 'user_id': person + 1, 'post_number': n % 7 + 1,
             'reply_to_post_number': CASE WHEN n % 7 > 1 AND dice(n, 'to') < 0.3 THEN n % 7 - 1 END,
             'reply_to_user_id': NULL, 'post_type': 1, 'raw': said,
-            'cooked': '<p>' || replace(said, chr(10) || chr(10), '</p><p>') || '</p>',
+            'cooked': '<p>' || said || '</p>',
             'version': CASE WHEN changed_ms IS NULL THEN 1 ELSE 2 END, 'public_version': 1,
             'like_count': (hash(n, 'likes') % 3)::INTEGER, 'reply_count': 0, 'quote_count': 0, 'reads': 12,
             'word_count': length(said) // 6, 'hidden': FALSE, 'hidden_reason_id': NULL,
@@ -187,9 +193,9 @@ FROM range(5, 5 + 12) AS categories (n)
 
 CHAT_USERS = """
 SELECT
-    'record' AS kind, 'users' AS stream, 'p' || n AS key, '' AS container, NULL AS at, NULL AS mark,
+    'record' AS kind, 'users' AS stream, id('p', n) AS key, '' AS container, NULL AS at, NULL AS mark,
     $seen_at AS seen_at, FALSE AS gone, {
-        '_id': 'p' || n, 'username': name_of(n), 'name': 'Person ' || n, 'type': 'user', 'active': TRUE,
+        '_id': id('p', n), 'username': name_of(n), 'name': 'Person ' || n, 'type': 'user', 'active': TRUE,
         'status': 'offline', 'roles': ['user'], 'nameInsensitive': 'person ' || n
     }::JSON AS payload
 FROM range(0, $crowd) AS people (n)
@@ -197,23 +203,23 @@ FROM range(0, $crowd) AS people (n)
 
 ROOMS_READ = """
 SELECT
-    'record' AS kind, 'rooms' AS stream, 'room' || n AS key, '' AS container, NULL AS at, NULL AS mark,
+    'record' AS kind, 'rooms' AS stream, id('room', n) AS key, '' AS container, NULL AS at, NULL AS mark,
     $seen_at AS seen_at, FALSE AS gone, {
-        '_id': 'room' || n, 't': CASE WHEN n % 40 = 39 THEN 'p' ELSE 'c' END, 'name': 'room' || n,
+        '_id': id('room', n), 't': CASE WHEN n % 40 = 39 THEN 'p' ELSE 'c' END, 'name': 'room' || n,
         'fname': 'Room ' || n, 'msgs': $whole // getvariable('rooms'), 'usersCount': 50, 'ts': iso((getvariable('until_ms') - getvariable('span_ms')))
     }::JSON AS payload
 FROM range(0, getvariable('rooms')) AS rooms (n)
 UNION ALL
 SELECT
-    'record', 'room_reads', 'room' || n, '', NULL, NULL, $seen_at, FALSE,
+    'record', 'room_reads', id('room', n), '', NULL, NULL, $seen_at, FALSE,
     {'access': 'read', 'asked_at': iso($seen_at // 1000), 'whole_at': iso($seen_at // 1000)}::JSON
 FROM range(0, getvariable('rooms')) AS rooms (n)
 """
 
 ROOM_LIST = """
 SELECT
-    'span' AS kind, 'messages' AS stream, $seen_at AS seen_at, 'room10' AS container,
-    list('m' || n) AS keys, FALSE AS covers
+    'span' AS kind, 'messages' AS stream, $seen_at AS seen_at, id('room', 10) AS container,
+    list(id('m', n)) AS keys, FALSE AS covers
 FROM range(0, $whole) AS messages (n)
 WHERE room(n) = 10
 """
@@ -313,18 +319,13 @@ class Synthetic:
 
 @cache
 def phrases() -> dict[str, list[str]]:
-    """What people of the sandbox say: lines in chat, paragraphs and titles in the forum."""
-    said = {name: list(_leaves(texts(name))) for name in ("chat", "support", "talk", "discussions")}
-    posts = [text for name in ("support", "talk", "discussions") for text in said[name]]
+    """What people of the sandbox say: every word as often as they do, and titles."""
+    said = [
+        text for name in ("chat", "support", "talk", "discussions") for text in _leaves(texts(name))
+    ]
     return {
-        "lines": [
-            line.split(": ")[-1]
-            for text in said["chat"]
-            for line in text.split("\n")
-            if " " in line
-        ],
-        "paragraphs": [text for text in posts if len(text) > 60],
-        "titles": [text for text in posts if 10 < len(text) <= 60],
+        "words": [word for text in said for word in text.split()],
+        "titles": [text for text in said if 10 < len(text) <= 60],
     }
 
 
