@@ -230,6 +230,24 @@ def test_the_same_night_twice_is_equal_row_by_row(home):
                 assert first == second, name
 
 
+def test_messages_lie_in_order_of_time(home):
+    """So that a query of some days reads the part of the file that holds them."""
+    land_a_topic(home)
+    with warehouse.opened(home) as db:
+        load(db, Landing(home.home / "landing"))
+        build.build(db, home, AS_OF)
+        for day, name in ((28, "z"), (2, "y"), (14, "a"), (14, "Z")):
+            db.execute(
+                "INSERT INTO marts.messages SELECT * REPLACE (? AS message_id, ? AS created_at)"
+                " FROM marts.messages LIMIT 1",
+                [name, datetime(2026, 2, day)],
+            )
+        publish(db, home, "n1", AS_OF)
+    with duckdb.connect(home.home / "published" / "current.duckdb", read_only=True) as reader:
+        rows = reader.execute("SELECT message_id FROM marts.messages ORDER BY rowid").fetchall()
+    assert [name for (name,) in rows] == ["y", "Z", "a", "z", "11"]
+
+
 def test_old_nights_are_forgotten(home):
     land_a_topic(home)
     few = home.model_copy(update={"keep_nights": 2})
