@@ -163,18 +163,18 @@ def report_file(read: Path) -> list[Path]:
     return [file for file in (read / "report.json",) if file.exists()]
 
 
-def readable(file: Path) -> bool:
-    """Whether a part has the length and checksum it was written with, and a report its JSON."""
+def size(file: Path) -> int | None:
+    """Bytes of JSON in a part or a report; null where it is not as it was written: a part has its
+    length and checksum, a report is JSON."""
     try:
         if file.suffix == ".json":
             json.loads(file.read_bytes())
-            return True
+            return file.stat().st_size
         with gzip.open(file) as content:
-            while content.read(2**20):
-                pass
-        return file.stat().st_size > 0
+            found = sum(map(len, iter(lambda: content.read(2**20), b"")))
+        return found if file.stat().st_size else None
     except (OSError, EOFError, ValueError, zlib.error):
-        return False
+        return None
 
 
 def write_whole(file: Path, content: bytes) -> None:

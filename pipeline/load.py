@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from pipeline.warehouse import insert, sql_text
 if TYPE_CHECKING:
     import duckdb
 
+BATCH = 128 * 2**20  # bytes of JSON that one transaction loads
 EVERYTHING = (-(2**62), 2**62)  # the range of a span that names no keys
 
 # Fields whose earlier values are kept: who was staff when, where a thread stood, what it was called
@@ -56,12 +56,13 @@ class Loaded:
     damaged: tuple[str, ...]
 
 
-def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = 200) -> Loaded:
+def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = BATCH) -> Loaded:
     """Bring every part that is not in `raw` yet into it, oldest run first.
 
     A read with a damaged part is set aside whole: its other parts must not move the watermark past
-    what is missing, so that the next extraction fetches all of it again. `batch` files make one
-    transaction.
+    what is missing, so that the next extraction fetches all of it again. Parts are loaded together
+    until they hold `batch` bytes of JSON: each transaction looks for the keys it brings among all
+    that are held, and keeps in memory several times what it brings.
     """
     landed.disk.fetch(landed.folder)
     number = _one(db, "SELECT coalesce(max(load), 0) + 1 FROM raw.records")
@@ -69,8 +70,7 @@ def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = 200) -> Lo
     files, damaged = 0, []
     for read in list(landed.reads()):
         new = [f for f in landing.parts(read) if _name(landed, f) not in known]
-        batches = [new[at : at + batch] for at in range(0, len(new), batch)]
-        if not _load_read(db, landed, read, batches, number):
+        if not _load_read(db, landed, read, _batches(new, batch), number):
             damaged.append(str(read.relative_to(landed.folder)))
             landed.set_aside(read)
             continue
@@ -84,14 +84,14 @@ def _load_read(
     db: duckdb.DuckDBPyConnection,
     landed: Landing,
     read: Path,
-    batches: list[list[Path]],
+    batches: list[list[Path]] | None,
     number: int,
 ) -> bool:
     """Load the new parts of one read; false where one of its files is damaged."""
     import duckdb
 
-    files = [*chain.from_iterable(batches), *landing.report_file(read)]
-    if not all(landing.readable(file) for file in files):
+    report = landing.report_file(read)
+    if batches is None or not all(landing.size(file) for file in report):
         return False
     try:
         for some in batches:
@@ -99,6 +99,23 @@ def _load_read(
     except (duckdb.InvalidInputException, duckdb.ConversionException):  # whole, but no JSON of ours
         return False
     return True
+
+
+def _batches(files: list[Path], most: int) -> list[list[Path]] | None:
+    """Files in their order, as many together as hold `most` bytes of JSON, and always one; null
+    where one is damaged."""
+    found: list[list[Path]] = []
+    room = 0
+    for file in files:
+        size = landing.size(file)
+        if size is None:
+            return None
+        if not found or size > room:
+            found.append([])
+            room = most
+        found[-1].append(file)
+        room -= size
+    return found
 
 
 def streams_read(db: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:

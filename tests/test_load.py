@@ -199,7 +199,7 @@ def test_any_order_of_files_ends_the_same(tmp_path_factory, history, random):
             landed.write("forum", f"run{run}", "posts", Part((record,)))
         with duckdb.connect() as db:
             warehouse.prepare(db)
-            load(db, landed, batch=2)
+            load(db, landed, batch=300)
             return db.execute("SELECT key, seen_at FROM raw.records ORDER BY key").fetchall()
 
     numbered = list(enumerate(history))
