@@ -45,7 +45,7 @@ def tell_operators(community: Community, run: Mapping[str, Any], now: datetime) 
     Raises what `send_mail` raises."""
     if run["state"] == "whole":
         return False
-    return _tell(community, f"the night {run['state']}", words(community, run), now)
+    return _tell(community, f"the night {_ENDED[run['state']]}", words(community, run), now)
 
 
 def tell_failure(community: Community, what: str, why: str, now: datetime) -> bool:

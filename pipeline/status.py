@@ -153,16 +153,19 @@ def outcome(lines: Iterable[Line]) -> tuple[str, list[Line]]:
 
 
 def _runs(community: Community, most: int) -> Iterator[dict[str, Any]]:
-    """The newest runs, newest first."""
+    """The newest runs, newest first. `reached` is the last thing an unfinished one said; null for
+    others."""
     for folder in sorted((community.home / "runs").glob("*"), reverse=True)[:most]:
         lines = list(Journal(folder / "journal.jsonl").lines())
         state, troubles = outcome(lines)
+        last = lines[-1] if lines and state == "unfinished" else None
         yield {
             "run": folder.name,
             "state": state,
             "started_at": _iso(lines[0].at) if lines else None,
             "seconds": round(lines[-1].at - lines[0].at, 1) if lines else None,
             "troubles": [{"step": line.step, "text": line.text} for line in troubles],
+            "reached": {"step": last.step, "text": last.text} if last else None,
         }
 
 

@@ -89,7 +89,7 @@ def in_journal(
 
     @wraps(step)
     def telling(night: Night, /, *args: P.args, **options: P.kwargs) -> dict[str, Any]:
-        with journal_of(night).telling(step.__name__):
+        with journal_of(home_of(night), night).telling(step.__name__):
             return step(night, *args, **options)
 
     return telling
@@ -110,14 +110,16 @@ def plan_source(home: Community, night: Night, name: str, read_before: set[str])
     disk_of(home).send(file)
     for stream in streams:
         if stream.unavailable:
-            journal_of(night).trouble(f"{name}/{stream.stream}", stream.unavailable)
+            journal_of(home, night).trouble(f"{name}/{stream.stream}", stream.unavailable)
         else:
             yield Unit(source=name, stream=stream.stream)
 
 
 def stale_places(home: Community, night: Night) -> list[dict[str, Any]]:
     """Sources and streams that were not read to their end tonight, with what was said of it."""
-    said = {line.step: line.text for line in journal_of(night).lines() if line.level == "trouble"}
+    said = {
+        line.step: line.text for line in journal_of(home, night).lines() if line.level == "trouble"
+    }
     names = [name for name in home.sources if not planned_streams(home, night, name)]
     names += [
         f"{name}/{planned['stream']}"
@@ -185,9 +187,8 @@ def bookmarks_folder(home: Community, night: Night, source: str) -> Path:
     return home.home / "work" / "bookmarks" / night["run"] / source
 
 
-def journal_of(night: Night) -> Journal:
-    """The journal this process writes to."""
-    home = home_of(night)
+def journal_of(home: Community, night: Night) -> Journal:
+    """The journal of a night, as this process writes and reads it."""
     return Journal(run_folder(home, night) / "journal.jsonl", disk_of(home))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,8 +78,9 @@ def status(
         if published
         else f"{found['title']}: nothing was published yet"
     )
-    _show_runs(found["runs"])
-    _show_streams(found["streams"])
+    if found["runs"]:
+        _show_runs(found["runs"])
+        _show_streams(found["streams"])
     page = home.home / "ops" / "index.html"
     out.print(f"All of it: {page}" if page.exists() else "`hearth nightly` runs a night.")
 
@@ -157,11 +159,17 @@ def _show_runs(runs: list[dict[str, Any]]) -> None:
             run["run"],
             Text(run["state"], style=_STYLE[run["state"]]),
             span(run["seconds"]),
-            "\n".join(f"{t['step']}: {t['text']}" for t in run["troubles"]),
+            "\n".join(_what_happened(run)),
         )
         for run in runs
     ]
-    out.print(table(("run", "how it ended", "took", "trouble"), rows, box=None))
+    out.print(table(("run", "how it ended", "took", "what happened"), rows, box=None))
+
+
+def _what_happened(run: dict[str, Any]) -> Iterator[str]:
+    yield from (f"{trouble['step']}: {trouble['text']}" for trouble in run["troubles"])
+    if run["reached"]:
+        yield f"came as far as {run['reached']['step']}: {run['reached']['text']}"
 
 
 def _show_streams(streams: list[dict[str, Any]]) -> None:

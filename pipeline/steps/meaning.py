@@ -46,9 +46,9 @@ def build(night: Night, *, judged: bool = False) -> dict[str, Any]:
         let_go = retention.let_go(db, home, moment_of(night["as_of"]))
         counts = _derive(db, home, night, judged=judged)
     if let_go:
-        journal_of(night).done("retention", f"{let_go:,} texts let go")
+        journal_of(home, night).done("retention", f"{let_go:,} texts let go")
     told = ", ".join(f"{n:,} messages of {source}" for source, n in sorted(counts.items()))
-    journal_of(night).done("build", told or "nothing yet")
+    journal_of(home, night).done("build", told or "nothing yet")
     return counts
 
 
@@ -84,10 +84,14 @@ def rebuild(night: Night, *, from_landing: bool = False) -> dict[str, Any]:
             try:
                 warehouse.carry_over(db, aside)
             except duckdb.Error as error:
-                journal_of(night).trouble("rebuild", _FORGOTTEN.format(why=type(error).__name__))
+                journal_of(home, night).trouble(
+                    "rebuild", _FORGOTTEN.format(why=type(error).__name__)
+                )
             loading.load(db, landing_of(home))
             if home.keep_landing_days is not None:
-                journal_of(night).trouble("rebuild", _SHORT.format(days=home.keep_landing_days))
+                journal_of(home, night).trouble(
+                    "rebuild", _SHORT.format(days=home.keep_landing_days)
+                )
         counts = _derive(db, home, night, whole=True, judged=False)
     score(night)
     return counts
@@ -105,7 +109,7 @@ def score(night: Night) -> dict[str, Any]:
         building.set_scene(db, home, moment_of(night["as_of"]))
         counts = judging.judge(db, home, moment_of(night["as_of"]))
         building.build_judged(db)
-    journal_of(night).done(
+    journal_of(home, night).done(
         "score", f"{counts['scored']:,} judged anew, {counts['flagged']} threads flagged"
     )
     return counts
@@ -126,7 +130,7 @@ def validate(night: Night) -> dict[str, Any]:
         "rows": found.rows,
     }
     landing.write_whole(run_folder(home, night) / "validation.json", json.dumps(said).encode())
-    journal = journal_of(night)
+    journal = journal_of(home, night)
     for broken in found.broken:
         journal.trouble(
             broken.table,
@@ -158,6 +162,6 @@ def publish(night: Night) -> dict[str, Any]:
     try:
         notice.ping(home)
     except HearthError as error:
-        journal_of(night).trouble("ping", str(error))
-    journal_of(night).done("publish", f"{file} -> {manifest.community.name}")
+        journal_of(home, night).trouble("ping", str(error))
+    journal_of(home, night).done("publish", f"{file} -> {manifest.community.name}")
     return {"file": str(file), "rows": manifest.community.rows}

@@ -39,7 +39,8 @@ def digest(night: Night) -> dict[str, Any]:
     A channel in trouble keeps no other waiting; its items come another night."""
     from pipeline import warehouse
 
-    home, journal = home_of(night), journal_of(night)
+    home = home_of(night)
+    journal = journal_of(home, night)
     teller = _teller(home, night)
     sent = _tell(home, night, teller, teller.due(), warehouse.opened(home))
     for (audience, channel), at in teller.later():
@@ -74,14 +75,14 @@ def send_due(community: str | None = None) -> list[str]:
 
 def preview(community: str | None = None) -> list[Path]:
     """Write what each audience would be told of the last published night on its first channel, and
-    its mail, below `digests/preview/`. Nothing is sent, asked or noted. Returns the
-    pages and mails. Raises WarehouseBusy while a night is at work."""
+    its mail, below `digests/preview/`; returns the pages and mails. Nothing is sent, noted, or
+    asked of a source, so no secret is needed. Raises WarehouseBusy while a night is at work."""
     from pipeline import warehouse
     from pipeline.digest.files import deliver_files
     from pipeline.digest.night import known_verdicts
     from pipeline.digest.tell import channels
 
-    home = settings.load().community(community)
+    home = settings.load(secrets=False).community(community)
     night = last_published(home)
     if night is None:
         raise FixSettings(f"{home.name}: no night was published yet; `hearth nightly` makes one")
@@ -143,7 +144,7 @@ def _tell(
     from pipeline.digest.ledger import Ledger
     from pipeline.digest.night import verdicts
 
-    journal = journal_of(night)
+    journal = journal_of(home, night)
     with warehouse as db:
         found = _items_and_numbers(db, home, night)
         said = verdicts(db, home, Ledger.of(home), _writer(home), teller.night)

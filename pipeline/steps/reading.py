@@ -48,14 +48,14 @@ def plan(community: str | None = None, as_of: str | None = None) -> Plan:
     night = Night(
         community=home.name, run=runs.name_of(datetime.now(UTC)), as_of=moment.isoformat()
     )
-    with journal_of(night).telling("plan"):
+    with journal_of(home, night).telling("plan"):
         return _plan(home, night)
 
 
 def _plan(home: Community, night: Night) -> Plan:
     from pipeline import load, warehouse
 
-    journal = journal_of(night)
+    journal = journal_of(home, night)
     housekeeping.check_room(home)
     with warehouse.opened(home) as db:
         load.load(db, landing_of(home))
@@ -122,7 +122,7 @@ def _cost_of(home: Community, name: str) -> dict[str, Any]:
 def extract(night: Night, unit: Unit) -> dict[str, Any]:
     """Land everything of one stream that is new, changed or gone. Returns its report."""
     place = f"{unit['source']}/{unit['stream']}"
-    with journal_of(night).telling(place), _understood(place):
+    with journal_of(home_of(night), night).telling(place), _understood(place):
         return _extract(night, unit)
 
 
@@ -156,7 +156,7 @@ def _extract(night: Night, unit: Unit) -> dict[str, Any]:
         report = _land(night, unit, chosen, source, Bookmarks.read(folder))
     landed.finish(report)
     counted = ", ".join(f"{n:,} {name}" for name, n in sorted(report.brought.items()))
-    journal_of(night).done(
+    journal_of(home, night).done(
         f"{unit['source']}/{unit['stream']}",
         f"{counted or 'nothing new'}; {report.requests} requests via {chosen['via']}",
     )
@@ -173,7 +173,8 @@ def _land(
 ) -> Report:
     """Read a stream to its end, part by part; returns the report to finish it with."""
     began, started_at = time.monotonic(), time.time_ns() // 1000
-    landed, journal = landing_of(home_of(night)), journal_of(night)
+    home = home_of(night)
+    landed, journal = landing_of(home), journal_of(home, night)
     step = f"{unit['source']}/{unit['stream']}"
     brought: Counter[str] = Counter()
     parts = 0
@@ -226,12 +227,16 @@ def load(night: Night) -> dict[str, Any]:
         loaded = loading.load(db, landed)
     for place in loaded.damaged:
         source, run, stream = place.split("/")
-        journal_of(night).trouble(source, f"landing/{place} was damaged; set aside, read again")
+        journal_of(home, night).trouble(
+            source, f"landing/{place} was damaged; set aside, read again"
+        )
         if run == night["run"]:
             with suppress(HearthError):  # the journal tells, and `conclude` raises for it
                 extract(night, Unit(source=source, stream=stream))
     if loaded.damaged:
         with warehouse.opened(home) as db:
             loading.load(db, landed)
-    journal_of(night).done("load", f"{loaded.files:,} files, {loaded.changed:,} records changed")
+    journal_of(home, night).done(
+        "load", f"{loaded.files:,} files, {loaded.changed:,} records changed"
+    )
     return {"files": loaded.files, "changed": loaded.changed, "damaged": list(loaded.damaged)}

@@ -25,7 +25,8 @@ def evaluate(night: Night) -> dict[str, Any]:
     night sends what a mail server did not take."""
     from pipeline import report as evaluation
 
-    home, journal = home_of(night), journal_of(night)
+    home = home_of(night)
+    journal = journal_of(home, night)
     written: list[str] = []
     for period in evaluation.ended(home):
         try:
@@ -50,7 +51,7 @@ def conclude(night: Night) -> dict[str, Any]:
             f"{night['run']}: published, but stale: {', '.join(stale)}; see "
             f"{run_folder(home, night) / 'journal.jsonl'} for what each source said"
         )
-    journal_of(night).done("night", "whole")
+    journal_of(home, night).done("night", "whole")
     return {"run": night["run"]}
 
 

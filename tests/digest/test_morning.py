@@ -11,7 +11,7 @@ from pipeline.errors import Degraded, FixSettings
 from pipeline.housekeeping import alone
 from pipeline.person import Person
 from pipeline.settings import load
-from tests.conftest import MAIL
+from tests.conftest import MAIL, SECRETS
 from tests.test_night import World
 
 READERS = """
@@ -67,7 +67,10 @@ def test_a_case_file_tells_what_happened_and_no_word_of_it(morning):
 
 def test_the_night_writes_and_the_hour_sends_once(morning, inbox, monkeypatch):
     assert (morning.folder / "digests" / "2026-03-02-moderators" / "digest.html").exists()
-    [preview, mail] = steps.preview()
+    with monkeypatch.context() as nobody:
+        for secret in SECRETS:
+            nobody.delenv(secret)
+        [preview, mail] = steps.preview()
     assert mail.read_bytes().startswith(b"From: Ember <hearth@example.org>")
     assert preview.read_text().count("How do I mend thing") == 6
     assert inbox.messages == []

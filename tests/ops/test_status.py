@@ -123,6 +123,22 @@ def test_what_servers_say_is_text_on_the_page(tmp_path):
     assert "&lt;script&gt;" in page
 
 
+def test_a_night_at_work_shows_how_far_it_has_come(tmp_path):
+    community = make_community(tmp_path)
+    run = "20260302T020000000000Z"
+    journal = Journal(community.home / "runs" / run / "journal.jsonl")
+    journal.file.parent.mkdir(parents=True)
+    journal.done("forum/forum", "12 posts; 5 requests via data_explorer")
+    journal.progress("chat/messages", "8 records, 2 requests, 44.4 a second")
+    reached = {"step": "chat/messages", "text": "8 records, 2 requests, 44.4 a second"}
+    [told] = status.write_page(community, datetime.now(UTC))["runs"]
+    assert (told["run"], told["state"], told["reached"]) == (run, "unfinished", reached)
+    assert "Came as far as <b>chat/messages</b>" in (community.home / "ops/index.html").read_text()
+    journal.done("night", "whole")
+    [told] = status.write_page(community, datetime.now(UTC))["runs"]
+    assert (told["state"], told["reached"]) == ("whole", None)
+
+
 def test_a_line_cut_short_is_left_out(tmp_path):
     journal = Journal(tmp_path / "journal.jsonl")
     journal.trouble("forum", "down")
@@ -233,7 +249,7 @@ def test_operators_hear_of_a_night_that_was_not_whole(world, unchecked, inbox, m
             world.night(day=1)
     [mail] = inbox.messages
     assert mail.readers == ["ops@example.org"]
-    assert "Subject: Hearth, Ember: the night stale" in mail.text
+    assert "Subject: Hearth, Ember: the night was published, but something" in mail.text
     assert "chat" in mail.text
     assert "x" * 43 not in mail.text
 
