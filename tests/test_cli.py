@@ -4,6 +4,7 @@ import json
 
 import duckdb
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from pipeline import cli
@@ -109,6 +110,21 @@ def test_who_has_no_name_here_must_say_it(home, monkeypatch):
     monkeypatch.setattr("os.getuid", lambda: 4_000_000_001)
     assert "say --who NAME" in said("verdict", "zmp6zan", "agree")
     assert "no digest of ember had an item" in said("verdict", "zmp6zan", "agree", "--who", "ann")
+
+
+def test_every_command_is_told_in_one_line_and_every_option_in_words():
+    commands = list(all_commands(typer.main.get_command(cli.app)))
+    assert len(commands) > 30
+    for command in commands:
+        assert "\n" not in command.help.split("\n\n")[0], command.name
+        for option in command.params:
+            assert option.help, (command.name, option.name)
+
+
+def all_commands(command):
+    for below in getattr(command, "commands", {}).values():
+        yield below
+        yield from all_commands(below)
 
 
 def test_a_table_cuts_nothing_off_and_takes_nothing_for_markup():

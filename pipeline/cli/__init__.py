@@ -1,4 +1,4 @@
-"""hearth: the verbs of a night, and what an operator needs around them."""
+"""`hearth`: the steps of a night, and the commands around them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from pipeline.cli.console import out, plain
 from pipeline.errors import FixSettings, HearthError
 
 app = typer.Typer(
-    help="Nightly community analytics over Discourse and Rocket.Chat.",
+    help="Nightly community analytics over Discourse and Rocket.Chat.\n\n"
+    "`hearth demo` shows it at work; `hearth init` begins with your own community.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 done; 65 a contract is broken; 69 published but something is stale; "
-    "75 try again later; 76 a source answered nonsense; "
+    "75 try again later; 76 a source gave an answer that cannot be trusted; "
     "77 access is missing; 78 settings must be changed.",
 )
 for part, heading in (
-    (night.app, "A night and its verbs"),
+    (night.app, "A night and its steps"),
     (operator.app, "For those who run it"),
     (data.app, "For the data team"),
     (judgement.app, "Judges and their lab"),
@@ -60,10 +61,13 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _start(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and end.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
     settings_file: Annotated[
-        Path | None, typer.Option("--settings", help="Another file than ./hearth.toml.")
+        Path | None, typer.Option("--settings", help="Settings file. Default: ./hearth.toml.")
     ] = None,
 ) -> None:
     if settings_file:
@@ -91,12 +95,24 @@ class _LiveLine(logging.Handler):
 
 @app.command()
 def init(
-    community: Annotated[str, typer.Option(prompt="Short name of the community (a-z)")],
-    discourse: Annotated[str, typer.Option(prompt="Address of the Discourse forum, or empty")] = "",
-    rocketchat: Annotated[
-        str, typer.Option(prompt="Address of the Rocket.Chat workspace, or empty")
+    community: Annotated[
+        str, typer.Option(prompt="Short name of the community (a-z)", help="Its short name (a-z).")
+    ],
+    discourse: Annotated[
+        str,
+        typer.Option(
+            prompt="Address of the Discourse forum, or empty", help="Address of its forum."
+        ),
     ] = "",
-    time_zone: Annotated[str, typer.Option(prompt="Its time zone")] = "UTC",
+    rocketchat: Annotated[
+        str,
+        typer.Option(
+            prompt="Address of the Rocket.Chat workspace, or empty", help="Address of its chat."
+        ),
+    ] = "",
+    time_zone: Annotated[
+        str, typer.Option(prompt="Its time zone", help="Its time zone, such as Europe/Berlin.")
+    ] = "UTC",
 ) -> None:
     """Write a commented hearth.toml and say which secrets it needs."""
     file = Path(os.environ.get("HEARTH_SETTINGS") or settings.DEFAULT_FILE)
@@ -125,7 +141,7 @@ def init(
 def sandbox(
     forum_port: Annotated[int, typer.Option(help="Port of the Discourse sandbox.")] = 8765,
     chat_port: Annotated[int, typer.Option(help="Port of the Rocket.Chat sandbox.")] = 8766,
-    night: Annotated[int, typer.Option(help="How many nights the made-up community has had.")] = 1,
+    night: Annotated[int, typer.Option(help="Night of the made-up community.")] = 1,
     topics: Annotated[
         Path | None, typer.Option(help="Recorded topics (JSON lines) instead of made-up ones.")
     ] = None,
@@ -133,7 +149,7 @@ def sandbox(
         Path | None, typer.Option(help="Recorded chat messages (Parquet) instead of made-up ones.")
     ] = None,
 ) -> None:
-    """A community in a box: both servers' APIs on loopback, until interrupted."""
+    """Serve a community in a box: both servers' APIs on this machine, until interrupted."""
     from pipeline.sandbox import demo
 
     demo.serve(out, (forum_port, chat_port), night, topics, chat)
@@ -141,7 +157,7 @@ def sandbox(
 
 @app.command()
 def demo() -> None:
-    """One night of the sandbox community through the Airflow DAG; each call is the next night."""
+    """Run a night of the sandbox community through Airflow; each call is the next night."""
     from pipeline.sandbox import demo as showing
 
     raise typer.Exit(showing.run(Console(highlight=False, soft_wrap=True)))

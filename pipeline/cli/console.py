@@ -18,9 +18,9 @@ from pipeline.journal import printable
 out = Console(highlight=False, soft_wrap=True, markup=False)
 
 Community = Annotated[
-    str | None, typer.Option(help="Which community of hearth.toml; needed where it has several.")
+    str | None, typer.Option(help="Which community. Needed if hearth.toml has several.")
 ]
-Run = Annotated[str | None, typer.Option(help="Which planned night; the newest if not given.")]
+Run = Annotated[str | None, typer.Option(help="Which planned night. Default: the newest.")]
 
 
 def plain(text: str) -> Text:

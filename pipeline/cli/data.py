@@ -1,4 +1,4 @@
-"""What a data team may ask of Hearth besides a night; part of `hearth`."""
+"""Commands for the data team."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ from pipeline.warehouse import TABLES_ONLY
 
 app = typer.Typer()
 Output = Literal["table", "csv", "json"]
+Restricted = Annotated[
+    bool, typer.Option("--restricted", help="Use the file with names and texts.")
+]
 
 
 @app.command()
 def query(
-    sql: Annotated[str | None, typer.Argument(help="One statement; without it, a prompt.")] = None,
+    sql: Annotated[str | None, typer.Argument(help="One statement. Without it: a prompt.")] = None,
     community: Community = None,
-    restricted: Annotated[bool, typer.Option(help="Ask the file with names and texts.")] = False,
-    output: Annotated[Output, typer.Option(help="How rows are printed.")] = "table",
+    restricted: Restricted = False,
+    output: Annotated[Output, typer.Option(help="How to print rows.")] = "table",
 ) -> None:
-    """Ask the published file (read-only). No night is ever in the way of it."""
+    """Query the published file, read-only; it never has to wait for a night."""
     import duckdb
 
     home = settings.load(secrets=False).community(community)
@@ -55,7 +58,8 @@ def rebuild(
     community: Community = None,
     run: Run = None,
     from_landing: Annotated[
-        bool, typer.Option(help="Make the work file anew from all that was ever fetched.")
+        bool,
+        typer.Option("--from-landing", help="Also make the work file anew from what was fetched."),
     ] = False,
 ) -> None:
     """Derive staging, marts and judgements from the records again, without the network.
@@ -72,7 +76,7 @@ def rebuild(
 def lineage(
     column: Annotated[str, typer.Argument(help="Such as marts.threads.first_response_at.")],
 ) -> None:
-    """Which columns a column is computed from, down to the records."""
+    """Show which columns a column is computed from, down to the records."""
     from pipeline.lineage import lineage as trace
 
     for step in trace(column):
@@ -83,8 +87,10 @@ def lineage(
 def export(
     folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
     community: Community = None,
-    form: Annotated[Literal["parquet", "csv"], typer.Option(help="What to write.")] = "parquet",
-    restricted: Annotated[bool, typer.Option(help="The file with names and texts.")] = False,
+    form: Annotated[
+        Literal["parquet", "csv"], typer.Option(help="Format of the files.")
+    ] = "parquet",
+    restricted: Restricted = False,
 ) -> None:
     """Write the current night's tables as files, with their row counts and checksums."""
     from pipeline import nights
@@ -97,20 +103,24 @@ def export(
 
 @app.command()
 def report(
-    period: Annotated[Literal["week", "month"], typer.Option(help="How long.")] = "week",
+    period: Annotated[
+        Literal["week", "month"], typer.Option(help="Length of the period.")
+    ] = "week",
     ending: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="A day of it; without it, the newest over."),
+        typer.Option(
+            formats=["%Y-%m-%d"], help="A day in the period. Default: the newest that is over."
+        ),
     ] = None,
     language: Annotated[
-        settings.Language | None, typer.Option(help="Those of the settings if not given.")
+        settings.Language | None, typer.Option(help="Default: those of the settings.")
     ] = None,
     pdf: Annotated[
-        bool | None, typer.Option(help="Also print it; by default where Chromium is installed.")
+        bool | None, typer.Option(help="Also as PDF. Default: if Chromium is installed.")
     ] = None,
     community: Community = None,
 ) -> None:
-    """Write the evaluation report of a week or a month from the published night, as one page."""
+    """Write the report of a week or a month, as one page, from the published night."""
     from pipeline.report import Period, write
     from pipeline.report.render import browser
     from pipeline.report.select import as_of_day
@@ -129,11 +139,11 @@ def report(
 
 @app.command()
 def diff(
-    earlier: Annotated[str | None, typer.Argument(help="A run; the last but one.")] = None,
-    later: Annotated[str | None, typer.Argument(help="A run; the newest.")] = None,
+    earlier: Annotated[str | None, typer.Argument(help="A run. Default: the last but one.")] = None,
+    later: Annotated[str | None, typer.Argument(help="A run. Default: the newest.")] = None,
     community: Community = None,
 ) -> None:
-    """What changed between two published nights, and why."""
+    """Show what changed between two published nights, and why."""
     from pipeline import nights
 
     home = settings.load(secrets=False).community(community)
@@ -160,11 +170,11 @@ def diff(
 @app.command()
 def rollback(
     run: Annotated[
-        str | None, typer.Argument(help="A published night; the one before the current.")
+        str | None, typer.Argument(help="A published night. Default: the one before.")
     ] = None,
     community: Community = None,
 ) -> None:
-    """Let readers see an earlier published night again, until the next one is published."""
+    """Let readers see an earlier night again, until the next one is published."""
     from pipeline import nights
 
     home = settings.load(secrets=False).community(community)
@@ -173,7 +183,7 @@ def rollback(
 
 @app.command()
 def dictionary(
-    check: Annotated[bool, typer.Option(help="Only say whether it is current.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only check that it is current.")] = False,
 ) -> None:
     """Write the data dictionary, expectations/README.md, from the contracts."""
     from pipeline.contracts import FOLDER, contracts

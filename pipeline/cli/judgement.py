@@ -1,5 +1,4 @@
-"""What one may ask of the judges: what they say of a text, to be made anew, and to be measured;
-part of `hearth`."""
+"""Commands about the judges: what they say of a text, how they are trained and measured."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ Sets = Annotated[Path, typer.Argument(help="Folder of labelled sets, named as in
 @app.command()
 def judge(
     text: Annotated[
-        str | None, typer.Argument(help="What somebody wrote; the input if not given.")
+        str | None, typer.Argument(help="What somebody wrote. Default: standard input.")
     ] = None,
     *,
     title: Annotated[str | None, typer.Option(help="The title of the thread it opens.")] = None,
@@ -39,18 +38,18 @@ def judge(
         bool,
         typer.Option(
             "--json",
-            help="The input has an object a line: text and, if you like, id, title and form"
-            " (markdown or html). The output has one for each that is asked of each of them.",
+            help="Read one object a line: text and, if you like, id, title and form (markdown or"
+            " html). Print one object for each text and label.",
         ),
     ] = False,
     community: Annotated[
-        str | None, typer.Option(help="With this community's languages and own models.")
+        str | None, typer.Option(help="Use this community's languages and own models.")
     ] = None,
 ) -> None:
-    """What the judges say of a text, and why; nothing is kept or told.
+    """Show what the judges say of a text, and why; nothing is stored or sent.
 
-    A score counts from its threshold on. Whether a question is answered, or a thread turns sour,
-    is told of whole threads: see `hearth lab`."""
+    A text is flagged where its score reaches the threshold. Whether a question was answered, or a
+    thread turns sour, can only be said of whole threads: see `hearth lab`."""
     judging = _judging(community)
     if as_json:
         for score in judging.score(_messages(sys.stdin)):
@@ -73,7 +72,7 @@ def _judging(community: str | None) -> Judge:
 
 
 def _messages(lines: Iterable[str]) -> Iterator[Message]:
-    """Each line as an opening message. Raises FixSettings at the first that says no text."""
+    """Each line as an opening message. Raises FixSettings at the first without a text."""
     for number, line in enumerate(lines, 1):
         try:
             yield _message(json.loads(line), str(number))
@@ -145,17 +144,18 @@ def train(
     *,
     community: Annotated[
         str | None,
-        typer.Option(help="Learn also from what this community's moderators said, for it alone."),
+        typer.Option(help="Also learn from this community's moderators, for it alone."),
     ] = None,
     language: Annotated[
-        list[str], typer.Option(help="Language of a model, or chat; may be given several times.")
+        list[str], typer.Option(help="A model's language, or chat. May be repeated.")
     ] = ["en", "zh", "de", "chat"],  # noqa: B006 - Typer's way to say a default list
 ) -> None:
-    """Make models and their cards anew from labelled sets; the seed is fixed.
+    """Train models from labelled sets, and write their cards; the seed is fixed.
 
-    The models in use lie in pipeline/classify/models: put others there only if their cards say
-    that they are better. `hearth evaluate` measures those in use. With --community a model is kept
-    with the community; if it is better it waits in the shadow for `hearth models --switch-on`."""
+    The models in use lie in pipeline/classify/models: replace them only by some whose cards say
+    that they are better (`hearth evaluate` measures those in use). With --community the new model
+    belongs to that community; if it is better, it waits in the shadow until
+    `hearth models --switch-on`."""
     from pipeline.classify.card import write_models
 
     if community:
@@ -172,14 +172,16 @@ def train(
 def models(
     community: Community = None,
     switch_on: Annotated[
-        str | None, typer.Option(help="Language whose model in the shadow is used from now on.")
+        str | None, typer.Option(help="A language: use its model in the shadow from now on.")
     ] = None,
     rollback: Annotated[
-        str | None, typer.Option(help="Language whose model before this one is used again.")
+        str | None, typer.Option(help="A language: go back to its model before this one.")
     ] = None,
 ) -> None:
-    """Which models learned from this community's moderators, which are used, and why. A new one
-    tells nobody until it is switched on; `hearth lab --learned` tries it before."""
+    """Show which models learned from this community's moderators, and which are in use.
+
+    A new model tells nobody anything until it is switched on; `hearth lab --learned` tries it on
+    the past."""
     from pipeline.classify import community as own
 
     home = settings.load(secrets=False).community(community)
@@ -202,14 +204,16 @@ def models(
 def evaluate(
     sets: Sets,
     forum: Annotated[
-        Path | None, typer.Option(help="Recorded topics, one a line; .zst and .gz are read too.")
+        Path | None, typer.Option(help="Recorded topics, one a line; may be .zst or .gz.")
     ] = None,
-    asking: Annotated[int | None, typer.Option(help="Its category in which people ask.")] = None,
+    asking: Annotated[
+        int | None, typer.Option(help="Id of the category in which people ask.")
+    ] = None,
     showing: Annotated[
-        list[int] | None, typer.Option(help="Its categories in which people show what they made.")
+        list[int] | None, typer.Option(help="Ids of those in which people show their work.")
     ] = None,
 ) -> None:
-    """Measure the judges on labelled sets, each beside a plain baseline in the same run."""
+    """Measure the judges on labelled sets, each beside a plain baseline."""
     from pipeline.classify.evaluate import HEADING
     from pipeline.classify.evaluate import evaluate as measure
 

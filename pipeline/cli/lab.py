@@ -1,4 +1,4 @@
-"""`hearth lab`: what would have been flagged; part of `hearth`."""
+"""`hearth lab`: what would have been flagged."""
 
 from __future__ import annotations
 
@@ -31,20 +31,22 @@ def lab(
     *,
     threshold: Annotated[
         list[str],
-        typer.Option(help="Another threshold, such as strict=0.7; also uncivil, question."),
+        typer.Option(help="Try a threshold, such as strict=0.7 (or uncivil, question)."),
     ] = [],  # noqa: B006 - Typer's way to say a default list
-    models: Annotated[Path | None, typer.Option(help="Another folder of models.")] = None,
+    models: Annotated[Path | None, typer.Option(help="Try the models of a folder.")] = None,
     learned: Annotated[
-        bool, typer.Option("--learned", help="This community's own models in the shadow.")
+        bool, typer.Option("--learned", help="Try this community's own models in the shadow.")
     ] = False,
     rule: Annotated[
-        list[str], typer.Option(help="A rule or model to put into the shadow, or take out of it.")
+        list[str], typer.Option(help="Put a rule or model into the shadow, or take it out.")
     ] = [],  # noqa: B006
-    nights: Annotated[int, typer.Option(min=1, help="How many nights of the past.")] = 180,
+    nights: Annotated[int, typer.Option(min=1, help="How many past nights to look at.")] = 180,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Try a threshold, model or rule on the nights of the past, beside what is in use: flags a day,
-    how often moderators agree, what it adds and what it loses. Nothing is changed or told."""
+    """Try a threshold, model or rule on past nights, beside what is in use.
+
+    Prints flags a day, how often moderators agreed, what would be added and what lost. Nothing is
+    changed or sent."""
     from pipeline import warehouse
     from pipeline.classify.lab import compare
 

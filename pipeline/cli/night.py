@@ -1,4 +1,4 @@
-"""The verbs of a night, one by one or all at once, and its verdicts; part of `hearth`."""
+"""The steps of a night, one by one or all at once, and what follows its digest."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ app = typer.Typer()
 AsOf = Annotated[
     str | None,
     typer.Option(
-        help="The moment the metrics speak of, such as 2026-03-02 (its midnight, UTC) or "
-        "2026-03-02T02:00:00+00:00; by default now, or that of a night which is planned."
+        help="The moment the metrics take for now, such as 2026-03-02 (midnight UTC) or "
+        "2026-03-02T02:00:00+00:00. Default: now; for a planned night, when it was planned."
     ),
 ]
 
 
 @app.command()
 def estimate(community: Community = None) -> None:
-    """What the next read of each source would cost, and what it cannot see, before it starts."""
+    """Estimate what the next read of each source will cost, and list what it cannot see."""
     from pipeline.status import span
 
     for told in steps.estimate(community):
@@ -44,14 +44,14 @@ def estimate(community: Community = None) -> None:
 
 @app.command()
 def nightly(community: Community = None, as_of: AsOf = None) -> None:
-    """A whole night in this process: the same verbs as the Airflow DAG, for cron or by hand."""
+    """Run a whole night in this process, with the same steps as the Airflow DAG."""
     night = steps.run_night(community, as_of)
     out.print(f"Night {night['run']} is done.")
 
 
 @app.command()
 def plan(community: Community = None, as_of: AsOf = None) -> None:
-    """Ask the sources what they can give and write the bookmarks; the first verb of a night."""
+    """Ask the sources what they can give, and note where to go on: a night begins with it."""
     with steps.at_work(settings.load().community(community).name):
         planned = steps.plan(community, as_of)
     out.print(f"Run {planned['night']['run']}: {len(planned['units'])} streams to read.")
@@ -64,7 +64,7 @@ def extract(
     source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
     stream: Annotated[str | None, typer.Option(help="Only this stream.")] = None,
 ) -> None:
-    """Land what is new, changed or gone."""
+    """Fetch what is new, changed or gone, and land it as files."""
     planned = tonight.latest(community, run)
     units = [
         unit
@@ -80,7 +80,7 @@ def extract(
 
 @app.command()
 def load(community: Community = None, run: Run = None) -> None:
-    """Bring what was landed into the work file."""
+    """Load what was landed into the work file."""
     _by_hand(steps.load, community, run)
 
 
@@ -92,19 +92,19 @@ def build(community: Community = None, run: Run = None, as_of: AsOf = None) -> N
 
 @app.command()
 def score(community: Community = None, run: Run = None) -> None:
-    """Judge messages whose text or whose judge changed."""
+    """Judge what is new or changed, and what an older version of the judges had judged."""
     _by_hand(steps.score, community, run)
 
 
 @app.command()
 def validate(community: Community = None, run: Run = None) -> None:
-    """Hold the work file against its contracts."""
+    """Check the work file against its contracts."""
     _by_hand(steps.validate, community, run)
 
 
 @app.command()
 def publish(community: Community = None, run: Run = None) -> None:
-    """Write tonight's files and flip the links."""
+    """Write tonight's files and point readers at them."""
     _by_hand(steps.publish, community, run)
 
 
@@ -113,14 +113,14 @@ def digest(
     community: Community = None,
     run: Run = None,
     due: Annotated[
-        bool, typer.Option("--due", help="Only what its readers' hour has come for; for cron.")
+        bool, typer.Option("--due", help="Send only what is due at its readers' hour; for cron.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write what would be told to files; send nothing.")
+        bool, typer.Option("--dry-run", help="Only write to files what would be sent.")
     ] = False,
-    show: Annotated[bool, typer.Option(help="Open what --dry-run wrote.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Open what --dry-run wrote.")] = False,
 ) -> None:
-    """Write and send the moderators' digest; what was sent once is not sent again."""
+    """Write and send the moderators' digest; nothing is sent twice."""
     if dry_run:
         for file in steps.preview(community):
             out.print(str(file))
@@ -140,12 +140,12 @@ def verdict(
         str, typer.Argument(help="agree, disagree, unsure, handled, snooze or claim.")
     ],
     who: Annotated[
-        str | None, typer.Option(help="Who says so; the user of this machine if not given.")
+        str | None, typer.Option(help="Who says so. Default: your user name here.")
     ] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="How long to snooze.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="How many days to snooze.")] = None,
     community: Community = None,
 ) -> None:
-    """Say what you think of an item: it does not come back unless something new is found."""
+    """Say what you think of an item; it then comes back only if something new is found."""
     steps.give_verdict(ref, choice, who or _user(), community, days)
     out.print(f"Noted: {choice} for {ref}.")
 
@@ -157,8 +157,9 @@ def case(
     ],
     community: Community = None,
 ) -> None:
-    """Write the case file of a dispute: a neutral timeline of its thread, with places for what was
-    decided and learned."""
+    """Write the case file of a dispute: a neutral timeline of its thread.
+
+    It leaves room for what was decided and what was learned."""
     for file in steps.case_file(about, community):
         out.print(str(file))
 
@@ -176,7 +177,7 @@ def _by_hand(
     run: str | None,
     as_of: str | None = None,
 ) -> None:
-    """Do one verb of a planned night while nobody else works on the community."""
+    """Run one step of a planned night while nobody else works on the community."""
     night = tonight.latest(community, run)["night"]
     with steps.at_work(night["community"]):
         step({**night, "as_of": as_of or night["as_of"]})

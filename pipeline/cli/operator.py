@@ -1,4 +1,4 @@
-"""What whoever runs Hearth may ask of it besides a night; part of `hearth`."""
+"""Commands for whoever runs Hearth, besides those of a night."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _STYLE = {"whole": "green", "stale": "yellow", "unfinished": "yellow", "failed":
 def doctor(
     community: Community = None,
     send_test: Annotated[
-        bool, typer.Option("--send-test", help="Also send the operators a notice, as a test.")
+        bool, typer.Option("--send-test", help="Also mail the operators a test notice.")
     ] = False,
 ) -> None:
-    """Check settings, machine, sites, keys and channels; say what is wrong and the fix.
+    """Check settings, machine, sites, keys and channels, and say how to fix what is wrong.
 
-    Ends with 0, or with the exit code a night would end with."""
+    Exits with 0, or with the code a night would end with."""
     from pipeline import doctor as asking
     from pipeline import notice
 
@@ -45,7 +45,7 @@ def doctor(
         readers = notice.send_test(settings.load().community(community), datetime.now(UTC))
         out.print(f"Sent a test notice to {', '.join(readers)}")
     counts = Counter(finding.level for finding in found)
-    out.print(f"{counts['fail']} to mend, {counts['warn']} to think about, {counts['ok']} well")
+    out.print(f"{counts['fail']} to fix, {counts['warn']} to think about, {counts['ok']} fine")
     raise typer.Exit(asking.exit_code(found))
 
 
@@ -54,11 +54,11 @@ def status(
     community: Community = None,
     check: Annotated[
         float | None,
-        typer.Option(help="Only say whether a night was published in the last so many hours."),
+        typer.Option(help="Only check that a night was published in the last so many hours."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """How the last nights went: runs, freshness, cost, validation, digests, sizes."""
+    """Show how the last nights went, and how fresh each stream is."""
     from pipeline import status as state
 
     home = settings.load(secrets=False).community(community)
@@ -87,12 +87,12 @@ def status(
 
 @app.command()
 def erase(
-    source: Annotated[str, typer.Argument(help="The source the account belongs to.")],
-    account: Annotated[str, typer.Argument(help="Its id or user name there.")],
+    source: Annotated[str, typer.Argument(help="The source of the account.")],
+    account: Annotated[str, typer.Argument(help="Its id or its user name there.")],
     community: Community = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Clear a person from everything Hearth keeps, and publish anew. Cannot be undone.
+    """Erase a person from everything Hearth keeps, and publish anew. Cannot be undone.
 
     Delete or anonymise the account at the source first: what the source still has may be read
     again when it changes there."""
@@ -116,7 +116,7 @@ def migrate(
     community: Community = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
 ) -> None:
-    """Bring the work file of an older version up to date; every night does so by itself."""
+    """Bring the work file of an older version up to date, as every night does by itself."""
     from pipeline import migrations, warehouse
 
     home = settings.load().community(community)

@@ -1,4 +1,4 @@
-"""Who is who across sources: what is suggested, and what an operator decides; part of `hearth`."""
+"""Commands about who is who across sources: what is suggested, and what you decide."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from pipeline.cli.console import Community, out, plain, table
 from pipeline.identities import Account, Decisions
 
 app = typer.Typer()
-people = typer.Typer(no_args_is_help=True, help="Which accounts are one person, across sources.")
+people = typer.Typer(
+    no_args_is_help=True, help="Say which accounts of several sources are one person."
+)
 app.add_typer(people, name="people")
 
 One = Annotated[str, typer.Argument(help="An account, as source/user name or source/id.")]
 Other = Annotated[str, typer.Argument(help="Another, written the same way.")]
-AsJson = Annotated[bool, typer.Option("--json", help="All of it, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 _NEXT = "It counts from the next build on: tonight, or `hearth rebuild` now."
 
 
 @people.command()
 def suggestions(community: Community = None, as_json: AsJson = False) -> None:
-    """Accounts of two sources that may be one person, with the evidence. Nothing joins them but
-    you."""
+    """List accounts of two sources that may be one person, with the evidence; you decide."""
     home = settings.load(secrets=False).community(community)
     with warehouse.read_only(home) as db:
         found = db.execute(
@@ -57,8 +58,7 @@ def link(one: One, other: Other, community: Community = None) -> None:
 
 @people.command()
 def unlink(one: One, other: Other, community: Community = None) -> None:
-    """Say that two accounts are two people: no address joins them, and it is never suggested
-    again."""
+    """Say that two accounts are two people, whatever address they share."""
     accounts, decisions = _both(one, other, community)
     decisions.unlink(*accounts, datetime.now(UTC))
     out.print(plain(f"{one} and {other} are two people. {_NEXT}"))
@@ -66,7 +66,7 @@ def unlink(one: One, other: Other, community: Community = None) -> None:
 
 @people.command()
 def links(community: Community = None, as_json: AsJson = False) -> None:
-    """What was decided by operators."""
+    """List what was decided so far."""
     home = settings.load(secrets=False).community(community)
     rows = [
         {

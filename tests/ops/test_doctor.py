@@ -418,7 +418,7 @@ def test_a_sound_installation_ends_with_0_and_says_what_there_is(office):
     office.world.chat.switches.version = "7.7.1"
     ended, told = diagnosis()
     assert ended == 0, told
-    assert "0 to mend, 0 to think about" in told
+    assert "0 to fix, 0 to think about" in told
     for said in (
         "every key is known",
         "can be written",
