@@ -12,7 +12,7 @@ from airflow.sdk.log import mask_secret
 
 from pipeline import steps
 
-# The first rule that fits decides: an error that waiting cannot mend fails at once.
+# The first rule that fits decides: an error that waiting does not cure fails at once.
 BY_ERROR = ExceptionRetryPolicy(
     rules=[
         RetryRule("pipeline.errors.TryLater", RetryAction.RETRY),

@@ -8,7 +8,7 @@ in hearth.toml.
 
 | what you see | what it means | what to do |
 |---|---|---|
-| `morning` failed with a channel's name | mail server, forum or chat refused it | mend what it says; the next hour tries again, nothing is sent twice |
+| `morning` failed with a channel's name | mail server, forum or chat refused it | fix what it names; the next hour tries again, nothing is sent twice |
 | it waits: "another night runs already" | a night is at work | nothing: it goes on when that has ended |
 """
 

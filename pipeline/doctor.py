@@ -1,7 +1,7 @@
 """What is wrong with an installation, found without a night: settings, machine, sites, channels.
 
 Nothing is told to anybody, and nothing is changed at a site beyond the stored queries a night would
-make. Every finding says how to mend what it found.
+make. Every finding says how to fix what it found.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _languages(home: Community) -> Iterator[Finding]:
             yield Finding(
                 "warn",
                 f"what is written in '{language}' is not judged by {' nor by '.join(unscored)}",
-                "nothing to mend: digests count it as not scored, docs/judgement.md says why",
+                "nothing to fix: digests count it as not scored, docs/judgement.md says why",
             )
 
 

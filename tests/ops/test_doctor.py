@@ -440,7 +440,7 @@ def test_all_that_is_wrong_is_told_in_one_run(office):
     ended, told = diagnosis()
     assert ended == 78
     assert told.count("FAIL") == 8, told
-    assert "8 to mend" in told
+    assert "8 to fix" in told
 
 
 def test_a_refused_password_of_the_mail_server_is_named(office, certificate, monkeypatch):
