@@ -318,10 +318,10 @@ def _clear_work(community: Community, person: Person, standing: Standing) -> dic
         with transaction(db):
             counts = _clear_raw(db, person, standing)
         db.execute("CHECKPOINT")
-        file = community.home / "work" / "warehouse.duckdb"
+        file = community.work_file
         beside = file.with_name(".warehouse.duckdb.0")
         beside.unlink(missing_ok=True)
-        db.execute(f"ATTACH '{beside}' AS fresh")
+        db.execute(f"ATTACH '{warehouse.sql_text(beside)}' AS fresh")
         for schema, table in db.execute(
             "SELECT schema_name, table_name FROM duckdb_tables() WHERE schema_name"
             " IN ('raw', 'staging', 'judgement') AND database_name = 'warehouse' ORDER BY ALL"

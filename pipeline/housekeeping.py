@@ -62,7 +62,7 @@ def alone(community: Community, *, shared: bool = False) -> Iterator[None]:
 def check_room(community: Community) -> None:
     """Raise FixSettings unless the disk has room for a night: twice the work file, which is what
     building and publishing it may need, and some more."""
-    work = community.home / "work" / "warehouse.duckdb"
+    work = community.work_file
     needed = LEAST_FREE + 2 * (work.stat().st_size if work.exists() else 0)
     free = shutil.disk_usage(community.home).free
     if free < needed:

@@ -52,7 +52,7 @@ class Change:
 def pending(db: duckdb.DuckDBPyConnection) -> list[Change]:
     """What has to change, in order; nothing for a new file. Raises FixSettings where a table
     with rows lacks what may not be null."""
-    held = _held(db)
+    held = tables(db)
     kinds = dict(
         db.execute(
             "SELECT table_schema || '.' || table_name, table_type FROM information_schema.tables"
@@ -100,13 +100,15 @@ def keep_copy(file: Path, now: datetime) -> Path:
     return copy
 
 
-def _held(db: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
-    """Columns and types of every table, in their order."""
+def tables(db: duckdb.DuckDBPyConnection, database: str | None = None) -> dict[str, dict[str, str]]:
+    """Name -> columns and their types, in order, of every table of an attached database, or of the
+    opened one."""
     found: dict[str, dict[str, str]] = {}
     rows = db.execute(
         "SELECT schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns()"
-        " WHERE NOT internal AND database_name = current_database()"
-        " ORDER BY table_oid, column_index"
+        " WHERE NOT internal AND database_name = coalesce(?, current_database())"
+        " ORDER BY schema_name, table_name, column_index",
+        [database],
     )
     for table, column, kind in rows.fetchall():
         found.setdefault(table, {})[column] = kind

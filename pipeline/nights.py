@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.contracts import contracts
 from pipeline.errors import FixSettings
 from pipeline.landing import sync_folder
+from pipeline.migrations import tables
 from pipeline.publish import FILES, checksum, flip, manifest_of
 from pipeline.settings import Community
-from pipeline.warehouse import sql_text
+from pipeline.warehouse import rows, sql_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -71,7 +72,8 @@ def differences(community: Community, earlier: str, later: str) -> Iterator[Diff
 
     with duckdb.connect() as db:
         for name, run in (("earlier", earlier), ("later", later)):
-            db.execute(f"ATTACH '{_file(community, run)}' AS {name} (READ_ONLY)")
+            file = sql_text(_file(community, run))
+            db.execute(f"ATTACH '{file}' AS {name} (READ_ONLY)")
         for contract in contracts().values():
             if contract.schema_name == "marts" and contract.publish == "community":
                 found = _difference(db, contract.table, contract.key)
@@ -120,12 +122,12 @@ def export(
     listed: dict[str, dict[str, int | str]] = {}
     with duckdb.connect(link.resolve(), read_only=True) as db:
         db.execute("SET TimeZone = 'UTC'")
-        for table, columns in _tables(db).items():
+        for table, columns in tables(db).items():
             written[f"{table}.{form}"] = _write(db, table, columns, beside / f"{table}.{form}")
         for file in sorted(f for f in beside.rglob("*") if f.is_file()):
             name = file.relative_to(beside).as_posix()
-            rows = written[name] if name in written else _rows_in(db, file)
-            listed[name] = {"rows": rows, "sha256": checksum(file)}
+            held = written[name] if name in written else _rows_in(db, file)
+            listed[name] = {"rows": held, "sha256": checksum(file)}
     text = {"night": link.resolve().name, "files": listed}
     (beside / "manifest.json").write_text(json.dumps(text, indent=2), encoding="utf-8")
     beside.rename(folder)
@@ -150,39 +152,36 @@ def _write(db: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], f
             month = f"coalesce(strftime({_named(dated)}, '%Y-%m'), 'unknown')"
             selected, how = f"{selected}, {month} AS in_month", f"{how}, PARTITION_BY (in_month)"
             file = file.with_suffix("")
-    [(rows,)] = db.execute(
+    [(written,)] = db.execute(
         f"COPY (SELECT {selected} FROM {table}) TO '{sql_text(file)}' ({how})"
     ).fetchall()
-    return int(rows)
+    return int(written)
 
 
 def _rows_in(db: duckdb.DuckDBPyConnection, file: Path) -> int:
-    [(rows,)] = db.execute(
+    [(held,)] = db.execute(
         f"SELECT num_rows FROM parquet_file_metadata('{sql_text(file)}')"
     ).fetchall()
-    return int(rows)
+    return int(held)
 
 
 def _difference(
     db: duckdb.DuckDBPyConnection, table: str, key: tuple[str, ...]
 ) -> Difference | None:
     """Null where one of the nights has no such table, or nothing to tell its rows by."""
-    columns = [
-        {name for name, *_ in db.execute(f"DESCRIBE {night}.{table}").fetchall()}
-        for night in ("earlier", "later")
-        if table in _tables(db, night)
-    ]
-    if len(columns) < 2 or not set(key) <= set.intersection(*columns):
+    columns = [tables(db, night).get(table, {}).keys() for night in ("earlier", "later")]
+    shared = set.intersection(*map(set, columns))
+    if not set(key) <= shared:
         return None
-    common = ", ".join(map(_named, sorted(set.intersection(*columns))))
+    common = ", ".join(map(_named, sorted(shared)))
     keys = ", ".join(map(_named, key))
 
     def count(only: str, but_not: str, what: str) -> int:
-        rows = db.execute(
+        [(counted,)] = db.execute(
             f"SELECT count(*) FROM (SELECT {what} FROM {only}.{table}"
             f" EXCEPT SELECT {what} FROM {but_not}.{table})"
-        ).fetchone()
-        return int(rows[0]) if rows else 0
+        ).fetchall()
+        return int(counted)
 
     added, removed = count("later", "earlier", keys), count("earlier", "later", keys)
     changed = count("later", "earlier", common) - added
@@ -191,7 +190,8 @@ def _difference(
 
 def _why(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """What happened to messages between the two nights, by count."""
-    row = db.execute(
+    (counts,) = rows(
+        db,
         "SELECT"
         " count(*) FILTER (o.message_id IS NULL AND n.created_at > b.as_of) AS new,"
         " count(*) FILTER (o.message_id IS NULL AND n.created_at <= b.as_of) AS late,"
@@ -203,27 +203,9 @@ def _why(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
         " FROM later.marts.messages AS n"
         " FULL JOIN earlier.marts.messages AS o"
         "   ON n.source = o.source AND n.message_id = o.message_id"
-        " CROSS JOIN (SELECT max_by(as_of, built_at) AS as_of FROM earlier.raw.builds) AS b"
+        " CROSS JOIN (SELECT max_by(as_of, built_at) AS as_of FROM earlier.raw.builds) AS b",
     )
-    names = [name for name, *_ in row.description]
-    (counts,) = row.fetchall()
-    return {name: count for name, count in zip(names, counts, strict=True) if count}
-
-
-def _tables(
-    db: duckdb.DuckDBPyConnection, database: str | None = None
-) -> dict[str, dict[str, str]]:
-    """Columns and types of every table of an attached night, or of the opened one."""
-    found: dict[str, dict[str, str]] = {}
-    rows = db.execute(
-        "SELECT schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns()"
-        " WHERE NOT internal AND database_name = coalesce(?, current_database())"
-        " ORDER BY schema_name, table_name, column_index",
-        [database],
-    )
-    for table, name, kind in rows.fetchall():
-        found.setdefault(table, {})[name] = kind
-    return found
+    return {name: count for name, count in counts.items() if count}
 
 
 def _file(community: Community, run: str) -> Path:

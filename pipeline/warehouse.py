@@ -41,26 +41,25 @@ def opened(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises WarehouseBusy while another process holds it, FixSettings where it cannot be opened or
     memory or disk run out.
     """
-    work = community.home / "work"
-    make_folder(work / "spill")
-    file = work / "warehouse.duckdb"
-    with _in_words(community), _up_to_date(file, community) as db:
-        file.chmod(0o600)
-        db.execute("SET temp_directory = ?", [str(work / "spill")])
+    spill = community.work_file.with_name("spill")
+    make_folder(spill)
+    with _in_words(community), _up_to_date(community) as db:
+        community.work_file.chmod(0o600)
+        db.execute("SET temp_directory = ?", [str(spill)])
         prepare(db)
         _set_pseudonym_key(db, community)
         yield db
 
 
-def _up_to_date(file: Path, community: Community) -> duckdb.DuckDBPyConnection:
+def _up_to_date(community: Community) -> duckdb.DuckDBPyConnection:
     """The work file, with the tables today's contracts want; a copy is kept where they changed."""
-    db = _connected(file, community, read_only=False)
+    db = _connected(community, read_only=False)
     try:
         changes = migrations.pending(db)
         if changes:
             db.close()
-            migrations.keep_copy(file, datetime.now(UTC))
-            db = _connected(file, community, read_only=False)
+            migrations.keep_copy(community.work_file, datetime.now(UTC))
+            db = _connected(community, read_only=False)
             migrations.migrate(db, changes)
     except BaseException:
         db.close()
@@ -72,11 +71,11 @@ def set_aside(community: Community) -> Path:
     """Move the work file out of the way, as `warehouse.before-rebuild.duckdb`; an older one of
     that name goes, unless there is no work file. The next `opened` makes a new one. Returns where
     it lies now. Raises WarehouseBusy while it is open."""
-    file = community.home / "work" / "warehouse.duckdb"
+    file = community.work_file
     aside = file.with_name("warehouse.before-rebuild.duckdb")
     if file.exists():
         with suppress(FixSettings):  # a damaged one is set aside all the same
-            _connected(file, community, read_only=False).close()
+            _connected(community, read_only=False).close()
         file.replace(aside)
         file.with_name("warehouse.duckdb.wal").unlink(missing_ok=True)
     return aside
@@ -108,9 +107,8 @@ def read_only(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
     for: no night was made, or none since an upgrade."""
     import duckdb
 
-    file = community.home / "work" / "warehouse.duckdb"
-    is_there = file.exists()
-    opened = _connected(file, community, read_only=True) if is_there else duckdb.connect()
+    is_there = community.work_file.exists()
+    opened = _connected(community, read_only=True) if is_there else duckdb.connect()
     what = f"{community.name}: no night was made yet"
     mend = "`hearth nightly` makes one"
     if is_there:
@@ -134,9 +132,10 @@ def named(what: str, mend: str, *, quoting: bool = True) -> Iterator[None]:
         raise FixSettings(f"{what}{said}; {mend}") from None
 
 
-def _connected(file: Path, community: Community, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def _connected(community: Community, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     import duckdb
 
+    file = community.work_file
     if not read_only and file.exists() and file.stat().st_size < _HEADERS:
         file.unlink()  # its very making was cut short; what was landed is loaded again
     try:
@@ -168,7 +167,7 @@ def _in_words(community: Community) -> Iterator[None]:
         if _is_full(error):
             raise _full(community) from None
         if any(sign in str(error) for sign in _CORRUPT):
-            raise _damaged(community.home / "work" / "warehouse.duckdb", error) from None
+            raise _damaged(community.work_file, error) from None
         raise
 
 
@@ -185,6 +184,13 @@ def prepare(db: duckdb.DuckDBPyConnection) -> None:
     for contract in contracts().values():
         if contract.build != "view":
             db.execute(contract.ddl())
+
+
+def rows(db: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+    """All rows of a query, by column name."""
+    found = db.execute(sql)
+    names = [name for name, *_ in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def sql_text(path: Path) -> str:
@@ -230,7 +236,7 @@ def _full(community: Community) -> FixSettings:
     )
 
 
-def _damaged(file: object, error: Exception) -> FixSettings:
+def _damaged(file: Path, error: Exception) -> FixSettings:
     return FixSettings(
         f"{file} cannot be opened ({type(error).__name__}); run "
         "`hearth rebuild --from-landing`: all that was fetched is still in landing/"

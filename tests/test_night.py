@@ -96,7 +96,9 @@ class World:
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
-    return World(tmp_path, monkeypatch)
+    home = tmp_path / "ember's home"  # a name that ends a text in SQL
+    home.mkdir()
+    return World(home, monkeypatch)
 
 
 def test_a_night_from_servers_to_digest(world):

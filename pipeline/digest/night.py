@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
+from pipeline import warehouse
 from pipeline.contracts import contracts
 from pipeline.digest.edition import Health, finding_of
 from pipeline.digest.forum import answers
@@ -23,7 +24,6 @@ from pipeline.digest.verdicts import (
     precision,
 )
 from pipeline.settings import Community
-from pipeline.warehouse import insert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 def items(db: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Rows of marts.digest_items as `select` takes them: aware times, reasons as a list."""
     columns = ", ".join(contracts()["marts.digest_items"].columns)
-    rows = _rows(db, f"SELECT {columns} FROM marts.digest_items ORDER BY source, thread_id, kind")
+    rows = warehouse.rows(
+        db, f"SELECT {columns} FROM marts.digest_items ORDER BY source, thread_id, kind"
+    )
     for row in rows:
         row["created_at"] = row["created_at"].replace(tzinfo=UTC)
         row["reasons"] = json.loads(row["reasons"])
@@ -49,8 +51,8 @@ def health(
     db: duckdb.DuckDBPyConnection, stale: Iterable[Mapping[str, Any]], warnings: Iterable[str]
 ) -> Health:
     """The numbers on the foot, with what is stale and which contracts only warned."""
-    (row,) = _rows(db, "SELECT * EXCLUDE (as_of, questions, flagged) FROM marts.health")
-    thanks = _rows(
+    (row,) = warehouse.rows(db, "SELECT * EXCLUDE (as_of, questions, flagged) FROM marts.health")
+    thanks = warehouse.rows(
         db,
         "SELECT * EXCLUDE (person_id) FROM marts.thanks"
         " ORDER BY is_first_accepted DESC, newcomers DESC, accepted DESC, liked DESC, person",
@@ -119,7 +121,7 @@ def store_verdicts(db: duckdb.DuckDBPyConnection, community: Community) -> None:
         for key in verdict.keys
     ]
     db.execute("DELETE FROM judgement.verdicts")
-    insert(db, "judgement.verdicts", rows)
+    warehouse.insert(db, "judgement.verdicts", rows)
 
 
 def store_told(db: duckdb.DuckDBPyConnection, community: Community) -> None:
@@ -136,7 +138,7 @@ def store_told(db: duckdb.DuckDBPyConnection, community: Community) -> None:
         for item, night in first.items()
     ]
     db.execute("DELETE FROM judgement.told")
-    insert(db, "judgement.told", rows)
+    warehouse.insert(db, "judgement.told", rows)
 
 
 def _reactions(
@@ -170,9 +172,3 @@ def _reactions(
             said_of = writer(room).said_of
             found += [(message, *said, room) for message in asked for said in said_of(message)]
     return found
-
-
-def _rows(db: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
-    found = db.execute(sql)
-    names = [name for name, *_ in found.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -86,7 +86,7 @@ class Findings:
 def as_of_day(community: Community) -> date:
     """The day in which the published night speaks."""
     with _opened(community) as db:
-        day: date = _rows(db, "SELECT as_of_day() AS day")[0]["day"]
+        day: date = warehouse.rows(db, "SELECT as_of_day() AS day")[0]["day"]
         return day
 
 
@@ -101,7 +101,7 @@ def findings(community: Community, period: Period) -> Findings:
         curves = _curves(db, period)
         figures["responses"] += tuple(_percentiles(db, period, covered))
         _set(db, period)
-        (now,) = _rows(db, "SELECT as_of() AS at, as_of_day() AS day")
+        (now,) = warehouse.rows(db, "SELECT as_of() AS at, as_of_day() AS day")
         return Findings(
             title=community.title,
             period=period,
@@ -188,7 +188,7 @@ def _curve(db: duckdb.DuckDBPyConnection, period: Period, asker: str) -> Curve:
 def _covered(db: duckdb.DuckDBPyConnection, period: Period) -> float:
     """Share of the days of all sources that were read whole, 0 to 1."""
     _set(db, period)
-    sources = len(_rows(db, "SELECT DISTINCT source FROM marts.coverage"))
+    sources = len(warehouse.rows(db, "SELECT DISTINCT source FROM marts.coverage"))
     days = sum(row["covered_days"] for row in _ask(db, "table_coverage"))
     return days / (sources * period.days) if sources else 0.0
 
@@ -208,10 +208,4 @@ def _set(db: duckdb.DuckDBPyConnection, period: Period, asker: str = "all") -> N
 
 
 def _ask(db: duckdb.DuckDBPyConnection, question: str) -> list[Row]:
-    return _rows(db, (QUESTIONS / f"{question}.sql").read_text(encoding="utf-8"))
-
-
-def _rows(db: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
-    found = db.execute(sql)
-    columns = [name for name, *_ in found.description]
-    return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+    return warehouse.rows(db, (QUESTIONS / f"{question}.sql").read_text(encoding="utf-8"))

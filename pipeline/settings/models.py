@@ -341,6 +341,11 @@ class Community(_Section):
     mail: MailSettings | None = None
     pseudonym_key: SecretStr = Field(exclude=True, repr=False)
 
+    @property
+    def work_file(self) -> Path:
+        """The private DuckDB database; see `pipeline.warehouse`."""
+        return self.home / "work" / "warehouse.duckdb"
+
     @field_validator("prometheus")
     @classmethod
     def _collected(cls, value: Path | None) -> Path | None:

@@ -122,8 +122,7 @@ def validate(night: Night) -> dict[str, Any]:
 
     home = home_of(night)
     docs = home.home / "docs" / night["run"]
-    work = home.home / "work" / "warehouse.duckdb"
-    found = validating.validate(work, docs, rows_last_published(home))
+    found = validating.validate(home.work_file, docs, rows_last_published(home))
     said = {
         "checked": found.checked,
         "broken": [asdict(broken) for broken in found.broken],

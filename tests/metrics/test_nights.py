@@ -27,7 +27,7 @@ SECOND = FIRST + timedelta(days=1)
 
 @pytest.fixture
 def home(tmp_path):
-    return make_community(tmp_path)
+    return make_community(tmp_path / "ember's home")  # a name that ends a text in SQL
 
 
 def post(key, at, seen, **more):
@@ -198,7 +198,7 @@ def after_two(home, tmp_path, monkeypatch):
     with warehouse.opened(home) as db:
         db.execute(FOUND, [FIRST.replace(tzinfo=None)] * 2)
     (tmp_path / "hearth.toml").write_text(
-        TOML.format(home=tmp_path, forum="http://x", chat="http://x")
+        TOML.format(home=home.home, forum="http://x", chat="http://x")
     )
     for name, value in environment(tmp_path / "hearth.toml").items():
         monkeypatch.setenv(name, value)

@@ -1,10 +1,5 @@
-"""A served community."""
+"""A served community, as every night's tests have it."""
 
-import pytest
+from tests.test_night import world
 
-from tests.test_night import World
-
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    return World(tmp_path, monkeypatch)
+__all__ = ["world"]

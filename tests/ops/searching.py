@@ -4,6 +4,8 @@ import gzip
 
 import duckdb
 
+from pipeline.warehouse import sql_text
+
 
 def every_byte(folder):
     """Path -> all its bytes, as they lie there and as they read."""
@@ -35,7 +37,7 @@ def _opened(file):
             return b"".join(_rows(db, f'FROM "{schema}"."{name}"') for schema, name in tables)
     if file.suffix == ".parquet":
         with duckdb.connect() as db:
-            return _rows(db, f"FROM '{file}'")
+            return _rows(db, f"FROM '{sql_text(file)}'")
     return b""
 
 
