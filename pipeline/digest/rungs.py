@@ -32,22 +32,29 @@ def take(
         said = text(step, Words(language, safe.for_chat), ladder.mention)
         open_client(source).post(room, said, key=f"{community.name}/{audience}/{step.key}")
         return room
-    subject = Words(language, str)(
-        "ladder.subject", community=safe.plain(community.title, 60), n=len(step.items)
-    )
     if ladder.lead_mail:
-        mail = community.mail
-        if mail is None:
-            raise FixSettings(f"{community.name}: `lead_mail` needs a table `mail`")
-        lead = (ladder.lead_mail,)
-        message = letter(mail, lead, subject, text(step, Words(language, str)), sent_at)
-        message["Message-ID"] = _message_id(community.name, mail, step)
-        if send_mail(message, mail, lead):
-            raise FixSettings(f"the mail server took none for {ladder.lead_mail}")
-        return "1 reader"
+        return _mail(community, ladder.lead_mail, step, language, sent_at)
     source, _, name = str(ladder.lead_discourse).partition("/")
     said = text(step, Words(language, safe.for_markdown))
+    subject = _subject(community, step, language)
     return _message(open_client(source), name, subject, said, f"{audience}/{step.key}")
+
+
+def _subject(community: Community, step: Step, language: str) -> str:
+    title = safe.plain(community.title, 60)
+    return Words(language, str)("ladder.subject", community=title, n=len(step.items))
+
+
+def _mail(community: Community, lead: str, step: Step, language: str, sent_at: datetime) -> str:
+    mail = community.mail
+    if mail is None:
+        raise FixSettings(f"{community.name}: `lead_mail` needs a table `mail`")
+    subject, said = _subject(community, step, language), text(step, Words(language, str))
+    message = letter(mail, (lead,), subject, said, sent_at)
+    message["Message-ID"] = _message_id(community.name, mail, step)
+    if send_mail(message, mail, (lead,)):
+        raise FixSettings(f"the mail server refused {lead}; check `lead_mail`")
+    return "1 reader"
 
 
 def _message_id(community: str, mail: MailSettings, step: Step) -> str:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from math import log10
-from types import MappingProxyType
 from typing import Any
 
 from pipeline.digest import safe
@@ -43,6 +42,23 @@ _LONG_OVERDUE = 3.0  # times the target, after which a question that was told on
 Claims = Mapping[tuple[str, ...], tuple[Claim, ...]]  # of an item, whatever its evidence
 
 
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """What people have said, as far as it decides what is shown.
+
+    judged  keys that are closed: judged, handled, or asleep
+    shadow  names of rules and models that count for nothing
+    claims  who looks after which item
+    """
+
+    judged: Collection[ItemKey] = ()
+    shadow: Collection[str] = ()
+    claims: Claims = field(default_factory=dict)
+
+
+NOBODY_SPOKE = Opinions()
+
+
 def select(
     rows: Iterable[Mapping[str, Any]],
     health: Health,
@@ -52,29 +68,22 @@ def select(
     *,
     as_of: datetime,
     night: date,
-    judged: Collection[ItemKey] = (),
-    shadow: Collection[str] = (),
-    claims: Claims = MappingProxyType({}),
+    opinions: Opinions = NOBODY_SPOKE,
 ) -> Edition:
     """The edition of this audience and night.
 
-    rows   marts.digest_items, one per thread and kind
-    told   keys told to this audience on other nights
-    judged keys that are closed: judged, handled, or asleep
-    shadow names of rules and models that count for nothing
-    claims who looks after which item
+    rows  marts.digest_items, one per thread and kind
+    told  keys told to this audience on other nights
     """
     reader = community.digest.audiences[audience]
-    sites = tuple(source.url for source in community.sources.values())
-    lit = [row for row in (_without(row, shadow) for row in rows) if row is not None]
-    allowed = [row for row in lit if _allowed(row, reader, audience)]
-    decided, known = _Known(judged), _Known(told)
-    still = [row for row in allowed if not decided.covers(_key(row))]
+    lit = _lit(rows, opinions.shadow)
+    still = _still_open(lit, reader, audience, opinions.judged)
+    known = _Known(told)
     new = [row for row in still if not known.covers(_key(row))]
-    items = [_item(group, known, sites, claims) for group in _by_thread(new)]
+    items = _items(new, known, community, opinions.claims)
     if audience != MODERATORS:
         items = [replace(item, helpers=(), confirmed_before=0) for item in items]
-    open_still = _open_still(still, new)
+    not_repeated = _not_repeated(still, new)
     return Edition(
         community=community.name,
         title=safe.plain(community.title, 60),
@@ -85,8 +94,8 @@ def select(
         is_weekly=reader.weekly,
         sections=tuple(_sections(items, community.digest)),
         health=replace(_harmless(health, reader), flagged=_flagged(lit)),
-        still_open=len(open_still),
-        in_hand=tuple(_in_hand(open_still, claims)),
+        still_open=len(not_repeated),
+        in_hand=tuple(_in_hand(not_repeated, opinions.claims)),
     )
 
 
@@ -96,17 +105,33 @@ def open_items(
     reader: Audience,
     *,
     audience: str = MODERATORS,
-    judged: Collection[ItemKey] = (),
-    shadow: Collection[str] = (),
-    claims: Claims = MappingProxyType({}),
+    opinions: Opinions = NOBODY_SPOKE,
 ) -> list[Item]:
     """All that these readers may see and that nobody has closed, whether or not it was told."""
+    lit = _lit((row for row in rows if row["kind"] != "answered"), opinions.shadow)
+    still = _still_open(lit, reader, audience, opinions.judged)
+    return _items(still, _Known(()), community, opinions.claims)
+
+
+def _lit(rows: Iterable[Mapping[str, Any]], shadow: Collection[str]) -> list[Mapping[str, Any]]:
+    """The rows as they stand without what is in the shadow."""
+    return [row for row in (_without(row, shadow) for row in rows) if row is not None]
+
+
+def _still_open(
+    lit: Iterable[Mapping[str, Any]], reader: Audience, audience: str, judged: Collection[ItemKey]
+) -> list[Mapping[str, Any]]:
+    """Those of them that these readers may see and nobody has closed."""
     decided = _Known(judged)
+    allowed = (row for row in lit if _allowed(row, reader, audience))
+    return [row for row in allowed if not decided.covers(_key(row))]
+
+
+def _items(
+    rows: Iterable[Mapping[str, Any]], known: _Known, community: Community, claims: Claims
+) -> list[Item]:
     sites = tuple(source.url for source in community.sources.values())
-    lit = (_without(row, shadow) for row in rows if row["kind"] != "answered")
-    allowed = [row for row in lit if row and _allowed(row, reader, audience)]
-    still = [row for row in allowed if not decided.covers(_key(row))]
-    return [_item(group, _Known(()), sites, claims) for group in _by_thread(still)]
+    return [_item(group, known, sites, claims) for group in _by_thread(rows)]
 
 
 def _without(row: Mapping[str, Any], shadow: Collection[str]) -> Mapping[str, Any] | None:
@@ -309,7 +334,7 @@ def _rank(item: Item) -> tuple[float, ...]:
     return (not item.is_newcomer, -item.age_h)
 
 
-def _open_still(
+def _not_repeated(
     still: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]
 ) -> list[list[Mapping[str, Any]]]:
     """Rows by thread of what was told, is open, and has nothing new."""

@@ -15,7 +15,7 @@ from pipeline.digest.files import deliver_files
 from pipeline.digest.ladder import Step, steps
 from pipeline.digest.ledger import Ledger
 from pipeline.digest.render import render_chat
-from pipeline.digest.selection import open_items, select
+from pipeline.digest.selection import Opinions, open_items, select
 from pipeline.digest.verdicts import Precision, Verdict, claims, closed, precision, woken
 from pipeline.errors import FixSettings, HearthError
 from pipeline.settings import Audience, Community
@@ -109,10 +109,8 @@ class Teller:
         """(edition, channel) of each place. Each channel has its own memory, so one that failed, or
         that rests on this weekday, catches up in one digest. What is in the shadow is left out, and
         rules that moderators found wrong too often are named."""
-        rules, shadow = self._rules(verdicts)
+        rules, opinions = self._heard(verdicts)
         health = replace(health, precision=tuple(asdict(rule) for rule in rules))
-        judged = closed(verdicts, self.night)
-        claimed = claims(verdicts, self._sent_at)
         rows = list(rows)
         for audience, channel in places:
             told = self._ledger.told(audience, self.night, channel)
@@ -125,9 +123,7 @@ class Teller:
                 audience,
                 as_of=self._as_of,
                 night=self.night,
-                judged=judged,
-                shadow=shadow,
-                claims=claimed,
+                opinions=opinions,
             )
             yield edition, channel
 
@@ -140,8 +136,7 @@ class Teller:
     ) -> Iterator[Told]:
         """Send each of these places, see `due`, its edition; a channel in trouble does not keep the
         others waiting. Files are written again by a rerun."""
-        made = self.editions(places, rows, health, verdicts)
-        for edition, channel in made:
+        for edition, channel in self.editions(places, rows, health, verdicts):
             yield self._sent(edition, channel)
 
     def climb(
@@ -150,21 +145,12 @@ class Teller:
         verdicts: Collection[Verdict],
     ) -> Iterator[Told]:
         """Take the steps of ladders that are due, for audiences that may be told now."""
-        _, shadow = self._rules(verdicts)
-        judged, claimed = closed(verdicts, self.night), claims(verdicts, self._sent_at)
+        _, opinions = self._heard(verdicts)
         rows = list(rows)
         for audience, reader in self._community.digest.audiences.items():
             if not reader.ladders or not self._is_due(reader):
                 continue
-            items = open_items(
-                rows,
-                self._community,
-                reader,
-                audience=audience,
-                judged=judged,
-                shadow=shadow,
-                claims=claimed,
-            )
+            items = open_items(rows, self._community, reader, audience=audience, opinions=opinions)
             told, taken = self._ledger.first_told(audience), self._ledger.steps_taken(audience)
             for step in steps(reader, items, told, taken, self._sent_at):
                 yield self._climbed(audience, step)
@@ -179,12 +165,11 @@ class Teller:
         that private places are no matter."""
         from pipeline.digest import review
 
-        _, shadow = self._rules(verdicts)
-        judged = closed(verdicts, self.night)
+        _, opinions = self._heard(verdicts)
         open_rows = [{**row, "is_private": False} for row in rows if row["kind"] == "toxic"]
         for source in review.sources(self._community):
             reader = Audience(sources=(source,))
-            found = open_items(open_rows, self._community, reader, judged=judged, shadow=shadow)
+            found = open_items(open_rows, self._community, reader, opinions=opinions)
             known = self._ledger.reported()
             posts = (item for item in found if review.takes(item))
             new = [item for item in posts if (source, item.message_id) not in known]
@@ -213,11 +198,13 @@ class Teller:
         self._ledger.record_step(self._community.name, audience, self.night, step, self._sent_at)
         return Told(audience, step.channel, len(step.items), where)
 
-    def _rules(self, verdicts: Collection[Verdict]) -> tuple[list[Precision], set[str]]:
-        """The rules that were judged, and the names of all that are in the shadow."""
+    def _heard(self, verdicts: Collection[Verdict]) -> tuple[list[Precision], Opinions]:
+        """How often moderators agreed with each rule, and what else follows from what they said."""
         settings = self._community.judgement
         rules = precision(verdicts, self._as_of, settings.trusted)
-        return rules, {*settings.in_shadow, *(rule.rule for rule in rules if rule.is_shadow)}
+        shadow = {*settings.in_shadow, *(rule.rule for rule in rules if rule.is_shadow)}
+        judged, claimed = closed(verdicts, self.night), claims(verdicts, self._sent_at)
+        return rules, Opinions(judged, shadow, claimed)
 
     def _is_due(self, reader: Audience) -> bool:
         return is_due(reader, self._zone(reader), self._as_of, self._sent_at)

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.digest.edition import Edition, Health
-from pipeline.digest.selection import select
+from pipeline.digest.selection import Opinions, select
 from pipeline.settings import Community
 
 NIGHT = date(2026, 3, 3)
@@ -103,9 +103,7 @@ def edition(
         "moderators",
         as_of=AS_OF,
         night=NIGHT,
-        judged=judged,
-        shadow=shadow,
-        claims=claims,
+        opinions=Opinions(judged, shadow, claims),
     )
 
 
