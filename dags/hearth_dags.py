@@ -29,9 +29,9 @@ TASKS = {
 
 
 def dag_of(verb, community, doc, schedule=None, **options):
-    """The frame of the DAG `hearth_<verb>_<community>`, by default of what lies between nights. One
-    run at a time: a warehouse has one writer. None for days that were missed: windows come from
-    what is held, so one night catches up on all."""
+    """The decorator of the DAG `hearth_<verb>_<community>`. By default its tasks wait for a night to
+    end, see `between_nights`. It runs one at a time, for a warehouse has one writer, and makes up
+    for no missed days, for windows come from what is held: one night fetches all that is missing."""
     return dag(
         dag_id=f"hearth_{verb}_{community}",
         schedule=schedule,
@@ -64,8 +64,8 @@ def alone(community, step, *args, **options):
 
 
 def between_nights(community):
-    """Arguments of tasks that are `alone`: they wait for a night to end, and their failure is
-    mailed to the operators, as that of a night is by the night itself."""
+    """Default arguments of tasks that work `alone`: they wait for a night to end, and mail the
+    operators when they fail. (A night mails them itself.)"""
 
     def tell(context):
         steps.tell_failure(community, context["dag"].dag_id, str(context.get("exception", "")))

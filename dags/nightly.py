@@ -11,7 +11,7 @@ plan -> extract (one task a stream of a source) -> load -> build -> score -> val
 | `plan` failed, exit text "access" | a key was refused or a plugin is missing | run `hearth doctor`, fix what it names, clear the task |
 | one `extract` failed after retries | that stream stayed as it was last night | nothing tonight: the rest is published and names it as stale; look at its log |
 | `load` says a file was damaged | a disk or power fault | nothing: it was set aside in `damaged/` and read again |
-| `validate` failed | the data breaks a critical rule; nothing was published, readers keep last night | open the Data Docs it names; when mended, clear `validate` |
+| `validate` failed | the data breaks a critical rule; nothing was published, readers keep last night | open the Data Docs it names; when fixed, clear `validate` |
 | `conclude` failed, everything else green | published, but a source was stale | see which in its log |
 | "in use by another process" | a second night, or a prompt left open on the work file | end it; the task retries by itself |
 | "another night runs already" | `hearth nightly` runs from elsewhere | nothing: the task retries; then schedule it in one place only |
@@ -22,10 +22,11 @@ plan -> extract (one task a stream of a source) -> load -> build -> score -> val
 `ops/index.html` below the community's home shows all nights, `hearth status` prints it, and
 `hearth status --check 26`, from cron on another machine or a watchdog, fails when no night was published
 for 26 hours. A DAG of yours that is scheduled on the asset `hearth_<community>_published` starts after
-each publish. There are no pools to make: what a pool would ration is rationed where it also holds for
-cron and the command line. A source's requests by its budget (a file, or a Redis of many machines), the
-one writer by a community's line of tasks, its lock and the queue `warehouse`; and a pool that nobody
-made would stop every task without a word. With many workers, extraction runs in the queue `default`.
+each publish. There are no pools to create: what a pool would ration is rationed where
+that also holds for cron and the command line. Requests to a source are limited by its budget (a file, or
+Redis between machines); the one writer is guarded by the order of a community's tasks, its lock and the
+queue `warehouse`. A pool that nobody created would silently stop every task. With many workers,
+extraction runs in the queue `default`.
 
 Every task may be cleared and run again. Settings are read from hearth.toml (`HEARTH_SETTINGS`);
 secrets from the environment, or from Airflow connections: `hearth_<community>_<source>` (its password is

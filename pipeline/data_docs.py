@@ -1,7 +1,7 @@
 """Great Expectations' site of a night, made to be read without a network.
 
-Its pages load styles, scripts and a logo from the servers of others, and bring 4 MB of files of
-which they show none. All of that goes; what was promised and what was broken stays.
+Its pages load styles, scripts and a logo from other people's servers, and come with 4 MB of files
+that they never show. All of that goes; what was promised and what was broken stays.
 """
 
 from __future__ import annotations

@@ -181,8 +181,8 @@ def _source(home: Community, name: str) -> list[Finding]:
 
 
 def _key_rights(home: Community, name: str, source: Source, *, reports: bool) -> Finding:
-    """Whether the key may write where something is posted with it, and only there. Whether one
-    that `reports` may do so, the source itself has asked."""
+    """Whether the key may write if something is posted with it, and only then. That a key which
+    `reports` may do so is for the source's own probe to find out."""
     posts = any(place.startswith(f"{name}/") for place in _forum_places(home))
     writes = may_write(source.writer)
     if writes and not (posts or reports):
@@ -273,7 +273,7 @@ def _reach(address: str) -> None:
 
 
 def _asked(question: Callable[[], None], well: str) -> Iterator[Finding]:
-    """What a question that raises in trouble found out."""
+    """A finding: `well` where the question raises nothing, or else its error."""
     try:
         question()
     except HearthError as error:

@@ -2,11 +2,11 @@
 
 What they wrote loses its words and its author and stays as an empty place, so that what others
 answered keeps its thread and counts keep their sums. Whatever else is about them goes. In what
-others wrote, mentions and quotations of them are cleared; plain prose that names them is theirs
-who wrote it, and is counted in the certificate for a person to look at.
+others wrote, mentions and quotations of them are cleared. Prose that merely names them stays, for
+it is somebody else's; the certificate counts it, for a person to look at.
 
-Clearing is not forgetting to look: what the source still has may be read again when it changes
-there. Delete or anonymise the account at the source first.
+Nothing is cleared at the source, and what is still there may be read again when it changes. Delete
+or anonymise the account there first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One night at a time, on a disk with room, and nothing kept longer than was said."""
+"""One night at a time, on a disk with room, and nothing kept longer than the settings say."""
 
 from __future__ import annotations
 

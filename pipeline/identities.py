@@ -1,10 +1,10 @@
 """Which accounts are one person: on explicit evidence only, and never against an operator's word.
 
 Evidence is, strongest first: a link an operator made, and the same confirmed e-mail address at two
-sources. An address joins no two accounts of one source, nor any two that an operator told apart,
-be it by way of a third: whoever holds it once at each source is one, everything else is a
-suggestion (`marts.identity_suggestions`). All accounts of a person get the pseudonym of the first
-of them, by source and id.
+sources. An address joins accounts only where no source has two with it, and never two that an
+operator told apart, not even by way of a third; everything else is a suggestion
+(`marts.identity_suggestions`). All accounts of a person get the pseudonym of the first of them, by
+source and id.
 
     identities.json   what operators decided, the last word on each pair; survives a new work file
 """

@@ -62,9 +62,11 @@ def places(edges: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def page_rank(replies: csr_array) -> list[float]:
-    """Page and Brin (1998) for how often whom a row stands for answered whom a column stands for.
+    """PageRank (Page and Brin 1998) of each person, from how often each row's person answered each
+    column's.
 
-    Rank flows from who asks to who answers, and what nobody answers is spread over all."""
+    Rank flows from those who ask to those who answer; that of people whom nobody answers is spread
+    over all."""
     size = replies.shape[0]
     got = replies.sum(axis=0)
     flows = replies / np.where(got > 0, got, 1)

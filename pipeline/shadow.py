@@ -20,9 +20,11 @@ def in_light(
     model: str,
     shadow: Collection[str],
 ) -> list[str]:
-    """The evidence of a finding that is told. A rule in the shadow hides its own, a model what no
-    other found: the one a reason names, else the finding's. Plain rules and members' reports stand
-    without any."""
+    """The evidence of a finding that may be told.
+
+    A rule in the shadow hides its own evidence, a model in the shadow what no other model found.
+    Who found a piece of evidence its reason tells, or else it was the finding's `model`; plain
+    rules and members' reports need none."""
     found_by = {kind: {model} for kind in evidence}
     found_by |= {r["evidence"]: set(r["models"].split()) for r in reasons if "models" in r}
     return [

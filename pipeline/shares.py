@@ -1,4 +1,4 @@
-"""How sure a share is that was counted over few."""
+"""How sure one can be of a share that was counted over few cases."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """What other programs hear of a night: metrics for Prometheus, events for OpenLineage. Both are off
-until the settings say where they go; both tell counts and names of places, of nobody and no text.
+until the settings say where they go, and carry counts and names of places alone: no people, no
+text.
 """
 
 from __future__ import annotations

@@ -66,9 +66,9 @@ def last_published(home: Community) -> Night | None:
 
 
 def check_read(home: Community, now: datetime) -> None:
-    """Raise NightRuns while other machines may still read for the newest night: what they land
-    comes after whoever has the warehouse's machine for himself. Which machine is at work is not
-    known here; a night is read until it loads, or until the time of a task is over."""
+    """Raise NightRuns while other machines may still be reading for the newest night: this one's
+    lock does not stop them, and what they land would be loaded later. Which of them are at work is
+    not known here, so a night counts as being read until it loads or `LONGEST_TASK` is over."""
     found = sorted((home.home / "runs").glob("*/night.json"))
     if home.cluster is None or not found:
         return
@@ -85,7 +85,8 @@ def check_read(home: Community, now: datetime) -> None:
 def in_journal(
     step: Callable[Concatenate[Night, P], dict[str, Any]],
 ) -> Callable[Concatenate[Night, P], dict[str, Any]]:
-    """A step whose bad end stands in the night's journal, from where people are told of it."""
+    """Decorate a step: whatever ends it badly is written to the night's journal first, from where
+    people are told of it."""
 
     @wraps(step)
     def telling(night: Night, /, *args: P.args, **options: P.kwargs) -> dict[str, Any]:
@@ -96,7 +97,9 @@ def in_journal(
 
 
 def plan_source(home: Community, night: Night, name: str, read_before: set[str]) -> Iterator[Unit]:
-    """A stream that was read before and is not available any more is `lost`: not a fact of the
+    """Write down what a source can give tonight, and yield the streams that are to be read.
+
+    A stream that was read before and is not available any more is marked `lost`: not a fact of the
     site, but something that went wrong."""
     from pipeline.sources import open_source
 
@@ -140,8 +143,8 @@ def warnings(home: Community, night: Night) -> list[str]:
 
 
 def rows_last_published(home: Community) -> dict[str, dict[str, int]]:
-    """How many rows each table with a band had in the night that was last published, by the column
-    of its band; empty before the first, and where no more is known of it."""
+    """Table with a band -> value of the band's column -> rows it had in the night that was last
+    published. Empty before the first, and where that night noted none."""
     night = last_published(home)
     file = run_folder(home, night) / "validation.json" if night else None
     if file is None or not file.exists():

@@ -103,8 +103,8 @@ def carry_over(db: duckdb.DuckDBPyConnection, aside: Path) -> None:
 def read_only(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
     """The work file as it lies there, to look at; an empty database where there is none yet.
 
-    Raises WarehouseBusy, and FixSettings where it cannot be opened or has not yet what is looked
-    for: no night was made, or none since an upgrade."""
+    Raises WarehouseBusy, and FixSettings where it cannot be opened or lacks what is looked for
+    because no night was made yet, or none since an upgrade."""
     import duckdb
 
     is_there = community.work_file.exists()
@@ -112,7 +112,7 @@ def read_only(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
     what = f"{community.name}: no night was made yet"
     mend = "`hearth nightly` makes one"
     if is_there:
-        what = f"{community.name}: the work file has not what this version of Hearth looks for"
+        what = f"{community.name}: the work file lacks what this version of Hearth looks for"
         mend = "run a night first, or `hearth rebuild`"
     with named(what, mend, quoting=is_there), _in_words(community), opened as db:
         db.execute(TABLES_ONLY)

@@ -65,7 +65,7 @@ def test_before_the_first_night(home, arguments, answer):
 @pytest.mark.parametrize(
     ("name", "forum", "zone", "answer"),
     [
-        ("My Town", "https://a.example", "UTC", "a community has a name of small letters"),
+        ("My Town", "https://a.example", "UTC", "a community has a name in small letters"),
         ("ember", "", "UTC", "name the address of a Discourse forum, of a Rocket.Chat, or of both"),
         ("ember", "a.example", "UTC", "nothing was written: "),
         ("ember", 'https://a.example"', "UTC", "nothing was written: "),

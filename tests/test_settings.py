@@ -237,7 +237,9 @@ def test_a_password_in_the_file_is_one_also_where_nobody_signs_in():
 @pytest.mark.parametrize("secret", ["very-secret-key\n", " very-secret-key", "very\x00key", "秘密"])
 def test_a_key_that_no_header_may_have_is_named(secret):
     said = refusal(MINIMAL, {**SECRETS, "HEARTH_EMBER_FORUM_KEY": secret})
-    assert "communities.ember.sources.forum.key: the secret has a sign that no header may" in said
+    assert (
+        "communities.ember.sources.forum.key: the secret has a character that no header may" in said
+    )
     assert secret not in said
 
 

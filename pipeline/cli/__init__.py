@@ -115,7 +115,7 @@ def init(
     ] = "UTC",
 ) -> None:
     """Write a commented hearth.toml and say which secrets it needs."""
-    file = Path(os.environ.get("HEARTH_SETTINGS") or settings.DEFAULT_FILE)
+    file = settings.file_in_use()
     if file.exists():
         raise FixSettings(f"{file} exists already; edit it, or move it away first")
     text = settings.template(community, discourse, rocketchat, time_zone)

@@ -4,6 +4,6 @@
                             ▲                                                  │
                             └── Ledger: what was told ── Verdicts: what was said of it <──┘
 
-`Teller` does all of it for every audience and channel; `select` and `deliver_files` alone make a
-preview that is noted nowhere.
+`Teller` does all of it for every audience and channel; a preview takes its editions and notes
+nothing.
 """

@@ -1,7 +1,8 @@
-"""The case file of a dispute: what happened in a thread, in order, told the same of everybody.
+"""The case file of a dispute: what happened in a thread, in order, in one form for everybody.
 
-Beside the title it holds no word that was written, only fingerprints by which a text can be
-recognised, and no opinion: people write what they decided and learned into the places left for it.
+Apart from the title it quotes nobody: texts are told by fingerprints, by which they can be
+recognised. Nor does it hold an opinion: people write what they decided and learned into the space
+that is left for it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _EVENTS = SQL / "cases" / "timeline.sql"
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Somebody who wrote in the thread; labels follow from who wrote first; `name` may be null."""
+    """Somebody who wrote in the thread, labelled in the order of first messages; `name` is null
+    where none is held."""
 
     label: str
     person_id: str

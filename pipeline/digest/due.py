@@ -29,8 +29,8 @@ def due_at(reader: Audience, zone: str, as_of: datetime) -> datetime:
 
 
 def is_due(reader: Audience, zone: str, as_of: datetime, now: datetime) -> bool:
-    """Whether the night of `as_of` may be told now. A night of a day on which readers rest never
-    is: its items come with the next. Without `send_at` the clock is asked for quiet hours alone."""
+    """Whether the night of `as_of` may be told now. One that falls on a day of rest never is: its
+    items come with the next night's. Without `send_at` any hour will do that is not quiet."""
     at = due_at(reader, zone, as_of)
     return (
         on_their_days(reader, zone, at)

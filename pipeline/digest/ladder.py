@@ -1,4 +1,4 @@
-"""The ladder: what nobody took up after it was on the list is told once more, to who is nearer."""
+"""The ladder: an item on the list that nobody took up is told once more, to somebody nearer."""
 
 from __future__ import annotations
 

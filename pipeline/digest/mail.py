@@ -54,8 +54,8 @@ def addressed(
     number: str,
     sent_at: datetime,
 ) -> EmailMessage:
-    """A message without a body. It names no reader: they stand in the envelope, and do not learn of
-    each other.
+    """A message without a body. It names no reader: addresses stand in the envelope alone, so that
+    readers do not learn of each other.
 
     The Message-ID follows from community, audience and `number` (which edition it is), so that a
     message that was sent twice, by a kill between sending and noting it, is one message to most
@@ -82,7 +82,7 @@ def addressed(
 def letter(
     mail: MailSettings, readers: Sequence[str], subject: str, text: str, sent_at: datetime
 ) -> EmailMessage:
-    """Plain text as a message to readers who may learn of each other."""
+    """A message of plain text, whose readers see each other's addresses."""
     message = EmailMessage(policy=POLICY)
     message["From"] = mail.sender
     message["To"] = ", ".join(readers)

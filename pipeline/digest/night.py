@@ -104,8 +104,8 @@ def rules(community: Community, now: datetime) -> list[Precision]:
 
 
 def store_verdicts(db: duckdb.DuckDBPyConnection, community: Community) -> None:
-    """`judgement.verdicts` anew from what is written down: of emoji and replies what the last
-    digest heard."""
+    """Fill `judgement.verdicts` anew from what is written down; of emoji and replies that is what
+    the last digest heard."""
     rows = [
         {
             **{name: getattr(key, name) for name in ("source", "thread_id", "kind", "text_hash")},
@@ -125,8 +125,8 @@ def store_verdicts(db: duckdb.DuckDBPyConnection, community: Community) -> None:
 
 
 def store_told(db: duckdb.DuckDBPyConnection, community: Community) -> None:
-    """`judgement.told` anew from the ledger: what anybody was told of, and in which night. News
-    that a question was answered is no finding."""
+    """Fill `judgement.told` anew from the ledger: what anybody was told of, and in which night.
+    News that a question was answered is no finding."""
     first: dict[tuple[str, ...], date] = {}
     for (source, thread_id, kind, text_hash), night in Ledger.of(community).first_nights().items():
         if kind != "answered":

@@ -33,8 +33,8 @@ def sources(community: Community) -> dict[str, DiscourseSettings]:
 
 
 def takes(item: Item) -> bool:
-    """Whether an item can be reported there: it is of a post. Messages of the forum's chat are
-    reported by another way, which Hearth does not go."""
+    """Whether an item can be reported there: only posts can. The forum's chat has another way to
+    report messages, which Hearth does not use."""
     return item.message_id.isdigit()
 
 

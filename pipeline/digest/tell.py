@@ -76,7 +76,7 @@ class Teller:
         self._open_client = open_client
 
     def due(self) -> list[Place]:
-        """What is to be told now: the files always, a channel once, when its readers may be
+        """What is to be told now: the files always, a channel once and when its readers may be
         told."""
         return [
             (audience, channel)
@@ -160,9 +160,9 @@ class Teller:
         rows: Iterable[Mapping[str, Any]],
         verdicts: Collection[Verdict],
     ) -> Iterator[Told]:
-        """Put what attacks into the review queues that are to be used, each message once; of a
-        night no more than a digest shows. Who works through a source's queue may read it there, so
-        that private places are no matter."""
+        """Report messages that attack to the review queues that are to be used, each message once
+        and no more in a night than a digest shows. Private places are not left out: whoever works
+        through a source's queue may read them there."""
         from pipeline.digest import review
 
         _, opinions = self._heard(verdicts)

@@ -1,4 +1,4 @@
-"""What moderators said of items, and what follows from it. Everything but the book is pure."""
+"""What moderators said of items, and what follows. Pure, but for the two files that hold it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The words of a digest: one catalogue per language, `words/<language>.toml`, none elsewhere but
-the reasons of judgements, which stand where they are given: `classify/reasons.toml`."""
+"""The words of a digest, one catalogue per language: `words/<language>.toml`. Only the sentences
+for reasons are kept elsewhere, beside the judges that give them: `classify/reasons.toml`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Said(str):
 class Words:
     """Says things in one language, with every value escaped for the place it goes to.
 
-    more  further texts, that stand before those of the digest"""
+    more  further texts, which win over those of the digest"""
 
     def __init__(
         self,

@@ -140,7 +140,7 @@ def _opened(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
         build.set_scene(db, community, health[0].replace(tzinfo=UTC))
         db.execute((QUESTIONS / "macros.sql").read_text(encoding="utf-8"))
         what = (
-            f"{community.name}: the published night is of another version of Hearth and has not "
+            f"{community.name}: the published night is of another version of Hearth and lacks "
             "what the report asks"
         )
         with warehouse.named(what, "run a night first"):

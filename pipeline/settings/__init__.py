@@ -51,6 +51,7 @@ __all__ = [
     "RocketChatSettings",
     "Settings",
     "connections",
+    "file_in_use",
     "has_secrets",
     "judge_name",
     "load",
@@ -68,28 +69,29 @@ _MAKE = "; `openssl rand -hex 32` makes one"
 def load(
     file: Path | None = None, env: Mapping[str, str] | None = None, *, secrets: bool = True
 ) -> Settings:
-    """Settings from hearth.toml (or `$HEARTH_SETTINGS`) and the environment. Who only reads what
-    was published needs no `secrets`: those that are not set are then empty.
+    """Settings from hearth.toml (or `$HEARTH_SETTINGS`) and the environment. Without `secrets`, for
+    what only reads, those that are not set are empty instead of a problem.
 
     Raises FixSettings with every problem found, an unknown key with the nearest known one.
     """
     env = os.environ if env is None else env
-    file = file or Path(env.get("HEARTH_SETTINGS") or DEFAULT_FILE)
+    file = file or file_in_use(env)
     return parse(_text(file), env, file, secrets=secrets)
+
+
+def file_in_use(env: Mapping[str, str] = os.environ) -> Path:
+    """The settings file that `$HEARTH_SETTINGS` names, or else ./hearth.toml."""
+    return Path(env.get("HEARTH_SETTINGS") or DEFAULT_FILE)
 
 
 def schedules() -> dict[str, str]:
     """Name of each community -> when its nights begin (cron, UTC), without its secrets."""
-    file = Path(os.environ.get("HEARTH_SETTINGS") or DEFAULT_FILE)
-    tables = _tables(_tree(_text(file), file), "communities")
-    return {name: str(table.get("schedule", SCHEDULE)) for name, table in tables}
+    return {name: str(table.get("schedule", SCHEDULE)) for name, table in _communities()}
 
 
 def connections(community: str) -> Iterator[tuple[str, str, str]]:
     """(variable, connection, "login" or "password") for each secret a community needs."""
-    file = Path(os.environ.get("HEARTH_SETTINGS") or DEFAULT_FILE)
-    tables = dict(_tables(_tree(_text(file), file), "communities"))
-    for place, _, secrets in _holders(tables[community]):
+    for place, _, secrets in _holders(dict(_communities())[community]):
         holder = "_".join(filter(None, ("hearth", community, _name(place))))
         for field in secrets:
             part = "login" if field == "user_id" else "password"
@@ -136,7 +138,7 @@ def template(community: str, discourse: str, rocketchat: str, time_zone: str) ->
     """A commented hearth.toml for one community; an empty address leaves that source out. Raises
     FixSettings for what it could not be made of."""
     if not re.fullmatch(NAME, community):
-        raise FixSettings(f"{community!r}: a community has a name of small letters, such as ember")
+        raise FixSettings(f"{community!r}: a community has a name in small letters, such as ember")
     if not (discourse or rocketchat):
         raise FixSettings("name the address of a Discourse forum, of a Rocket.Chat, or of both")
     sources = {"forum": ("discourse", discourse), "chat": ("rocketchat", rocketchat)}
@@ -151,7 +153,7 @@ def template(community: str, discourse: str, rocketchat: str, time_zone: str) ->
 
 
 def has_secrets(source: SourceSettings) -> bool:
-    """Whether all secrets of a source are set, as they are unless they were not asked for."""
+    """Whether all secrets of a source are set; settings that were read without may lack some."""
     fields = SECRETS[str(getattr(source, "platform", ""))]
     return all(getattr(source, field).get_secret_value() for field in fields)
 
@@ -180,6 +182,12 @@ def _tree(text: str, file: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FixSettings(f"{file} is not TOML: {error}") from None
+
+
+def _communities() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and table of each community of the file in use, as they are written there."""
+    file = file_in_use()
+    return _tables(_tree(_text(file), file), "communities")
 
 
 def _tables(tree: Mapping[str, Any], key: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -51,8 +51,8 @@ def _sendable(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if text != text.strip() or not (text.isascii() and text.isprintable()):
         raise ValueError(
-            "the secret has a sign that no header may have, such as a line break or a space at "
-            "its end; set its environment variable again"
+            "the secret has a character that no header may have, such as a line break or a space "
+            "at its end; set its environment variable again"
         )
     return secret
 
@@ -158,7 +158,7 @@ SectionName = Literal["newcomers", "questions", "warming", "judgement", "answere
 
 
 class Ladder(_Section):
-    """Who is told next of what nobody took up after it was on the list. Never a sanction."""
+    """Who is told next of an item on the list that nobody took up. Never a sanction."""
 
     places: tuple[str, ...] = Field((), description='only "source/channel" of these; all if empty')
     sections: tuple[SectionName, ...] = ("newcomers", "questions", "warming", "judgement")
@@ -182,7 +182,7 @@ class Ladder(_Section):
 
 
 class Audience(_Section):
-    """Readers of a digest who may all see the same. Nothing private unless named here."""
+    """Readers of a digest who may all see the same: nothing private unless it is named here."""
 
     language: Language | None = Field(None, description="default: the digest's first")
     sections: tuple[SectionName, ...] = get_args(SectionName)
@@ -268,15 +268,15 @@ def judge_name(name: str) -> str:
 
 
 class JudgementSettings(_Section):
-    """What the operator says of those who judge."""
+    """What the operator decides about rules and models that judge."""
 
     shadow: tuple[Annotated[str, AfterValidator(judge_name)], ...] = Field(
         (), description="rules and models that judge, and are stored, but tell nobody"
     )
     trusted: Mapping[Annotated[str, AfterValidator(_rule)], date] = Field(
         {},
-        description="rules that are new or had been wrong too often, switched on"
-        " -> verdicts count from this day on",
+        description="rules to switch on that are new or were wrong too often"
+        " -> the day from which verdicts on them count",
     )
 
     @property
@@ -325,7 +325,9 @@ class Community(_Section):
         "ever. What was fetched holds them too: needs `keep_landing_days`, of at most as many",
     )
     operators: tuple[Address, ...] = Field((), description="told of a night that was not whole")
-    ping: Url | None = Field(None, description="address called after each publish (a dead man)")
+    ping: Url | None = Field(
+        None, description="address called after each publish (a dead man's switch)"
+    )
     prometheus: Path | None = Field(
         None, description="file for a textfile collector; a relative one lies in `ops/`"
     )

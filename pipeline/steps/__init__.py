@@ -1,8 +1,9 @@
-"""The verbs of a night: plan, extract, load, build, validate, score, publish, digest, conclude.
+"""The verbs: what a DAG, cron or the command line may ask for. Those of a night, in their order:
+plan, extract, load, build, score, validate, publish, digest, evaluate, conclude, report.
 
 Each takes and returns plain data (it travels between processes), may run twice, and writes only
-below the community's home. Heavy libraries are imported where they are used: this module is quick
-to import, for the scheduler reads it again and again.
+below the community's home. Heavy libraries are imported where they are used, so that this module is
+quick to import: the scheduler does it again and again.
 """
 
 from pipeline.steps.learning import learn

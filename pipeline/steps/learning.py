@@ -11,10 +11,10 @@ from pipeline.errors import FixSettings
 
 
 def learn(community: str, sets: Path, languages: Collection[str] | None = None) -> Iterator[str]:
-    """Make a model of each language the community writes, or of these of them, from labelled sets
-    and what its moderators said, and put it into the shadow where it is better. Yields a sentence a
-    language: what was done and why, or what is missing. Raises FixSettings, with what each lacks,
-    where nothing could be learned of any."""
+    """Train a model for each language the community writes (or those of them in `languages`) from
+    labelled sets and what its moderators said; a better one goes into the shadow. Yields a sentence
+    a language: what was done and why, or what is missing. Raises FixSettings, naming what each
+    lacks, where no model could be trained."""
     from pipeline import warehouse
     from pipeline.classify.community import learn as learned
     from pipeline.classify.train import AIMS, read

@@ -128,8 +128,8 @@ def extract(night: Night, unit: Unit) -> dict[str, Any]:
 
 @contextmanager
 def _understood(place: str) -> Iterator[None]:
-    """A server that another version or a plugin lets answer as nobody foresaw costs this stream
-    its night, and no other its."""
+    """Turn an error that nobody foresaw into BadAnswer: another version of the server, or a plugin,
+    answered in an unknown form. It costs this stream its night, and no other stream."""
     try:
         yield
     except (HearthError, OSError):

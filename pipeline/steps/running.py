@@ -40,8 +40,8 @@ def lend_secrets(connection: Callable[[str], tuple[str | None, str | None]]) -> 
 
 
 def at_work(community: str, *, shared: bool = False) -> AbstractContextManager[None]:
-    """While one task of a scheduled night is at work (`shared`), or a whole night: see
-    `pipeline.housekeeping.alone`. Raises NightRuns where another night is at work."""
+    """Keep other nights out while a whole night is at work or, if `shared`, one task of a scheduled
+    night; see `pipeline.housekeeping.alone`. Raises NightRuns where another night is at work."""
     return housekeeping.alone(settings.load().community(community), shared=shared)
 
 

@@ -1,4 +1,4 @@
-"""Tell people of a night, hear what they say of it, and say how it ended."""
+"""Say how a night ended, to whom it concerns, and report on weeks and months."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from pipeline.tonight import (
 
 @in_journal
 def evaluate(night: Night) -> dict[str, Any]:
-    """Write the evaluation report of a week or month that has ended, and mail it to those who asked
-    for it, once. What cannot be printed or sent is told of and keeps nothing else waiting: the next
+    """Write the evaluation report of a week or month that has ended, and mail it once to those who
+    asked for it. What cannot be printed or sent is noted as trouble and holds nothing up; the next
     night sends what a mail server did not take."""
     from pipeline import report as evaluation
 

@@ -81,7 +81,7 @@ def test_a_lead_in_the_forum_gets_one_message(tmp_path, world):  # noqa: F811
     )
     assert climbing.night(1) == [("support/lead", 2, None)]  # killed before it was noted
     [[text]] = world.threads().values()
-    assert text.startswith("These 2 have waited for long, and nobody has taken them up.")
+    assert text.startswith("These 2 have waited a long time, and nobody has taken them up.")
 
 
 @pytest.mark.parametrize("choice", ["agree", "disagree", "handled", "claim", "snooze"])

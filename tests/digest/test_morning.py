@@ -105,7 +105,7 @@ def test_after_an_upgrade_the_next_night_comes_before_all_else(morning, inbox):
     morning.at(8)
     topic, _ = morning.topics[0]
     for ask in (steps.send_due, steps.preview, lambda: steps.case_file(f"forum/{topic}")):
-        with pytest.raises(FixSettings, match="ember: the work file has not what .* run a night"):
+        with pytest.raises(FixSettings, match="ember: the work file lacks what .* run a night"):
             ask()
     assert inbox.messages == []
 

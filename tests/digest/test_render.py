@@ -124,7 +124,7 @@ def test_thanks_say_what_for_and_numbers_say_how_sure():
 
 def test_a_warming_thread_tells_its_turn_and_what_one_could_do():
     text = render_text(edition([BUSY[4]]), "en")
-    assert "2 other items by this author were confirmed in 90 days" in text
+    assert "2 other items by this author were confirmed in the last 90 days" in text
     assert "   Just before: Please read the t****d before you answer.\n   > You clearly" in text
     assert (
         "   ▁▂▂▅▆ heat over the last 5 turns; the tone changed at turn 4\n"
@@ -134,7 +134,7 @@ def test_a_warming_thread_tells_its_turn_and_what_one_could_do():
 
 def test_who_might_know_and_what_was_confirmed_are_for_moderators_alone():
     told = render_text(edition(BUSY), "en")
-    assert "   Might know: Tom (4 answers here), Ines (wrote of shader)\n" in told
+    assert "   Might know: Tom (4 answers here), Ines (wrote about shader)\n" in told
     readers = community(audiences={"helpers": {}})
     made = select(BUSY, HEALTH, (), readers, "helpers", as_of=AS_OF, night=NIGHT)
     assert not re.search("Might know|confirmed", render_text(made, "en"))
@@ -145,7 +145,7 @@ def test_a_claim_and_an_unusual_age_are_told():
     claims = {("forum", "1", "unanswered", "aa"): claim}
     text = render_text(edition([row("1", older_than_rate=0.929)], claims=claims), "en")
     assert (
-        "   ada looks after it until Tue 3 Mar, 19:00 (Europe/Berlin) · waiting 30 h, target 24 h"
+        "   ada is looking after it until Tue 3 Mar, 19:00 (Europe/Berlin) · waiting 30 h, target 24 h"
         " · older than 92 % of answered questions · in Help"
     ) in text
     oldest = render_text(edition([row("1", older_than_rate=1.0)]), "en")
@@ -241,7 +241,7 @@ def test_chat_has_a_head_and_one_message_an_item():
         "*Newcomers waiting*: [Where do I start with shaders?](https://forum.example.org/t/1)\n"
         "waiting 26 h, 6.6 times its target of 4 h · in Getting started · first post by Priya"
         " · no reply · 132 views\n"
-        "Might know: Tom (4 answers here), Ines (wrote of shader)\n"
+        "Might know: Tom (4 answers here), Ines (wrote about shader)\n"
         "✅ agree · ❌ disagree · 🤔 unsure · 🔧 handled · 💤 snooze · 🙋 mine\n"
         "Ref `zmp6zan`"
     )
