@@ -59,12 +59,14 @@ class Reply:
 
     asked_at   µs since 1970 UTC by our clock, before the request went out
     server_ms  ms since 1970 UTC by the server's clock when it answered, whole seconds
+    skew_ms    ms that this clock was ahead of ours then
     limited    whether the rate limit counts our calls
     """
 
     value: Doc
     asked_at: int
     server_ms: int
+    skew_ms: int
     limited: bool
 
 
@@ -144,7 +146,9 @@ class Client:
             raise Refused(source, endpoint, answer.status, code)
         self._pace(endpoint, answer)
         limited = "X-RateLimit-Limit" in answer.headers
-        return Reply(answer.value, asked_at, _server_ms(answer), limited)
+        server_ms = _server_ms(answer)
+        skew_ms = server_ms - time.time_ns() // 1_000_000
+        return Reply(answer.value, asked_at, server_ms, skew_ms, limited)
 
     def _pace(self, endpoint: str, answer: Answer) -> None:
         """Rest until the server's window ends once our share of it is used up."""

@@ -48,18 +48,20 @@ class Memory:
     asked_ms  the server's time of that read
     whole_ms  of the last one that named all that exists
     state     the room's counters then: the same ones mean that nothing was posted or deleted since
+    skew_ms   ms that the server's clock was ahead of ours then
     """
 
     asked_ms: int = 0
     whole_ms: int = 0
     state: str = ""
+    skew_ms: int = 0
 
     @staticmethod
     def parse(mark: str | None) -> Memory:
         return Memory(*json.loads(mark)) if mark else Memory()
 
     def mark(self) -> str:
-        return json.dumps([self.asked_ms, self.whole_ms, self.state])
+        return json.dumps([self.asked_ms, self.whole_ms, self.state, self.skew_ms])
 
 
 @dataclass
@@ -108,7 +110,7 @@ class RoomReader:
 
     def _has_news(self, rid: str) -> bool:
         memory = self._memory(rid)
-        rested_ms = self.inventory.server_ms - memory.asked_ms
+        rested_ms = abs(self.inventory.server_ms - memory.asked_ms)
         return memory.state != self._state(rid) or rested_ms >= REST_DAYS * DAY_MS
 
     def _room(self, rid: str) -> Iterator[Part]:
@@ -243,23 +245,27 @@ class RoomReader:
 
     def _since_ms(self, rid: str) -> int:
         """From when on to ask. Not later than when we last asked: one message stamped by a server
-        whose clock is ahead must not hide those that others stamp after it."""
-        reached = self._watermark_ms(rid)
-        return min(reached, self._memory(rid).asked_ms or reached) - OVERLAP_MS
+        whose clock is ahead must not hide those that others stamp after it. Where the server's
+        clock was set back since, as ours tells, it stamps times once more that it had stamped then.
+        """
+        reached, memory = self._watermark_ms(rid), self._memory(rid)
+        set_back_ms = max(0, memory.skew_ms - self.inventory.skew_ms)
+        return min(reached, memory.asked_ms or reached) - OVERLAP_MS - set_back_ms
 
     def _whole_is_due(self, rid: str) -> bool:
         """Once a week on the room's own weekday, or when more time has passed; and always after a
-        pause longer than the server's memory of deletions."""
+        pause longer than the server's memory of deletions. A clock that was far ahead counts as one
+        that is far behind, or the room would rest until then."""
         memory, now = self._memory(rid), self.inventory.server_ms
         every = WHOLE_EVERY_DAYS if self.size(rid) <= LARGE_ROOM else LARGE_EVERY_DAYS
         turn = int(hashlib.sha256(rid.encode()).hexdigest()[:8], 16) % every
-        days = (now - memory.whole_ms) / DAY_MS
+        days = abs(now - memory.whole_ms) / DAY_MS
         mine = now // DAY_MS % every == turn and days >= 1
-        return mine or days >= every or now - memory.asked_ms >= TRASH_DAYS * DAY_MS
+        return mine or days >= every or abs(now - memory.asked_ms) >= TRASH_DAYS * DAY_MS
 
     def _now(self, rid: str, reply: Reply, *, whole: bool) -> Memory:
         whole_ms = reply.server_ms if whole else self._memory(rid).whole_ms
-        return Memory(reply.server_ms, whole_ms, self._state(rid))
+        return Memory(reply.server_ms, whole_ms, self._state(rid), reply.skew_ms)
 
     def _memory(self, rid: str) -> Memory:
         return self._memories.get(rid, Memory())

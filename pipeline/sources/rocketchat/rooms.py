@@ -19,6 +19,7 @@ class Inventory:
     withheld   ids of private rooms the settings do not name: never asked, never written down
     removed    ids the server says were deleted
     active_ms  id -> time of its last message, where the server tells
+    skew_ms    ms that the server's clock is ahead of ours
     limited    whether the rate limit counts our calls
     """
 
@@ -28,6 +29,7 @@ class Inventory:
     active_ms: dict[str, int]
     asked_at: int
     server_ms: int
+    skew_ms: int
     limited: bool
 
 
@@ -58,6 +60,7 @@ def inventory(client: Client, private: Collection[str]) -> Inventory:
         active_ms={row["_id"]: to_ms(row["lm"]) for row in mine if row.get("lm")},
         asked_at=first.asked_at,
         server_ms=first.server_ms,
+        skew_ms=first.skew_ms,
         limited=first.limited,
     )
 

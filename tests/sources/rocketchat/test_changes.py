@@ -70,6 +70,29 @@ def test_changes_of_every_kind(filled, keep, show):
     assert "m4" in filled.store.gone("messages") or show
 
 
+def test_what_happens_after_the_servers_clock_was_set_back_is_seen(filled):
+    chat, hours, second = filled.workspace, timedelta(hours=3), timedelta(seconds=1)
+    chat.post("general", "ben", "by a clock that is ahead", START + hours, id="ahead")
+    filled.night(START + hours)
+    chat.post("general", "ben", "by a clock set right", START + second, id="right")
+    chat.edit("m2", "line 2, mended", START + second)
+    chat.delete("m4", "ann", START + second)
+    filled.night(START + 2 * second)
+    assert filled.store.live("messages") == filled.truth()
+
+
+def test_a_room_read_by_a_clock_years_ahead_does_not_rest_until_then(world):
+    chat = world.workspace
+    chat.post("general", "ann", "hello", START - DAY, id="m0")
+    chat.post("general", "ann", "hello again", START - DAY, id="m1")
+    world.night(START + 3650 * DAY)
+    chat.switches.keep_history = True
+    chat.delete("m0", "ann", START)
+    chat.post("general", "ann", "the counter is as before", START, id="m2")
+    world.night(START + DAY)
+    assert world.store.live("messages") == world.truth()
+
+
 def test_a_deletion_without_a_trace_is_looked_for_where_the_counter_fell(filled):
     chat = filled.workspace
     chat.switches.keep_history = True
