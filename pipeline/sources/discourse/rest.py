@@ -6,7 +6,7 @@ An admin key sees everything, so what is private is dropped here before it becom
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,12 +29,13 @@ OVERLAP_US = 600_000_000  # clocks differ
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 BLIND_SPOTS = (
-    "Edits of a post that is not its topic's last one, its hiding, its author's deletion of it, "
-    "and another accepted answer, until a like, a deletion or a move has the topic read again: new "
-    "replies do not.",
+    "Of a post that is older than a week, or not among the newest 1,000: its author's edits, its "
+    "hiding, and that another answer is accepted, until a like, a deletion, a move, or an edit of "
+    "its topic's last post or by another has the topic read again, or its turn comes. New replies "
+    "do not; the 280 topics with the newest posts have a turn each week.",
     "When a post was edited that was hidden since: its hiding is told as its last change.",
-    "Unlike and like of one topic that cancel out; a like on a topic of a large forum shows within "
-    "a week.",
+    "An unlike and a like of one post that cancel out; a like on a topic of a large forum shows "
+    "within a week.",
     "Former texts of edited posts, and what was deleted before the first night.",
     "Who liked what, at once: at most 40 posts of a night and 20 of earlier ones are asked for.",
     "What was deleted for good, where the key's user is no admin.",
@@ -45,8 +46,10 @@ CHAT_BLIND_SPOTS = (
     "For up to a week, edits, deletions and reactions of older chat messages, and replies to older "
     "threads; edits and reactions in a thread that nobody has answered for two weeks.",
     "When a chat message was edited, and who reacted to it.",
-    "For up to a week, chat messages that were destroyed with their author's account; in a thread "
-    "that nobody has answered for two weeks, always.",
+    "For up to a week, chat messages that were destroyed with their author's account; of a "
+    "channel's oldest, and in a thread that nobody has answered for two weeks, always.",
+    "Replies in a chat thread whose first message was destroyed before they were read; and what "
+    "accounts said that are gone without it, by a merger: the forum shows that as deleted.",
 )
 UNAVAILABLE = {
     "revisions": "each one takes a request and comes as a coloured HTML comparison",
@@ -179,10 +182,16 @@ def differing(records: Iterable[Record], bookmark: Bookmark) -> tuple[Record, ..
 
 
 def unlisted(
-    site: Site, bookmark: Bookmark, listed: set[int], tonight: range, number_of_pages: int
+    site: Site,
+    bookmark: Bookmark,
+    listed: set[int],
+    tonight: range,
+    number_of_pages: int,
+    *,
+    apart: Collection[int] = (),
 ) -> list[int]:
     """Keys held that these pages of a list in order of creation should have named; of many, others
-    each night.
+    each night. Those `apart` are in no list.
 
     None where a slice lacks more than could have gone in a week: on a forum that was imported,
     ids are not in order of creation.
@@ -192,7 +201,8 @@ def unlisted(
     missing = sorted(
         int(key)
         for key, mark in bookmark.marks(low, high).items()
-        if int(key) not in listed and not (mark or "").startswith(OUT_OF_SIGHT)
+        if int(key) not in listed
+        if int(key) not in apart and not (mark or "").startswith(OUT_OF_SIGHT)
     )
     if len(tonight) < number_of_pages and len(missing) > MOST_MISSING // 4:
         return []

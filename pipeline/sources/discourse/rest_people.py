@@ -141,20 +141,16 @@ def _user_record(user: dict[str, Any], asked_at: int) -> Record:
 def categories(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     """Categories that may be read; one that is private from now on is gone."""
     asked_at = site.now()
-    records = [
-        _record(
-            "categories",
-            category,
-            asked_at,
-            "name",
-            "slug",
-            "parent_category_id",
-            "read_restricted",
-            "description",
-        )
-        for category in site.categories(bookmarks)
-    ]
+    records = category_records(site, bookmarks)
     yield whole(site, records, bookmarks["categories"], asked_at, "categories")
+
+
+def category_records(site: Site, bookmarks: Bookmarks) -> list[Record]:
+    """The categories that may be read, one record each."""
+    asked_at = site.now()
+    marked = ("name", "slug", "parent_category_id", "read_restricted", "description")
+    listed = site.categories(bookmarks)
+    return [_record("categories", category, asked_at, *marked) for category in listed]
 
 
 def visits(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:

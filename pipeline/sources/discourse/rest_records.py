@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.records import Record
 from pipeline.sources.discourse.rest import LIKE, micros, state, text_state
 
-WHISPER = 4  # post_type
+REGULAR, WHISPER = 1, 4  # post_type
 
 
 def _likes_of(post: dict[str, Any]) -> int:
@@ -40,6 +40,13 @@ def post_record(post: dict[str, Any], asked_at: int) -> Record:
     return Record("posts", str(post["id"]), post, asked_at, at=at, mark=mark)
 
 
+def is_shown(mark: str | None) -> bool:
+    """Whether this is the mark of a post that the list of newest posts shows, if its topic is
+    listed."""
+    topic, *parts = (mark or "").split("|")
+    return len(parts) == 13 and topic.isdigit() and (parts[8], parts[11]) == ("False", str(REGULAR))
+
+
 def topic_record(topic: dict[str, Any], asked_at: int) -> Record:
     """Its mark begins with deleted, bumped and posts."""
     mark = state(
@@ -57,6 +64,18 @@ def topic_record(topic: dict[str, Any], asked_at: int) -> Record:
         topic.get("pinned_globally"),
         topic["views"],
         text_state(topic.get("tags")),
+        _author(topic),
     )
     at = micros(topic.get("bumped_at") or topic["created_at"])
     return Record("topics", str(topic["id"]), topic, asked_at, at=at, mark=mark)
+
+
+def _author(topic: dict[str, Any]) -> object:
+    """A list names a topic's author as the first of its posters only, a topic read by itself."""
+    posters = topic.get("posters") or [{}]
+    return topic.get("user_id", posters[0].get("user_id"))
+
+
+def is_deleted(mark: str | None) -> bool:
+    """Whether this is the mark of a topic that is deleted."""
+    return (mark or "").startswith("deleted|")

@@ -1,8 +1,9 @@
 """Topics and their posts by REST, with as few topic reads as their lists allow.
 
-New posts come fifty at a time from `/posts.json`. The topic lists then say how many posts and likes
-each topic has; a topic is read only where that is not what is held. A topic's own record lands
-together with its posts, so that a kill between the two is made good the next night.
+New posts come fifty at a time from `/posts.json`, and those of the last week once more. The topic
+lists then say how many posts and likes each topic has; a topic is read where that is not what is
+held, or where its posts are suspected to differ all the same. A topic's own record lands together
+with its posts, so that a kill between the two is made good the next night.
 """
 
 from __future__ import annotations
@@ -17,19 +18,32 @@ from pipeline.errors import FixAccess
 from pipeline.records import Bookmarks, Part, Record, Span, merge_ranges, uncovered
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
+    DAY_US,
     MOST_MISSING,
+    NIGHTS,
     OVERLAP_US,
     Site,
+    differing,
     likes_range,
     micros,
     pages,
     unlisted,
 )
-from pipeline.sources.discourse.rest_records import WHISPER, post_record, topic_record
+from pipeline.sources.discourse.rest_people import category_records
+from pipeline.sources.discourse.rest_records import (
+    WHISPER,
+    is_deleted,
+    is_shown,
+    post_record,
+    topic_record,
+)
+from pipeline.sources.discourse.rest_suspects import suspects
 
 PAGE = 50  # posts in an answer of /posts.json
 LIST_PAGE = 100
 WHOLE_SWEEP = 20  # pages: a longer list is walked in a week's nights, a slice each
+OF_LATE_US = NIGHTS * DAY_US
+MOST_OF_LATE = 20  # pages of posts to look through again each night
 BULKY = (
     "post_stream",
     "timeline_lookup",
@@ -64,6 +78,8 @@ class Found:
     likes    post -> its number of likes, of posts seen tonight that have or had some
     moved    posts seen tonight in another topic than before
     touched  topics (as text) that these left or entered: their counts may be as before
+    news     topics of posts seen tonight that are not as they are held
+    absent   topics with a post that the list of posts should have shown and did not
     unread   topic -> its list item, for topics whose posts are to be read
     missing  topics held that no list names any more
     strays   posts held of a topic that its read did not bring
@@ -73,6 +89,8 @@ class Found:
     likes: dict[int, int] = field(default_factory=dict)
     moved: set[int] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
+    news: set[int] = field(default_factory=set)
+    absent: set[int] = field(default_factory=set)
     unread: dict[int, dict[str, Any]] = field(default_factory=dict)
     listed: set[int] = field(default_factory=set)
     missing: list[int] = field(default_factory=list)
@@ -90,20 +108,22 @@ class Topics:
         self._posts = bookmarks["posts"]
         self._whispers = "whispers" in site.settings.private
         self._open: set[int] = set()
-        self._descriptions: set[int] = set()  # topics that no list names: of open categories
+        self._descriptions: dict[int, bool] = {}  # topics that no list names: of open categories
         self._prints = True  # servers may count print views, or forbid them
         self._solved: set[str] = set()
-        self._behind: set[int] = set()
+        self._suspects: set[int] = set()
         self._sees_all: bool | None = None
         self._list_page = LIST_PAGE  # servers before 2026 know no per_page and give 30
         self.found = Found()
 
     def read(self) -> Iterator[Part]:
         """Every new and changed topic and post that lists and counts give away."""
-        categories = self._site.categories(self._bookmarks)
-        self._open = {category["id"] for category in categories}
-        told = (_TOPIC.search(category.get("topic_url") or "") for category in categories)
-        self._descriptions = {int(found[1]) for found in told if found}
+        categories = category_records(self._site, self._bookmarks)
+        self._open = {record.payload["id"] for record in categories}
+        held = self._bookmarks["categories"].marks()
+        for record in categories:
+            if found := _TOPIC.search(record.payload.get("topic_url") or ""):
+                self._descriptions[int(found[1])] = held.get(record.key) != record.mark
         for topic, *tally in self._posts.ask(
             "SELECT CAST(split_part(mark, '|', 1) AS BIGINT) AS topic, count(*),"
             " sum(CAST(split_part(mark, '|', 3) AS BIGINT)),"
@@ -114,7 +134,7 @@ class Topics:
         ):
             self.found.tallies[topic] = Tally(*(int(number) for number in tally))
         self._count_solutions()
-        self._behind = self._left_behind()
+        self._suspects = suspects(self._site, self._bookmarks, self._descriptions)
         yield from self._new_posts()
         for page in self._lists():
             yield from self._listed(page)
@@ -135,8 +155,10 @@ class Topics:
             self.found.tallies[topic].accepted += 1
 
     def _new_posts(self) -> Iterator[Part]:
-        """`/posts.json` from the newest downwards, over what is not covered yet."""
+        """`/posts.json` from the newest downwards: over what was written of late, for its edits
+        show there and what was hidden since does not, and over what is not covered yet."""
         covered = self._posts.covered()
+        late = range(MOST_OF_LATE)
         before: int | None = None
         by_rank = False
         while True:
@@ -151,13 +173,31 @@ class Topics:
             else:
                 low = min(ids) if ids else max(1, (before or 1) - PAGE)
             high = max(ids, default=0) if before is None else before - 1
+            self._miss(low, 2**62 if before is None else high, set(ids))
             if high >= low:
-                yield Part(self._records(page, asked_at), (Span("posts", asked_at, low, high),))
+                records = self._records(page, asked_at)
+                if records or any(uncovered(covered, low, high)):
+                    yield Part(records, (Span("posts", asked_at, low, high),))
                 covered = merge_ranges([*covered, (low, high)])
+            late = late[1:]
             gap = next(uncovered(covered, 1, low), None)
-            if gap is None or high < low:
+            if late and len(ids) == PAGE and self._is_of_late(page):
+                before = low
+            elif gap is None or high < low:
                 return
-            before = gap[1] + 1
+            else:
+                before = gap[1] + 1
+
+    def _is_of_late(self, page: Iterable[dict[str, Any]]) -> bool:
+        since = self._site.now() - OF_LATE_US
+        return any((micros(post["created_at"]) or 0) > since for post in page)
+
+    def _miss(self, low: int, high: int, listed: set[int]) -> None:
+        """Note the topics of posts between these ids that are held as posts which the list of posts
+        shows, and that it did not show: they are hidden now, or deleted."""
+        for key, mark in self._posts.marks(low, high).items():
+            if int(key) not in listed and is_shown(mark):
+                self.found.absent.add(int((mark or "").partition("|")[0]))
 
     def _records(self, posts: Iterable[dict[str, Any]], asked_at: int) -> tuple[Record, ...]:
         """Posts that may be read and differ from what is held; all of them are counted."""
@@ -167,6 +207,7 @@ class Topics:
         for record in records:
             self._count(record, held.get(record.key))
         new = [record for record in records if held.get(record.key) != record.mark]
+        self.found.news |= {record.payload["topic_id"] for record in new}
         new += [
             Record("solutions", record.key, {}, asked_at, gone=True)
             for record in records
@@ -223,7 +264,9 @@ class Topics:
             yield page
             listed.update(item["id"] for item in page)
             number += 1
-        self.found.missing += unlisted(self._site, self._topics, listed, tonight, number_of_pages)
+        self.found.missing += unlisted(
+            self._site, self._topics, listed, tonight, number_of_pages, apart=self._descriptions
+        )
 
     def _page(self, page: int, **order: str) -> list[dict[str, Any]]:
         answer = self._client.latest_topics(page=page, per_page=LIST_PAGE, **order)
@@ -244,7 +287,7 @@ class Topics:
             if item.get("category_id") not in self._open:
                 if held is not None:
                     yield self._gone(topic, asked_at)
-            elif topic in self._behind and len(self.found.unread) < MOST_MISSING:
+            elif self._is_suspect(item) and len(self.found.unread) < MOST_MISSING:
                 self.found.unread[topic] = item
             elif held != record.mark or record.key in self.found.touched:
                 if self._is_explained(item, held):
@@ -254,27 +297,23 @@ class Topics:
         if known:
             yield Part(tuple(known))
 
-    def _unnamed(self) -> list[int]:
-        """Topics that no list has named and that are not held: of posts seen tonight, and what an
-        open category names as its own description."""
-        held = self._topics.marks()
-        seen = {topic for topic, tally in self.found.tallies.items() if tally.posts}
-        return [
-            topic
-            for topic in sorted(seen | self._descriptions, reverse=True)
-            if topic not in self.found.listed and str(topic) not in held
-        ][:MOST_MISSING]
+    def _is_suspect(self, item: dict[str, Any]) -> bool:
+        """Whether a topic is to be read though its counts are explained. The list of posts shows
+        none of a topic that is not listed."""
+        topic = item["id"]
+        return topic in self._suspects or (topic in self.found.absent and bool(item["visible"]))
 
-    def _left_behind(self) -> set[int]:
-        """Topics with a post whose account is gone: by now it is another's, or nobody's."""
-        gone = [user for (user,) in self._bookmarks["users"].ask("SELECT key WHERE gone")]
-        rows = gone and self._posts.ask(
-            "SELECT DISTINCT abs(CAST(split_part(mark, '|', 1) AS BIGINT)) WHERE NOT gone"
-            " AND contains(split_part(mark, '|', 5), 'T')"  # a mark by REST, where times are text
-            " AND list_contains(?, split_part(mark, '|', 7))",
-            gone,
-        )
-        return {topic for (topic,) in rows}
+    def _unnamed(self) -> list[int]:
+        """Topics to be read that no list has named tonight: of posts seen tonight, and what an open
+        category names as its own description, where they are not held or suspect."""
+        held = self._topics.marks()
+        standing = {int(key) for key, mark in held.items() if not is_deleted(mark)}
+        seen = {topic for topic, tally in self.found.tallies.items() if tally.posts}
+        unknown = {topic for topic in seen | self._descriptions.keys() if str(topic) not in held}
+        again = self._suspects | (self._descriptions.keys() & self.found.news)
+        wanted = unknown | (again & standing)
+        named = self.found.listed | set(self.found.missing)
+        return sorted(wanted - named, reverse=True)[:MOST_MISSING]
 
     def _is_explained(self, item: dict[str, Any], held: str | None) -> bool:
         """Whether the posts held account for all the list says of this topic."""
@@ -339,7 +378,7 @@ class Topics:
     ) -> Part:
         """The last records of a topic, and its own; what is held of it and was not seen strayed."""
         self.found.strays |= self._of_topic(topic) - seen
-        return Part((*records, topic_record(own, asked_at)))
+        return Part((*records, *differing([topic_record(own, asked_at)], self._topics)))
 
     def _topic_page(self, topic: int, number: int) -> dict[str, Any]:
         """A page of a topic, deleted posts included. Raises Refused where it may not be read."""

@@ -11,7 +11,14 @@ from pipeline.sources.discourse import rest_chat, rest_moderation, rest_people
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import BLIND_SPOTS, CHAT_BLIND_SPOTS, NIGHTS, Site
 from pipeline.sources.discourse.rest_likes import MOST_AT_FIRST, Likes
-from pipeline.sources.discourse.rest_topics import LIST_PAGE, PAGE, WHOLE_SWEEP, Topics
+from pipeline.sources.discourse.rest_suspects import TURN
+from pipeline.sources.discourse.rest_topics import (
+    LIST_PAGE,
+    MOST_OF_LATE,
+    PAGE,
+    WHOLE_SWEEP,
+    Topics,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +86,11 @@ def expected_requests(site: Site, bookmarks: Bookmarks) -> dict[str, int]:
     if bookmarks["posts"].rows is not None and bookmarks["topics"].at() is not None:
         lists = topics // LIST_PAGE + 1
         swept = lists if lists <= WHOLE_SWEEP else lists // NIGHTS + 2
+        of_late = min(MOST_OF_LATE, int(stats.get("posts_7_days") or 0) // PAGE)
+        again = of_late + min(TURN, topics // NIGHTS)
         return {
             "users": users // 100 // NIGHTS + 3,
-            "topics": swept + 5,
+            "topics": swept + again + 5,
             "chat": chat,
             "all others": 10,
         }

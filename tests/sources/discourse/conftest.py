@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.sandbox.discourse import Forum, Limits, Switches
 from pipeline.sandbox.server import running
+from pipeline.sources.discourse import rest_suspects
 from tests.sources.discourse.world import World
 
 
@@ -35,3 +36,9 @@ def world_of(tmp_path: Path) -> Callable[..., AbstractContextManager[World]]:
 def quiet() -> Switches:
     """A forum without limits, for tests that are about something else."""
     return Switches(limits=Limits.off())
+
+
+@pytest.fixture
+def no_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By REST no topic is read because it is its turn, for tests that count what else is read."""
+    monkeypatch.setattr(rest_suspects, "TURN", 0)

@@ -139,6 +139,7 @@ def test_where_printing_is_counted_topics_are_read_twenty_posts_at_a_time(
         assert len(refused) == 1
 
 
+@pytest.mark.usefixtures("no_turns")
 def test_an_answer_not_accepted_any_more_is_seen_after_data_explorer_is_off(
     world_of: Serve, quiet: Switches
 ) -> None:

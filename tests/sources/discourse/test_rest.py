@@ -102,6 +102,7 @@ def test_after_any_nights_all_that_can_be_seen_agrees(world_of: Serve, examples:
     check()
 
 
+@pytest.mark.usefixtures("no_turns")
 def test_what_a_merged_account_liked_and_wrote_is_the_others_from_the_night_after(
     world_of: Serve, quiet: Switches
 ) -> None:
@@ -142,6 +143,7 @@ def paths(world: World) -> list[str]:
     return [seen.path for seen in world.site.log]
 
 
+@pytest.mark.usefixtures("no_turns")
 def test_topics_are_read_only_where_their_lists_ask_for_it(
     world_of: Serve, quiet: Switches
 ) -> None:
@@ -274,6 +276,7 @@ def test_likes_that_never_add_up_are_asked_for_once(world_of: Serve, quiet: Swit
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_turns")
 def test_a_large_forum_is_swept_in_slices(
     world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,99 @@
+"""Topics to read again by REST though no list and no count asks for it.
+
+An edit, a hiding, an author's own deletion and another accepted answer leave a topic's counts as
+they were, and so do accounts that are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from pipeline.records import Bookmark, Bookmarks
+from pipeline.sources.discourse.client import Refused
+from pipeline.sources.discourse.rest import DAY_US, EPOCH, NIGHTS, Site, micros
+
+TURN = 40  # topics a night that are read for no other reason than that it is their turn
+SAVED_US = 10_000_000  # so much later than the post itself the note of its edit may be written
+
+
+def suspects(site: Site, bookmarks: Bookmarks, descriptions: Mapping[int, bool]) -> set[int]:
+    """Topics held whose posts may differ from what is held. None before all was read once.
+
+    `descriptions`: the topics that describe open categories, which no list names, with whether
+    that category looks otherwise than it is held."""
+    topics = bookmarks["topics"]
+    reached = topics.at()
+    if reached is None:
+        return set()
+    changed = {topic for topic, is_changed in descriptions.items() if is_changed}
+    return (
+        changed
+        | _left_behind(bookmarks)
+        | _edited(site, bookmarks["posts"], reached)
+        | _in_turn(site, [*_last_bumped(topics), *descriptions])
+    )
+
+
+def _left_behind(bookmarks: Bookmarks) -> set[int]:
+    """Topics with a post whose account is gone: by now it is another's, or nobody's."""
+    gone = [user for (user,) in bookmarks["users"].ask("SELECT key WHERE gone")]
+    rows = gone and bookmarks["posts"].ask(
+        "SELECT DISTINCT abs(CAST(split_part(mark, '|', 1) AS BIGINT)) WHERE NOT gone"
+        " AND contains(split_part(mark, '|', 5), 'T')"  # a mark by REST, where times are text
+        " AND list_contains(?, split_part(mark, '|', 7))",
+        gone,
+    )
+    return {topic for (topic,) in rows}
+
+
+def _edited(site: Site, posts: Bookmark, reached: int) -> set[int]:
+    """Topics with a post that another than its author has edited, moved or given away since it was
+    held, by the forum's own report of that. It quotes posts, private ones too: that goes nowhere.
+
+    Source: `app/models/concerns/reports/post_edits.rb`."""
+    first, last = reached - NIGHTS * DAY_US, max(reached, site.now()) + DAY_US
+    try:
+        answer = site.client._get(
+            "/admin/reports/post_edits.json", start_date=_day(first), end_date=_day(last)
+        )
+    except Refused:
+        return set()
+    edits: list[dict[str, Any]] = answer["report"]["data"]
+    written = _written(posts, {str(edit["topic_id"]) for edit in edits})
+    return {
+        edit["topic_id"]
+        for edit in edits
+        if (at := written.get((edit["topic_id"], edit["post_number"]))) is not None
+        and (micros(edit["created_at"]) or 0) > at + SAVED_US
+    }
+
+
+def _written(posts: Bookmark, topics: set[str]) -> dict[tuple[int, int], int]:
+    """Topic and number of the posts held of these topics -> when they were last written (µs)."""
+    rows = posts.ask(
+        "SELECT CAST(split_part(mark, '|', 1) AS BIGINT), CAST(split_part(mark, '|', 2) AS BIGINT),"
+        " split_part(mark, '|', 5)"
+        " WHERE NOT gone AND contains(split_part(mark, '|', 5), 'T')"
+        " AND list_contains(?, split_part(mark, '|', 1))",
+        sorted(topics),
+    )
+    return {(topic, number): micros(at) or 0 for topic, number, at in rows}
+
+
+def _last_bumped(topics: Bookmark) -> list[int]:
+    """The topics bumped last, as many as can have their turn in a week."""
+    rows = topics.ask(
+        "SELECT CAST(key AS BIGINT) AS topic WHERE NOT gone AND NOT starts_with(mark, 'deleted|')"
+        f' ORDER BY "at" DESC NULLS LAST, topic LIMIT {TURN * NIGHTS}'
+    )
+    return [topic for (topic,) in rows]
+
+
+def _in_turn(site: Site, topics: Iterable[int]) -> set[int]:
+    return {topic for topic in topics if (topic - site.night()) % NIGHTS == 0}
+
+
+def _day(at: int) -> str:
+    return (EPOCH + timedelta(microseconds=at)).date().isoformat()
