@@ -139,20 +139,19 @@ def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) ->
             f" TO '{sql_text(rows)}' (FORMAT parquet)",
             {"source": source, "stream": stream},
         )
-        started = _one(
-            db,
-            "SELECT coalesce(max(started_at), 0) FROM raw.reads"
-            " WHERE source = ? AND list_contains(streams, ?)",
-            source,
-            stream,
-        )
+        [(started, ended)] = db.execute(
+            "SELECT coalesce(max(started_at), 0), coalesce(arg_max(ended, started_at), 0) FROM ("
+            "SELECT started_at, started_at + CAST(seconds * 1e6 AS BIGINT) AS ended FROM raw.reads"
+            " WHERE source = ? AND list_contains(streams, ?))",
+            [source, stream],
+        ).fetchall()
         spans: dict[str, list[tuple[int, int]]] = {}
         for container, low, high in db.execute(
             "SELECT container, low, high FROM raw.spans WHERE source = ? AND stream = ?",
             [source, stream],
         ).fetchall():
             spans.setdefault(container, []).append((low, high))
-        rest = json.dumps({"spans": spans, "started": started}).encode()
+        rest = json.dumps({"spans": spans, "started": started, "ended": ended}).encode()
         landing.write_whole(rows.with_suffix(".json"), rest)
 
 

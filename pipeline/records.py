@@ -89,14 +89,15 @@ class Bookmark:
     Made from the warehouse before each extraction and never stored elsewhere, so it cannot
     disagree with the data. The rows lie in a Parquet file (container, key, at, mark, gone,
     seen_at), read window by window so that memory stays flat; null path: nothing is known yet.
-    `started` is when (µs) the last read that ran to its end began: a read that was killed half-way
-    has seen some changes and missed others, so it must not move a watermark. 0 where no read ever
-    ended; null: all rows count.
+    `started` and `ended` are when (µs) the last read that ran to its end did so: a read that was
+    killed half-way has seen some changes and missed others, so it must not move a watermark. 0
+    where no read ever ended; null: all rows count.
     """
 
     rows: Path | None = None
     spans: Mapping[str, list[tuple[int, int]]] = field(default_factory=dict)
     started: int | None = None
+    ended: int | None = None
 
     def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of a DuckDB query without its FROM, over the rows held."""
@@ -122,6 +123,13 @@ class Bookmark:
         first fill that walks up in time goes on. Null if nothing is held."""
         rows = self.ask('SELECT max("at") WHERE container = ?', container)
         return rows[0][0] if rows else None
+
+    def settled(self) -> int:
+        """Highest source time (µs) among what reads that ran to their end have brought; 0 if none.
+        Ours is compared with ours and theirs with theirs, so clocks may differ."""
+        limit = self.ended if self.ended is not None else 2**62
+        rows = self.ask('SELECT max("at") WHERE seen_at <= ?', limit)
+        return rows[0][0] or 0 if rows else 0
 
     def top(self) -> int | None:
         """Highest numeric key held, tombstones included; null if none."""
@@ -193,7 +201,7 @@ class Bookmarks:
         for rows in sorted(folder.glob("*.parquet")):
             rest = json.loads(rows.with_suffix(".json").read_text())
             spans = {name: [(low, high) for low, high in s] for name, s in rest["spans"].items()}
-            found[rows.stem] = Bookmark(rows, spans, rest["started"])
+            found[rows.stem] = Bookmark(rows, spans, rest["started"], rest["ended"])
         return Bookmarks(found)
 
 

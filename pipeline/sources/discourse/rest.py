@@ -238,16 +238,19 @@ def pages(ask: Callable[[int], list[dict[str, Any]]], first: int = 0) -> Iterato
 
 
 def newest_first(
-    ask: Callable[[int], tuple[list[dict[str, Any]], Part]], written: str, bookmark: Bookmark
+    ask: Callable[[int], tuple[list[dict[str, Any]], Part]],
+    written: str,
+    bookmark: Bookmark,
+    overlap: int = DAY_US,
 ) -> Iterator[Part]:
     """Parts of a list that begins with the newest, down to what a read that ended has brought.
 
     `ask` is given how many items to skip and returns the items listed and what is new among them;
     `written` names the time a list is ordered by. A read that was cut short has brought the top of
-    the list and not what lies below, so what it brought ends no other read.
+    the list and not what lies below, so what it brought ends no other read. Where the forum's clock
+    was set back, what is new stands among what is older: up to `overlap` (µs) below it.
     """
-    ended = 2**62 if bookmark.started is None else bookmark.started
-    known = ended - OVERLAP_US if bookmark.rows is not None else 0
+    known = bookmark.settled() - overlap
     seen: set[int] = set()
     while True:
         listed, part = ask(len(seen))

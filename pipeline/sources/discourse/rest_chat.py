@@ -16,6 +16,7 @@ from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
     DAY_US,
     NIGHTS,
+    OVERLAP_US,
     Site,
     differing,
     micros,
@@ -138,7 +139,8 @@ class _Channel:
             answers.update(int(reply.key) for reply in replies)
             return page, Part((*found, *self._differing(replies)))
 
-        yield from newest_first(ask, "created_at", Bookmark() if to_its_end else self._held)
+        known = Bookmark() if to_its_end else self._held
+        yield from newest_first(ask, "created_at", known, OVERLAP_US)
         if to_its_end and seen:
             yield Part(tuple(self._destroyed("", min(seen), seen | answers)))
 

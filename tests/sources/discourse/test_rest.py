@@ -396,13 +396,14 @@ def states(world: World) -> list[tuple[Any, ...]]:
     return [row[:-1] for row in world.everything()]
 
 
-def long_lists(history: History) -> None:
+def long_lists(history: History, apart_h: int = 0) -> None:
     """Lists that begin with the newest, each several pages long."""
     forum = history.forum
     for n in range(12):
         history.topic(n, n)
         forum.log("suspend", history.admin, history.later(), target_user_id=history.people[0])
         history.flag(-1, n + 1)
+        history.rest(apart_h)
 
 
 LONG = {"staff_actions": 12, "reports": 12, "report_scores": 12}
@@ -413,7 +414,7 @@ def test_a_list_whose_top_alone_was_read_is_read_to_its_end(
 ) -> None:
     monkeypatch.setattr(rest_moderation, "LOG_PAGE", 5)
     history = lived_in(quiet)
-    long_lists(history)
+    long_lists(history, apart_h=24)
     with world_of(history.forum, way_in="rest", who_liked=False) as world:
         source, bookmarks = world.source(), world.bookmarks()
         for unit in ("staff_actions", "reports"):
@@ -428,6 +429,49 @@ def test_a_list_whose_top_alone_was_read_is_read_to_its_end(
         lists = {review, log}
         planned_and_read = [review, log, review, review, log]  # of the reports all, and the pending
         assert [path for path in paths(world) if path in lists] == planned_and_read
+
+
+@pytest.mark.parametrize("ahead_h", [-5, 5])
+def test_a_read_cut_short_hides_nothing_where_clocks_differ(
+    world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch, ahead_h: int
+) -> None:
+    monkeypatch.setattr(rest_moderation, "LOG_PAGE", 5)
+    history = lived_in(quiet)
+    history.now = DAWN
+    long_lists(history)
+    with world_of(history.forum, way_in="rest", who_liked=False) as world:
+        world.ahead = timedelta(hours=ahead_h)
+        world.clock.set(history.now)
+        world.night()
+        history.later(1)
+        long_lists(history)
+        world.clock.set(history.now)
+        source, bookmarks = world.source(), world.bookmarks()
+        for unit in ("staff_actions", "reports"):
+            world.landing.write(NAME, "cut", unit, next(source.read(unit, bookmarks)))
+        load.load(world.db, world.landing)
+        history.later(24 * 60)
+        world.clock.set(history.now)
+        world.night()
+        assert {s: len(world.held(s)) for s in LONG} == {s: 2 * n for s, n in LONG.items()}
+
+
+def test_reports_made_after_the_forums_clock_was_set_back_are_read(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    history.now = DAWN
+    long_lists(history)
+    with world_of(history.forum, way_in="rest", who_liked=False) as world:
+        world.clock.set(history.now)
+        world.night()
+        history.now = DAWN - timedelta(hours=3)
+        text = "Written by the clock set right"
+        post = history.forum.reply(history.topics[0], history.people[0], text, history.later())
+        flagged = history.forum.flag(post, history.people[1], "spam", history.later())
+        history.forum.review(flagged, "approved", history.admin, history.later())
+        world.night()
+        assert str(flagged) in world.held("reports")
 
 
 def test_an_old_report_that_a_new_flag_opens_again_is_open(

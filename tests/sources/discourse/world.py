@@ -42,6 +42,7 @@ class World:
     runs: int = 0
     keeps_limits: bool = False
     refused: dict[str, int] = field(default_factory=dict)
+    ahead: timedelta = timedelta(0)  # of the forum's clock, ours
     signs: bool = True  # whether refusals name the acting user, as those of a scope do not
     moments: list[float] = field(default_factory=list)  # when each request came, as time goes
     said: str = "The requested URL or resource could not be found."
@@ -90,11 +91,10 @@ class World:
         await send({"type": "http.response.body", "body": body})
 
     def micros(self) -> int:
-        """The sandbox's time, one microsecond later at each look."""
+        """Our time, one microsecond later at each look."""
         self.clock.set(self.clock.now() + timedelta(microseconds=1))
-        return int(
-            (self.clock.now() - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)
-        )
+        ours = self.clock.now() + self.ahead
+        return int((ours - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
 
     def bookmarks(self) -> Bookmarks:
         self.runs += 1
@@ -122,7 +122,15 @@ class World:
                 left = None if left is None else left - 1
                 self.landing.write(NAME, run, plan.stream, part)
             self.landing.finish(
-                Report(NAME, plan.stream, run, plan.via, started_at, streams=plan.yields)
+                Report(
+                    NAME,
+                    plan.stream,
+                    run,
+                    plan.via,
+                    started_at,
+                    seconds=(self.micros() - started_at) / 1e6,
+                    streams=plan.yields,
+                )
             )
         load.load(self.db, self.landing)
         return source.usage.requests
