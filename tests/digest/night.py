@@ -165,7 +165,7 @@ BUSY = [
         evidence=["tone", "pace", "pingpong"],
         sentence="You clearly never read a single issue before you answer, stop wasting our time.",
         reasons=[{"code": "heat_turn", "message": 17}, {"code": "ping_pong", "people": 2}],
-        context="Please read the thread before you answer.",
+        context="Please read the bloody thread before you answer.",
         curve=[0.0, 0.1, 0.1, 0.5, 0.7],
         confirmed_before=2,
     ),

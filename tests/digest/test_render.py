@@ -125,7 +125,9 @@ def test_thanks_say_what_for_and_numbers_say_how_sure():
 def test_a_warming_thread_tells_its_turn_and_what_one_could_do():
     text = render_text(edition([BUSY[4]]), "en")
     assert "2 other items by this author were confirmed in the last 90 days" in text
-    assert "   Just before: Please read the t****d before you answer.\n   > You clearly" in text
+    assert (
+        "   Just before: Please read the b****y thread before you answer.\n   > You clearly" in text
+    )
     assert (
         "   ▁▂▂▅▆ heat over the last 5 turns; the tone changed at turn 4\n"
         "   You could: set slow mode for some hours; post a calm reminder of what the thread is about\n"
