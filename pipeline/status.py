@@ -16,22 +16,19 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline import __version__, landing
 from pipeline.build import fingerprint
 from pipeline.digest.night import rules
+from pipeline.digest.render import templates
 from pipeline.errors import Degraded, FixSettings
 from pipeline.journal import Journal, Line
 from pipeline.jsonl import JsonLines
 from pipeline.landing import make_folder, write_whole
 from pipeline.settings import Community, DiscourseSettings
 from pipeline.storage import disk_of, landing_of
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 SHOWN_RUNS = 14
 STATES = ("whole", "stale", "failed", "unfinished")
@@ -103,7 +100,8 @@ def write_page(community: Community, now: datetime) -> dict[str, Any]:
 
 def render(state: Mapping[str, Any]) -> str:
     """The page. Whatever a server or a forum put into a text shows as text."""
-    return _template().render(state)
+    template = templates(_TEMPLATE.parent).get_template(_TEMPLATE.name)
+    return str(template.render(state, size=_size, span=span))
 
 
 def mark_published(community: Community, now: datetime) -> None:
@@ -302,16 +300,6 @@ def _ask(community: Community, sql: str, file: str = "current.duckdb") -> list[t
 
 def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-
-    surroundings = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    surroundings.filters["size"] = _size
-    surroundings.filters["span"] = span
-    return surroundings.from_string(_TEMPLATE.read_text(encoding="utf-8"))
 
 
 def _size(number: float) -> str:

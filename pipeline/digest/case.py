@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.build import SQL
 from pipeline.digest import safe
-from pipeline.digest.render import environment
+from pipeline.digest.render import templates
 from pipeline.digest.words import Said, Words
 from pipeline.errors import FixSettings
 from pipeline.landing import make_folder, write_whole
@@ -152,4 +152,4 @@ def _laid_out(template: str, case: Case, language: str, escape: Any) -> str:
     ]
     made = say("case.made", at=Said(f"{case.made_at:%Y-%m-%d %H:%M}"))
     values = {"case": case, "made": made, "say": say, "rows": rows, "escape": escape}
-    return str(environment().get_template(template).render(values))
+    return str(templates().get_template(template).render(values))

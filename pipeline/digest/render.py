@@ -94,16 +94,16 @@ def render_rss(edition: Edition, language: str) -> str:
 def _laid_out(template: str, words: Page, edition: Edition, **more: Any) -> str:
     built = format_datetime(edition.as_of.astimezone(UTC))
     values = {"page": words, "say": words.say, "edition": edition, "built": built, **more}
-    return str(environment().get_template(template).render(values))
+    return str(templates().get_template(template).render(values))
 
 
 @cache
-def environment() -> Any:
-    """Where the templates are: strict, and escaping in HTML and XML."""
+def templates(folder: Path = _TEMPLATES) -> Any:
+    """The templates of a folder: strict, and escaping in HTML and XML."""
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        loader=jinja2.FileSystemLoader(folder),
         autoescape=jinja2.select_autoescape(["html", "xml"]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

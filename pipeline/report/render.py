@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from pipeline.digest.render import templates
 from pipeline.errors import FixSettings
 from pipeline.report.page import page
 from pipeline.report.select import Findings
@@ -19,16 +20,8 @@ _LONGEST_S = 300  # to print a page
 
 def render_html(found: Findings, language: str) -> str:
     """One self-contained page, without a script or a remote part; pure."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html").render(page=page(found, language))
+    template = templates(_TEMPLATES).get_template("report.html")
+    return str(template.render(page=page(found, language)))
 
 
 def browser() -> str | None:
