@@ -14,6 +14,9 @@ from pipeline.shadow import rule_name
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
 
 
+ItemId = tuple[str, str, str, str]  # source, thread, kind and text hash of an item
+
+
 class ItemKey(NamedTuple):
     """What was told or judged. Evidence is a sorted set of kinds; the text hash may be empty."""
 
@@ -24,9 +27,14 @@ class ItemKey(NamedTuple):
     evidence: tuple[str, ...]
 
     @property
+    def item(self) -> ItemId:
+        """The item, whatever its evidence."""
+        return self[:4]
+
+    @property
     def ref(self) -> str:
-        """Seven characters by which a person names the item; the same for any evidence."""
-        digest = hashlib.blake2b("\x1f".join(self[:4]).encode(), digest_size=5).digest()
+        """Seven characters by which a person names the item."""
+        digest = hashlib.blake2b("\x1f".join(self.item).encode(), digest_size=5).digest()
         number = int.from_bytes(digest, "big")
         return "".join(_ALPHABET[number >> 5 * place & 31] for place in range(7))
 
@@ -105,6 +113,11 @@ class Item:
     curve: tuple[float, ...] = ()
     helpers: tuple[Mapping[str, Any], ...] = ()
     confirmed_before: int = 0
+
+    @property
+    def id(self) -> ItemId:
+        """What it stands under in the ledger and in verdicts."""
+        return self.keys[0].item
 
     @property
     def ref(self) -> str:

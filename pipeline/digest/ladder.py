@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from pipeline.digest.edition import Item
+from pipeline.digest.edition import Item, ItemId
 from pipeline.digest.page import title_of
 from pipeline.digest.selection import SECTIONS
 from pipeline.digest.words import Words
@@ -44,21 +44,21 @@ class Step:
 def steps(
     reader: Audience,
     items: Iterable[Item],
-    first_told: Mapping[tuple[str, ...], datetime],
-    taken: Mapping[str, Collection[tuple[str, ...]]],
+    first_told: Mapping[ItemId, datetime],
+    taken: Mapping[str, Collection[ItemId]],
     now: datetime,
 ) -> Iterator[Step]:
     """The steps that are due. What was judged, snoozed or claimed takes none, and each item takes
     each step once.
 
     items       all that is open, see `open_items`
-    first_told  item (see `ItemKey`, without evidence) -> when its readers were first told
+    first_told  item -> when its readers were first told
     taken       channel of a step -> items that took it
     """
     held = [
         (told, item)
         for item in items
-        for told in [first_told.get(item.keys[0][:4])]
+        for told in [first_told.get(item.id)]
         if told and not item.claims
     ]
     for name, ladder in reader.ladders.items():
@@ -68,7 +68,7 @@ def steps(
                 (told, item)
                 for told, item in held
                 if _stands_on(ladder, item)
-                and item.keys[0][:4] not in done
+                and item.id not in done
                 and (now - told).total_seconds() >= 3600 * after_h
             ]
             reached.sort(key=lambda one: (one[0], one[1].ref))

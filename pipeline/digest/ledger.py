@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipeline.digest.edition import Edition, Item, ItemKey
+from pipeline.digest.edition import Edition, Item, ItemId, ItemKey
 from pipeline.jsonl import JsonLines
 from pipeline.settings import Community
 
@@ -52,22 +52,22 @@ class Ledger:
             for key in item["keys"]
         }
 
-    def first_told(self, audience: str) -> dict[tuple[str, ...], datetime]:
+    def first_told(self, audience: str) -> dict[ItemId, datetime]:
         """Item -> when this audience was first told of it, on whatever channel."""
         lines = (entry for entry in self._lines if entry["audience"] == audience)
         return _first(lines, lambda entry: datetime.fromisoformat(entry["sent_at"]))
 
-    def first_nights(self) -> dict[tuple[str, ...], date]:
+    def first_nights(self) -> dict[ItemId, date]:
         """Item -> the night whose digest first told anybody of it."""
         return _first(self._lines, lambda entry: date.fromisoformat(entry["night"]))
 
-    def steps_taken(self, audience: str) -> dict[str, set[tuple[str, ...]]]:
+    def steps_taken(self, audience: str) -> dict[str, set[ItemId]]:
         """Channel of each step of a ladder -> items that took it."""
-        found: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
+        found: defaultdict[str, set[ItemId]] = defaultdict(set)
         for entry in self._lines:
             if entry["audience"] == audience and "/" in entry["channel"]:
                 keys = (read_key(key) for item in entry["items"] for key in item["keys"])
-                found[entry["channel"]] |= {key[:4] for key in keys}
+                found[entry["channel"]] |= {key.item for key in keys}
         return dict(found)
 
     def record_step(
@@ -169,13 +169,13 @@ def read_key(key: list[Any]) -> ItemKey:
 
 def _first(
     lines: Iterable[Mapping[str, Any]], when: Callable[[Mapping[str, Any]], _When]
-) -> dict[tuple[str, ...], _When]:
+) -> dict[ItemId, _When]:
     """Item -> the first time a digest told of it; steps of ladders are no digests."""
-    found: dict[tuple[str, ...], _When] = {}
+    found: dict[ItemId, _When] = {}
     for entry in lines:
         if "/" not in entry["channel"]:
             at = when(entry)
             for item in entry["items"]:
                 for key in map(read_key, item["keys"]):
-                    found[key[:4]] = min(at, found.get(key[:4], at))
+                    found[key.item] = min(at, found.get(key.item, at))
     return found

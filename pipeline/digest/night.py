@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import warehouse
 from pipeline.contracts import contracts
-from pipeline.digest.edition import Health, finding_of
+from pipeline.digest.edition import Health, ItemId, finding_of
 from pipeline.digest.forum import answers
 from pipeline.digest.ledger import Ledger
 from pipeline.digest.review import outcomes
@@ -127,7 +127,7 @@ def store_verdicts(db: duckdb.DuckDBPyConnection, community: Community) -> None:
 def store_told(db: duckdb.DuckDBPyConnection, community: Community) -> None:
     """Fill `judgement.told` anew from the ledger: what anybody was told of, and in which night.
     News that a question was answered is no finding."""
-    first: dict[tuple[str, ...], date] = {}
+    first: dict[ItemId, date] = {}
     for (source, thread_id, kind, text_hash), night in Ledger.of(community).first_nights().items():
         if kind != "answered":
             item = (source, thread_id, finding_of(kind), text_hash)

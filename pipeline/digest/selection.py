@@ -16,7 +16,16 @@ from math import log10
 from typing import Any
 
 from pipeline.digest import safe
-from pipeline.digest.edition import Claim, Edition, Health, Item, ItemKey, Section, finding_of
+from pipeline.digest.edition import (
+    Claim,
+    Edition,
+    Health,
+    Item,
+    ItemId,
+    ItemKey,
+    Section,
+    finding_of,
+)
 from pipeline.settings import Audience, Community, DigestSettings
 from pipeline.shadow import in_light
 
@@ -39,7 +48,7 @@ _MOST_REASONS = 3
 _MOST_TURNS = 24
 _LONG_OVERDUE = 3.0  # times the target, after which a question that was told once is told again
 
-Claims = Mapping[tuple[str, ...], tuple[Claim, ...]]  # of an item, whatever its evidence
+Claims = Mapping[ItemId, tuple[Claim, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +190,13 @@ class _Known:
     """What readers have seen: a key is covered if one with the same text had all its evidence."""
 
     def __init__(self, told: Collection[ItemKey]) -> None:
-        self._evidence: defaultdict[tuple[str, ...], list[set[str]]] = defaultdict(list)
+        self._evidence: defaultdict[ItemId, list[set[str]]] = defaultdict(list)
         self._threads = {key[:3] for key in told}
         for key in told:
-            self._evidence[key[:4]].append(set(key.evidence))
+            self._evidence[key.item].append(set(key.evidence))
 
     def covers(self, key: ItemKey) -> bool:
-        return any(seen >= set(key.evidence) for seen in self._evidence.get(key[:4], ()))
+        return any(seen >= set(key.evidence) for seen in self._evidence.get(key.item, ()))
 
     def has_thread(self, key: ItemKey) -> bool:
         return key[:3] in self._threads
@@ -274,7 +283,7 @@ def _before(row: Mapping[str, Any]) -> str | None:
 
 
 def _claimed(keys: Iterable[ItemKey], claims: Claims) -> tuple[Claim, ...]:
-    found = dict.fromkeys(claim for key in keys for claim in claims.get(key[:4], ()))
+    found = dict.fromkeys(claim for key in keys for claim in claims.get(key.item, ()))
     return tuple(replace(claim, who=safe.plain(claim.who, 40)) for claim in found)
 
 

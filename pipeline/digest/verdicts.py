@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from pipeline.digest.edition import Claim, ItemKey
+from pipeline.digest.edition import Claim, ItemId, ItemKey
 from pipeline.digest.ledger import read_key
 from pipeline.jsonl import JsonLines
 from pipeline.landing import make_folder, write_whole
@@ -58,9 +58,9 @@ class Verdict:
     via: str = ""
 
     @property
-    def item(self) -> tuple[str, ...]:
+    def item(self) -> ItemId:
         """The item judged, whatever evidence it had."""
-        return self.keys[0][:4]
+        return self.keys[0].item
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,16 +203,16 @@ def closed(verdicts: Iterable[Verdict], night: date) -> set[ItemKey]:
 def woken(told: Mapping[ItemKey, date], verdicts: Iterable[Verdict], night: date) -> set[ItemKey]:
     """Keys told before a snooze that has ended since: they are news once more."""
     ends = {v.item: v.until for v in _latest(verdicts) if v.until is not None and v.until <= night}
-    return {key for key, last in told.items() if key[:4] in ends and last < ends[key[:4]]}
+    return {key for key, last in told.items() if key.item in ends and last < ends[key.item]}
 
 
-def claims(verdicts: Iterable[Verdict], now: datetime) -> dict[tuple[str, ...], tuple[Claim, ...]]:
+def claims(verdicts: Iterable[Verdict], now: datetime) -> dict[ItemId, tuple[Claim, ...]]:
     """Item -> who looks after it now, first to end first. A claim ends by itself, and sooner where
     the same person says of the item what they think."""
-    last: dict[tuple[tuple[str, ...], str], Verdict] = {}
+    last: dict[tuple[ItemId, str], Verdict] = {}
     for verdict in sorted(verdicts, key=lambda verdict: verdict.at):
-        last.update({(key[:4], verdict.who): verdict for key in verdict.keys})
-    found: defaultdict[tuple[str, ...], list[Claim]] = defaultdict(list)
+        last.update({(key.item, verdict.who): verdict for key in verdict.keys})
+    found: defaultdict[ItemId, list[Claim]] = defaultdict(list)
     for (item, who), verdict in last.items():
         until = verdict.at + timedelta(hours=CLAIM_HOURS)
         if verdict.choice == "claim" and now < until:
@@ -234,8 +234,8 @@ def precision(
     trusted  rule name -> the day from which verdicts count against it: how an operator gives it
              another chance
     """
-    votes: defaultdict[tuple[str, ...], int] = defaultdict(int)
-    last: dict[tuple[str, ...], Verdict] = {}
+    votes: defaultdict[ItemId, int] = defaultdict(int)
+    last: dict[ItemId, Verdict] = {}
     for verdict in _latest(verdicts):
         if verdict.choice in ("agree", "disagree"):
             votes[verdict.item] += 1 if verdict.choice == "agree" else -1
@@ -261,10 +261,10 @@ def _precision(rule: str, dated: list[tuple[datetime, bool]]) -> Precision:
 def _latest(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """Each person's last choice on each item. A claim says nothing of the item, so it replaces
     no choice."""
-    last: dict[tuple[str, ...], Verdict] = {}
+    last: dict[tuple[ItemId, str], Verdict] = {}
     for verdict in sorted(verdicts, key=lambda verdict: verdict.at):
         if verdict.choice != "claim":
-            last[*verdict.item, verdict.who] = verdict
+            last[verdict.item, verdict.who] = verdict
     return list(last.values())
 
 
