@@ -66,7 +66,12 @@ def test_before_the_first_night(home, arguments, answer):
     ("name", "forum", "zone", "answer"),
     [
         ("My Town", "https://a.example", "UTC", "a community has a name in small letters"),
-        ("ember", "", "UTC", "name the address of a Discourse forum, of a Rocket.Chat, or of both"),
+        (
+            "ember",
+            "",
+            "UTC",
+            "name the address of a Discourse forum (--discourse), of a Rocket.Chat",
+        ),
         ("ember", "a.example", "UTC", "nothing was written: "),
         ("ember", 'https://a.example"', "UTC", "nothing was written: "),
         ("ember", "https://a.example", "Europe", "must be an IANA time zone"),
@@ -78,6 +83,18 @@ def test_init_writes_what_can_be_used_or_nothing(tmp_path, monkeypatch, name, fo
     options = {"--community": name, "--discourse": forum, "--rocketchat": "", "--time-zone": zone}
     assert answer in said("init", *(part for option in options.items() for part in option))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_init_asks_nothing_where_nobody_answers(tmp_path, monkeypatch):
+    file = tmp_path / "hearth.toml"
+    monkeypatch.setenv("HEARTH_SETTINGS", str(file))
+    assert "--community" in said("init")
+    assert not file.exists()
+    assert "export HEARTH_EMBER_FORUM_KEY=" in said(
+        "init", "--community", "ember", "--discourse", "https://a.example"
+    )
+    assert 'time_zone = "UTC"' in file.read_text()
+    assert "exists already" in said("init")
 
 
 def test_query_answers_in_every_form(home):

@@ -95,30 +95,25 @@ class _LiveLine(logging.Handler):
 
 @app.command()
 def init(
-    community: Annotated[
-        str, typer.Option(prompt="Short name of the community (a-z)", help="Its short name (a-z).")
-    ],
-    discourse: Annotated[
-        str,
-        typer.Option(
-            prompt="Address of the Discourse forum, or empty", help="Address of its forum."
-        ),
-    ] = "",
+    community: Annotated[str | None, typer.Option(help="Its short name (a-z).")] = None,
+    discourse: Annotated[str | None, typer.Option(help="Address of its Discourse forum.")] = None,
     rocketchat: Annotated[
-        str,
-        typer.Option(
-            prompt="Address of the Rocket.Chat workspace, or empty", help="Address of its chat."
-        ),
-    ] = "",
-    time_zone: Annotated[
-        str, typer.Option(prompt="Its time zone", help="Its time zone, such as Europe/Berlin.")
-    ] = "UTC",
+        str | None, typer.Option(help="Address of its Rocket.Chat workspace.")
+    ] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Such as Europe/Berlin.")] = None,
 ) -> None:
-    """Write a commented hearth.toml and say which secrets it needs."""
+    """Write a commented hearth.toml and say which secrets it needs.
+
+    At a terminal it asks for what is not given."""
     file = settings.file_in_use()
     if file.exists():
         raise FixSettings(f"{file} exists already; edit it, or move it away first")
-    text = settings.template(community, discourse, rocketchat, time_zone)
+    text = settings.template(
+        _answer(community, "Short name of the community (a-z)"),
+        _answer(discourse, "Address of the Discourse forum, or empty"),
+        _answer(rocketchat, "Address of the Rocket.Chat workspace, or empty"),
+        _answer(time_zone, "Its time zone", "UTC"),
+    )
     try:
         variables = settings.variables(text)
         settings.parse(text, dict.fromkeys(variables, "x"), file)
@@ -135,6 +130,14 @@ def init(
         value = secrets.token_hex(32) if variable.endswith("PSEUDONYM_KEY") else "..."
         out.print(f"  export {variable}={value}")
     out.print("\nKeep the pseudonym key: with another one nobody has the same pseudonym again.")
+
+
+def _answer(given: str | None, question: str, default: str = "") -> str:
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        return default
+    return str(typer.prompt(question, default=default, show_default=bool(default)))
 
 
 @app.command()

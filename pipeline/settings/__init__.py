@@ -138,9 +138,14 @@ def template(community: str, discourse: str, rocketchat: str, time_zone: str) ->
     """A commented hearth.toml for one community; an empty address leaves that source out. Raises
     FixSettings for what it could not be made of."""
     if not re.fullmatch(NAME, community):
-        raise FixSettings(f"{community!r}: a community has a name in small letters, such as ember")
+        raise FixSettings(
+            f"--community {community!r}: a community has a name in small letters, such as ember"
+        )
     if not (discourse or rocketchat):
-        raise FixSettings("name the address of a Discourse forum, of a Rocket.Chat, or of both")
+        raise FixSettings(
+            "name the address of a Discourse forum (--discourse), of a Rocket.Chat (--rocketchat), "
+            "or of both"
+        )
     sources = {"forum": ("discourse", discourse), "chat": ("rocketchat", rocketchat)}
     text = _template("community").format(community=community, time_zone=time_zone)
     for name, (platform, url) in sources.items():
