@@ -177,6 +177,11 @@ def sync_messages(call: Call) -> Doc:
     in order of change, where rows that share a millisecond with a page's end are lost, and a
     deleted row that was changed before its page is too."""
     values, workspace = call.values, call.workspace
+    if "lastUpdate" not in values and not workspace.switches.at_least(7, 1):
+        raise Refusal(
+            'The required "lastUpdate" query param is missing.',
+            "error-lastUpdate-param-not-provided",
+        )
     if "lastUpdate" not in values and "type" not in values:
         raise Refusal(
             'The "type" or "lastUpdate" parameters must be provided', "error-param-required"

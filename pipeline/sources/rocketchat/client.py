@@ -30,6 +30,7 @@ _DENIALS = (
     "error-room-not-found",
     "error-invalid-room",
 )
+_TOO_OLD = "error-lastUpdate-param-not-provided"  # before 7.1 nothing is asked by cursor
 _TWO_FACTOR = ("totp-required", "totp-invalid", "totp-max-attempts")
 
 
@@ -40,7 +41,8 @@ class Refused(BadAnswer):
     """
 
     def __init__(self, source: str, endpoint: str, status: int, code: str) -> None:
-        hint = "; check `url`, and whether the server is 7.1 or newer" if status == 404 else ""
+        is_unknown = status == 404 or code == _TOO_OLD
+        hint = "; check `url`, and whether the server is 7.1 or newer" if is_unknown else ""
         super().__init__(
             f"{source}: {endpoint} was refused ({status} {code or 'without a reason'}){hint}"
         )

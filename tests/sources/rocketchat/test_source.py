@@ -12,7 +12,7 @@ from pipeline.sandbox.rocketchat import READER_ID
 from pipeline.sandbox.rocketchat.app import ROUTES
 from pipeline.sandbox.rocketchat.protocol import Refusal
 from pipeline.sources.http import Budget
-from pipeline.sources.rocketchat import connect
+from pipeline.sources.rocketchat import connect, messages
 from pipeline.sources.rocketchat.client import to_ms
 from tests.sources.rocketchat.conftest import START
 
@@ -256,6 +256,15 @@ def test_a_server_too_old_to_have_change_feeds(world, monkeypatch):
     monkeypatch.setitem(ROUTES["GET"], "chat.syncMessages", old)
     with pytest.raises(BadAnswer, match="is the server 7.1 or newer"):
         world.night()
+
+
+def test_a_large_room_of_a_server_that_is_too_old_says_what_is_needed(world, monkeypatch):
+    monkeypatch.setattr(messages, "WHOLE_ROOM", 1)
+    for n in range(3):
+        world.workspace.post("general", "ann", f"line {n}", START)
+    world.workspace.switches.version = "6.13.0"
+    with pytest.raises(BadAnswer, match=r"whether the server is 7\.1 or newer"):
+        world.night(START)
 
 
 def test_the_doctor_praises_a_good_account(world):
