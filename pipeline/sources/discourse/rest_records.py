@@ -79,3 +79,8 @@ def _author(topic: dict[str, Any]) -> object:
 def is_deleted(mark: str | None) -> bool:
     """Whether this is the mark of a topic that is deleted."""
     return (mark or "").startswith("deleted|")
+
+
+def is_listed(mark: str | None) -> bool:
+    """Whether this is the mark of a topic that stands in lists for everybody, by REST."""
+    return (mark or "").split("|")[10:11] == ["True"]

@@ -33,6 +33,7 @@ from pipeline.sources.discourse.rest_people import category_records
 from pipeline.sources.discourse.rest_records import (
     WHISPER,
     is_deleted,
+    is_listed,
     is_shown,
     post_record,
     topic_record,
@@ -168,7 +169,7 @@ class Topics:
             ids = [post["id"] for post in page]
             # Servers before 2024 give a window of 50 ids, which may be empty half-way
             by_rank = by_rank or (len(ids) == PAGE and max(ids) - min(ids) >= PAGE)
-            if not ids and (before is None or by_rank):
+            if (by_rank and len(ids) < PAGE) or (not ids and before is None):
                 low = 1
             else:
                 low = min(ids) if ids else max(1, (before or 1) - PAGE)
@@ -310,7 +311,8 @@ class Topics:
         standing = {int(key) for key, mark in held.items() if not is_deleted(mark)}
         seen = {topic for topic, tally in self.found.tallies.items() if tally.posts}
         unknown = {topic for topic in seen | self._descriptions.keys() if str(topic) not in held}
-        again = self._suspects | (self._descriptions.keys() & self.found.news)
+        hiding = {topic for topic in self.found.absent if is_listed(held.get(str(topic)))}
+        again = self._suspects | hiding | (self._descriptions.keys() & self.found.news)
         wanted = unknown | (again & standing)
         named = self.found.listed | set(self.found.missing)
         return sorted(wanted - named, reverse=True)[:MOST_MISSING]

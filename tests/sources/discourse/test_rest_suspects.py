@@ -74,11 +74,14 @@ def test_a_forum_that_refuses_the_report_of_edits_is_read_without_it(
 
 
 @pytest.mark.usefixtures("no_turns")
+@pytest.mark.parametrize("whole_sweep", [rest_topics.WHOLE_SWEEP, 0])
 def test_all_changes_to_what_was_written_of_late_are_seen_the_night_after(
-    world_of: Serve, quiet: Switches
+    world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch, whole_sweep: int
 ) -> None:
+    monkeypatch.setattr(rest_topics, "WHOLE_SWEEP", whole_sweep)
+    monkeypatch.setattr(rest_topics, "LIST_PAGE", 1)  # where not all is swept, few topics are named
     history = lived_in(quiet, timedelta(days=3))
-    edited, hidden, untold = history.posts[0], history.posts[2], history.posts[4]
+    hidden, edited, untold = history.posts[1], history.posts[2], history.posts[4]
     with world_of(history.forum, way_in="rest", who_liked=False) as world:
         world.night()
         history.now = DAWN - timedelta(hours=1)
@@ -89,7 +92,7 @@ def test_all_changes_to_what_was_written_of_late_are_seen_the_night_after(
         world.night()
         assert told(world, edited)["raw"] == "The author thought again"
         assert told(world, hidden)["hidden"] is True
-        assert topics_read(world) == {f"/t/{history.topics[1]}.json"}
+        assert topics_read(world) == {f"/t/{history.topics[0]}.json"}
         assert str(untold) in world.held("posts")
 
 
