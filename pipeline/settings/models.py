@@ -88,7 +88,7 @@ class DiscourseSettings(SourceSettings):
     explorer_runs_per_10_s: int = Field(2, ge=1, description="its limit on Data Explorer runs")
     who_liked: bool = Field(True, description="by REST: also ask who liked what")
     review_queue: bool = Field(
-        False, description="report what attacks to the moderators' review queue, as `username`"
+        False, description="report attacks to the moderators' review queue, as `username`"
     )
     key: Credential = Field(exclude=True, repr=False)
 
@@ -308,7 +308,7 @@ class Community(_Section):
     languages: tuple[str, ...] = ("en",)
     bots: tuple[str, ...] = Field((), description="user names that are bots, beside known ones")
     unnamed: tuple[str, ...] = Field(
-        (), description="user names that no digest thanks or suggests, by their wish"
+        (), description="user names of people whom no digest may thank or suggest, by their wish"
     )
     keep_nights: int = Field(14, ge=2, description="published nights kept for rollback")
     keep_days: int = Field(90, ge=1, description="days that journals, Data Docs, digests are kept")
