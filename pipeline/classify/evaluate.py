@@ -19,6 +19,7 @@ import numpy as np
 
 from pipeline.classify import answers, chat, chat_sets, chat_train, questions
 from pipeline.classify.answers import ThreadView, read_replies, unanswered
+from pipeline.classify.features import rarity, vectors
 from pipeline.classify.heat import heat
 from pipeline.classify.judge import MODELS, TONES, Judge
 from pipeline.classify.message import Message, Score
@@ -31,6 +32,7 @@ from pipeline.classify.train import (
     Trained,
     f1,
     fit,
+    holds,
     out_of_fold,
     read,
     train,
@@ -56,10 +58,11 @@ class Line:
     def __str__(self) -> str:
         plain = "     -" if self.baseline is None else f"{self.baseline:6.3f}"
         likely = "{:.3f} to {:.3f}".format(*self.interval) if self.interval else ""
-        return f"{self.board:<62} {plain} {self.ours:7.4f}  {likely:<14} {self.rows:>7,}"
+        return f"{self.board:<{_WIDE}} {plain} {self.ours:7.4f}  {likely:<14} {self.rows:>7,}"
 
 
-HEADING = f"{'board':<62}  plain    ours  {'95 %':<14}    rows"
+_WIDE = 74  # characters the longest of them has
+HEADING = f"{'board':<{_WIDE}}  plain    ours  {'95 %':<14}    rows"
 Measure = Callable[[Any, Any], float]
 _DRAWS = 300
 
@@ -103,10 +106,8 @@ def evaluate(
     forum    a file of `/t/{id}.json` bodies, one topic a line; .zst and .gz are read too
     asking   its category in which people ask; `showing`: those in which they show what they made
     """
-    rows = read(folder, "en")
-    for name, strength in (("code_review", 4.0), ("gitter", 4.0), ("github_incivility", 1.0)):
-        yield from _tone(rows, name, strength)
-    yield from _alerts(rows, forum)
+    if holds(folder, "en"):
+        yield from _english(read(folder, "en"), forum)
     if (folder / "offensive_cold_zh.parquet").exists():
         yield _chinese(read(folder, "zh"))
     if (folder / "offensive_germeval_de.parquet").exists():
@@ -119,6 +120,15 @@ def evaluate(
         yield from _forum(forum)
     if forum and asking is not None and showing:
         yield from _needs_answer(forum, asking, showing)
+
+
+def _english(rows: Rows, forum: Path | None) -> Iterator[Line]:
+    for name, strength in (("code_review", 4.0), ("gitter", 4.0), ("github_incivility", 1.0)):
+        yield from _tone(rows, name, strength)
+    github = "github_incivility", "github_derailment"
+    for sets in (("code_review",), ("gitter",), github, ("surge",)):
+        yield from _elsewhere(rows, sets)
+    yield from _alerts(rows, forum)
 
 
 # --- tone ----------------------------------------------------------------------------------------
@@ -134,6 +144,23 @@ def _tone(rows: Rows, name: str, strength: float) -> Iterator[Line]:
     plain = out_of_fold(part.texts, labels, part.groups, 4.0, _baseline)
     board = f"{name}: F1 uncivil, folds by group"
     yield _line(board, f1, labels == 1, ours > 0, plain > 0, groups=part.groups)
+
+
+def _elsewhere(rows: Rows, sets: Sequence[str]) -> Iterator[Line]:
+    """AUC of "uncivil" within some sets by a model that learned from the others alone: how far it
+    carries to a community that taught it nothing."""
+    labels = rows.labels["uncivil"]
+    held = np.isin(rows.sets, sets)
+    known = ~held & ~np.isin(rows.groups, rows.groups[held])
+    if not held.any() or not known.any():
+        return
+    taught, texts = labels[known].astype(int), np.array(rows.texts, object)
+    learned = [rows.described[n] for n in np.flatnonzero(known).tolist()]
+    matrix = vectors(rows.described, rarity(learned))
+    ours = fit(matrix[known], taught, 2.0).decision_function(matrix[held])
+    plain = _baseline(list(texts[known]), taught, 4.0).decision_function(list(texts[held]))
+    board = f"{sets[0]}: AUC uncivil, learned from other sets alone"
+    yield _line(board, _auc, labels[held] == 1, ours, plain, groups=rows.groups[held])
 
 
 def _baseline(texts: Sequence[str], labels: Any, strength: float) -> Any:
@@ -157,9 +184,9 @@ def _alerts(rows: Rows, forum: Path | None) -> Iterator[Line]:
     for name in ("github_incivility", "github_derailment", "surge"):
         for label, what in ((1, "recall"), (0, "for nothing")):
             at = (rows.sets == name) & (labels == label)
-            yield _line(
-                f"{name}: alerts, {what}", _share, labels[at], ringing[at], groups=rows.groups[at]
-            )
+            board = f"{name}: alerts, {what}"
+            if at.any():
+                yield _line(board, _share, labels[at], ringing[at], groups=rows.groups[at])
     apart = trained.model.distance(load(MODELS / "en.skops"), rows.described)
     what = "English model trained again: farthest probability from the shipped one's"
     yield Line(what, apart, None, len(rows.sets))

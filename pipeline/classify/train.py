@@ -85,21 +85,30 @@ class Rows:
         )
 
 
+def _sets(folder: Path, language: str, manifest: Path) -> dict[str, dict[str, str]]:
+    """The sets of a language that the folder holds, by name."""
+    named = tomllib.loads(manifest.read_text(encoding="utf-8")).items()
+    ours = {name: each for name, each in named if each["language"] == language}
+    return {name: each for name, each in ours.items() if (folder / each["file"]).exists()}
+
+
+def holds(folder: Path, language: str) -> bool:
+    """Whether the folder holds a set of a language."""
+    return bool(_sets(folder, language, MANIFEST))
+
+
 def read(folder: Path, language: str, manifest: Path = MANIFEST) -> Rows:
     """All sets of a language that the folder holds. Raises FixSettings where it holds none."""
     import duckdb
 
     found: list[tuple[Any, ...]] = []
-    for name, each in tomllib.loads(manifest.read_text(encoding="utf-8")).items():
-        file = folder / each["file"]
-        if each["language"] != language or not file.exists():
-            continue
+    for name, each in _sets(folder, language, manifest).items():
         sql = (
             f"SELECT '{name}', {each['text']}, {each['group']}, {each['uncivil']}, "
             f"{each['strict']}, {each.get('split', 'null')} FROM read_parquet(?)"
         )
         with duckdb.connect() as db:
-            found += db.execute(sql, [str(file)]).fetchall()
+            found += db.execute(sql, [str(folder / each["file"])]).fetchall()
     if not found:
         raise FixSettings(f"{folder} holds no labelled set for {language!r}; see {manifest.name}")
     sets, bodies, groups, uncivil, strict, splits = zip(*found, strict=True)
