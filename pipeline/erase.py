@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import build, landing, load, publish, runs, warehouse
 from pipeline.contracts import contracts
-from pipeline.digest.night import store_verdicts
-from pipeline.digest.verdicts import ERASED
+from pipeline.digest.heard import ERASED, store_verdicts
 from pipeline.errors import FixSettings
 from pipeline.identities import Account, Decisions
 from pipeline.jsonl import JsonLines

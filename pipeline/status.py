@@ -21,7 +21,7 @@ from typing import Any
 
 from pipeline import __version__, landing
 from pipeline.build import fingerprint
-from pipeline.digest.night import rules
+from pipeline.digest.heard import rules
 from pipeline.digest.render import templates
 from pipeline.errors import Degraded, FixSettings
 from pipeline.journal import Journal, Line

@@ -68,7 +68,7 @@ def _current(home: settings.Community) -> Setup:
     from pipeline.classify.community import in_use
     from pipeline.classify.judge import Judge
     from pipeline.classify.lab import Setup
-    from pipeline.digest.night import rules
+    from pipeline.digest.heard import rules
 
     demoted = (r.rule for r in rules(home, datetime.now(UTC)) if r.is_shadow)
     judge = Judge(home.languages, own=in_use(home.home))

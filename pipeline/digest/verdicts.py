@@ -1,21 +1,15 @@
-"""What moderators said of items, and what follows. Pure, but for the two files that hold it."""
+"""What moderators said of items, and what follows from it. Pure."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
 from pipeline.digest.edition import Claim, ItemId, ItemKey
-from pipeline.digest.ledger import read_key
-from pipeline.jsonl import JsonLines
-from pipeline.landing import make_folder, write_whole
-from pipeline.settings import Community
 from pipeline.shares import wilson
 
 Choice = Literal["agree", "disagree", "unsure", "handled", "snooze", "claim"]
@@ -29,8 +23,6 @@ REACTIONS: Mapping[str, Choice] = {  # Rocket.Chat's names of the emoji under ea
     "raising_hand": "claim",
 }
 SNOOZE_DAYS = 3
-LISTENING = timedelta(days=7)  # how long emoji and replies under an item are asked for
-ERASED = "erased"  # instead of the name of who was erased
 CLAIM_HOURS = 24
 _QUOTE = re.compile(r"\[quote\b.*?(?:\[/quote\]|\Z)", re.IGNORECASE | re.DOTALL)
 _REPLY = re.compile(rf"\b([0-9a-hjkmnp-tv-z]{{7}})`?[\s:,]+({'|'.join(CHOICES)})\b", re.IGNORECASE)
@@ -78,60 +70,6 @@ class Precision:
     low: float
     high: float
     is_shadow: bool
-
-
-class Verdicts:
-    """The book of verdicts: a file that only grows. Conflicts are kept, not resolved."""
-
-    def __init__(self, file: Path) -> None:
-        self._lines = JsonLines(file)
-
-    @classmethod
-    def of(cls, community: Community) -> Verdicts:
-        """The book of a community."""
-        return cls(community.home / "digests" / "verdicts.jsonl")
-
-    def add(self, verdict: Verdict) -> None:
-        """Write a verdict down. A person's later choice on an item counts instead of an earlier."""
-        self._lines.add(_entry(verdict))
-
-    def read(self) -> list[Verdict]:
-        """All verdicts, oldest first."""
-        return sorted((_read(entry) for entry in self._lines), key=lambda verdict: verdict.at)
-
-
-class Heard:
-    """What was last heard of emoji and replies: a file that is replaced whole each night.
-
-    A verdict stays once it is too old to be asked for again, `LISTENING` after its night; one taken
-    back before is forgotten."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    @classmethod
-    def of(cls, community: Community) -> Heard:
-        """What was heard in a community."""
-        return cls(community.home / "digests" / "heard.jsonl")
-
-    def replace(self, heard: Collection[Verdict], now: datetime) -> list[Verdict]:
-        """Write down what is heard now beside what is too old to be; returns both."""
-        again = {(*verdict.item, verdict.who, verdict.via) for verdict in heard}
-        kept = [
-            verdict
-            for verdict in self.read()
-            if now - verdict.at > LISTENING
-            and (*verdict.item, verdict.who, verdict.via) not in again
-        ]
-        everything = [*kept, *heard]
-        lines = (f"{json.dumps(_entry(v), ensure_ascii=False)}\n" for v in everything)
-        make_folder(self._file.parent)
-        write_whole(self._file, "".join(lines).encode("utf-8", "replace"))
-        return everything
-
-    def read(self) -> list[Verdict]:
-        """All that is held, in the order it was heard."""
-        return [_read(entry) for entry in JsonLines(self._file)]
 
 
 def from_reactions(
@@ -266,21 +204,3 @@ def _latest(verdicts: Iterable[Verdict]) -> list[Verdict]:
         if verdict.choice != "claim":
             last[verdict.item, verdict.who] = verdict
     return list(last.values())
-
-
-def _entry(verdict: Verdict) -> dict[str, Any]:
-    until = verdict.until and verdict.until.isoformat()
-    return asdict(verdict) | {"at": verdict.at.astimezone(UTC).isoformat(), "until": until}
-
-
-def _read(entry: Mapping[str, Any]) -> Verdict:
-    until = entry["until"]
-    return Verdict(
-        keys=tuple(read_key(key) for key in entry["keys"]),
-        who=entry["who"],
-        choice=entry["choice"],
-        at=datetime.fromisoformat(entry["at"]),
-        until=date.fromisoformat(until) if until else None,
-        model=entry["model"],
-        via=entry.get("via", ""),  # lines of older versions do not say
-    )

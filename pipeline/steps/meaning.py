@@ -57,7 +57,7 @@ def _derive(
 ) -> dict[str, int]:
     """Build with what moderators said and were told by now; returns messages by source."""
     from pipeline import build as building
-    from pipeline.digest.night import store_told, store_verdicts
+    from pipeline.digest.heard import store_told, store_verdicts
 
     store_verdicts(db, home)
     store_told(db, home)

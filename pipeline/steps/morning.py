@@ -79,7 +79,7 @@ def preview(community: str | None = None) -> list[Path]:
     asked of a source, so no secret is needed. Raises WarehouseBusy while a night is at work."""
     from pipeline import warehouse
     from pipeline.digest.files import deliver_files
-    from pipeline.digest.night import known_verdicts
+    from pipeline.digest.heard import known_verdicts
     from pipeline.digest.tell import channels
 
     home = settings.load(secrets=False).community(community)
@@ -141,13 +141,13 @@ def _tell(
     places: Iterable[Place],
     warehouse: AbstractContextManager[duckdb.DuckDBPyConnection],
 ) -> list[Told]:
+    from pipeline.digest.heard import hear
     from pipeline.digest.ledger import Ledger
-    from pipeline.digest.night import verdicts
 
     journal = journal_of(home, night)
     with warehouse as db:
         found = _items_and_numbers(db, home, night)
-        said = verdicts(db, home, Ledger.of(home), _writer(home), teller.night)
+        said = hear(db, home, Ledger.of(home), _writer(home), teller.night)
     sent = list(teller.tell(places, *found, said))
     sent += teller.climb(found[0], said)
     sent += teller.report(found[0], said)
@@ -173,7 +173,8 @@ def give_verdict(
 ) -> int:
     """Note what a person says of an item of a digest, by its reference; returns how many findings
     it is about. Raises FixSettings for a reference or choice nobody knows."""
-    from pipeline.digest.verdicts import CHOICES, SNOOZE_DAYS, Verdict, Verdicts, snoozed
+    from pipeline.digest.heard import Verdicts
+    from pipeline.digest.verdicts import CHOICES, SNOOZE_DAYS, Verdict, snoozed
 
     home = settings.load(secrets=False).community(community)
     keys = _keys_of(home, ref)

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pipeline.digest.heard import Heard
 from pipeline.digest.ledger import Ledger
 from pipeline.digest.tell import Teller
-from pipeline.digest.verdicts import Heard
 from pipeline.settings import load
 from pipeline.sources import open_source
 from tests.digest.night import community, row

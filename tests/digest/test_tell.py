@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from pipeline.contracts import contracts
-from pipeline.digest import night as nightly
+from pipeline.digest import heard as hearing
 from pipeline.digest.edition import Health
 from pipeline.digest.ledger import Ledger
 from pipeline.digest.tell import Teller, Told
@@ -190,7 +190,7 @@ def test_each_item_is_asked_for_where_it_was_posted_and_who_we_are_once(chat, tm
         db.execute("CREATE SCHEMA staging")
         for table in ("messages", "reactions"):
             db.execute(contracts()[f"staging.{table}"].ddl())
-        heard = nightly._reactions(db, home, nights.ledger, nights.open_client, FIRST)
+        heard = hearing._reactions(db, home, nights.ledger, nights.open_client, FIRST)
     assert heard == [(item, ":x:", "ann", "chat") for item in items]
     assert usage(chat) - asked_before == len(items) + 1
 

@@ -9,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.digest.edition import Claim, ItemKey
+from pipeline.digest.heard import Heard, Verdicts
 from pipeline.digest.verdicts import (
     CHOICES,
     REACTIONS,
-    Heard,
     Precision,
     Verdict,
-    Verdicts,
     claims,
     closed,
     from_reactions,
