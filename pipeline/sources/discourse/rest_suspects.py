@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from pipeline.errors import FixAccess
 from pipeline.records import Bookmark, Bookmarks
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import DAY_US, EPOCH, NIGHTS, Site, micros
@@ -58,7 +59,7 @@ def _edited(site: Site, posts: Bookmark, reached: int) -> set[int]:
         answer = site.client._get(
             "/admin/reports/post_edits.json", start_date=_day(first), end_date=_day(last)
         )
-    except Refused:
+    except (Refused, FixAccess):  # no such report, or not for this key
         return set()
     edits: list[dict[str, Any]] = answer["report"]["data"]
     written = _written(posts, {str(edit["topic_id"]) for edit in edits})

@@ -61,12 +61,14 @@ def test_an_edit_by_another_is_seen_the_night_after(world_of: Serve, quiet: Swit
 
 
 @pytest.mark.usefixtures("no_turns")
+@pytest.mark.parametrize(("status", "signs"), [(404, True), (403, False)])
 def test_a_forum_that_refuses_the_report_of_edits_is_read_without_it(
-    world_of: Serve, quiet: Switches
+    world_of: Serve, quiet: Switches, status: int, signs: bool
 ) -> None:
     history = lived_in(quiet)
     with world_of(history.forum, way_in="rest", who_liked=False) as world:
-        world.refused["/admin/reports/post_edits.json"] = 404
+        world.refused["/admin/reports/post_edits.json"] = status
+        world.signs = signs
         world.night()
         history.reply(1, 1)
         world.night()
