@@ -48,8 +48,9 @@ CHAT_BLIND_SPOTS = (
     "When a chat message was edited, and who reacted to it.",
     "For up to a week, chat messages that were destroyed with their author's account; of a "
     "channel's oldest, and in a thread that nobody has answered for two weeks, always.",
-    "Replies in a chat thread whose first message was destroyed before they were read; and what "
-    "accounts said that are gone without it, by a merger: the forum shows that as deleted.",
+    "Replies in a chat thread whose first message was destroyed before they were read.",
+    "Who said in the chat what stands of accounts that are gone, by a merger, and what of it was "
+    "deleted.",
 )
 UNAVAILABLE = {
     "revisions": "each one takes a request and comes as a coloured HTML comparison",
