@@ -33,7 +33,10 @@ class JsonLines:
                 out.flush()
                 os.fsync(descriptor)
         except OSError as error:
-            raise FixSettings(f"cannot write {self.file}: {error.strerror}") from error
+            raise FixSettings(
+                f"cannot write {self.file}: {error.strerror}; free space or fix its folder's "
+                "permissions, then run again"
+            ) from error
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """All whole entries; one that a crash cut short is skipped."""

@@ -123,7 +123,7 @@ def init(
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise FixSettings(
-            f"cannot write {file}: {error.strerror}; go to a folder of yours"
+            f"cannot write {file}: {error.strerror}; go to a folder in which you may write"
         ) from None
     out.print(f"Wrote {file}. Set these variables, then run `hearth doctor`:\n")
     for variable in variables:

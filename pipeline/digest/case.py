@@ -75,7 +75,10 @@ def collect(
         here,
     ).fetchone()
     if found is None:
-        raise FixSettings(f"{community.name}: no thread {source}/{thread_id} is held")
+        raise FixSettings(
+            f"{community.name}: no thread {source}/{thread_id} is held; write it as source/id, or "
+            "name an item by its reference"
+        )
     db.execute("SET VARIABLE case_source = $source", {"source": source})
     db.execute("SET VARIABLE case_thread = $thread", {"thread": thread_id})
     rows = db.execute(_EVENTS.read_text(encoding="utf-8")).fetchall()

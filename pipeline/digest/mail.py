@@ -116,13 +116,19 @@ def _in_words(mail: MailSettings) -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPAuthenticationError:
-        raise FixAccess(f"{where}: the user name or the password was refused") from None
+        raise FixAccess(
+            f"{where}: the user name or the password was refused; check `username`, and the "
+            "environment variable of the password"
+        ) from None
     except smtplib.SMTPNotSupportedError as error:
         raise FixSettings(
             f'{where}: {error}; set `security` to "tls" or "none" if that is right'
         ) from None
     except ssl.SSLError as error:
-        raise FixSettings(f"{where}: no safe connection: {error.reason}") from None
+        raise FixSettings(
+            f"{where}: no safe connection: {error.reason}; check `host`, `port` and `security`, "
+            "and the server's certificate"
+        ) from None
     except smtplib.SMTPRecipientsRefused:
         raise FixSettings(f"{where} took none of the readers; check `mail_to`") from None
     except smtplib.SMTPResponseException as error:
