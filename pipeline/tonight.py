@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
@@ -96,28 +95,6 @@ def in_journal(
     return telling
 
 
-def plan_source(home: Community, night: Night, name: str, read_before: set[str]) -> Iterator[Unit]:
-    """Write down what a source can give tonight, and yield the streams that are to be read.
-
-    A stream that was read before and is not available any more is marked `lost`: not a fact of the
-    site, but something that went wrong."""
-    from pipeline.sources import open_source
-
-    streams = open_source(home, name).plan()
-    told = [
-        {**asdict(stream), "lost": bool(stream.unavailable and stream.stream in read_before)}
-        for stream in streams
-    ]
-    file = plan_file(home, night, name)
-    landing.write_whole(file, json.dumps(told).encode())
-    disk_of(home).send(file)
-    for stream in streams:
-        if stream.unavailable:
-            journal_of(home, night).trouble(f"{name}/{stream.stream}", stream.unavailable)
-        else:
-            yield Unit(source=name, stream=stream.stream)
-
-
 def stale_places(home: Community, night: Night) -> list[dict[str, Any]]:
     """Sources and streams that were not read to their end tonight, with what was said of it."""
     said = {
@@ -207,15 +184,3 @@ def moment_of(as_of: str | None) -> datetime:
             f"{as_of!r}: write the moment as 2026-03-02 or 2026-03-02T02:00:00+00:00"
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def how_far(records: int, asked: int, expected: int | None, seconds: float) -> str:
-    """How far a read has come: what it brought, what it asked, how fast, and what is left of the
-    `expected` requests, where that is known."""
-    pace = asked / seconds if seconds else 0.0
-    told = f"{records:,} records, {asked:,} requests, {pace:.1f} a second"
-    if not expected or not pace:
-        return told
-    left = max(expected - asked, 0)
-    minutes = left / pace / 60
-    return f"{told}; about {left:,} left, {minutes:.0f} min to go"

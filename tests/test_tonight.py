@@ -9,7 +9,8 @@ from pipeline import tonight
 from pipeline.errors import NightRuns
 from pipeline.journal import Journal
 from pipeline.settings.models import ClusterSettings
-from pipeline.tonight import how_far, rows_last_published
+from pipeline.steps.reading import how_far
+from pipeline.tonight import rows_last_published
 from tests.conftest import make_community
 
 NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,10 @@ from pipeline.tonight import (
     Unit,
     bookmarks_folder,
     home_of,
-    how_far,
     in_journal,
     journal_of,
     moment_of,
     plan_file,
-    plan_source,
     planned_streams,
     run_folder,
 )
@@ -71,7 +70,7 @@ def _plan(home: Community, night: Night) -> Plan:
         try:
             with _understood(name):
                 journal.progress(name, "asked what it can give")  # a sick server may take long
-                units += plan_source(home, night, name, read_before.get(name, set()))
+                units += _streams_of(home, night, name, read_before.get(name, set()))
         except HearthError as error:
             silent[name] = error
             journal.trouble(name, str(error))
@@ -80,6 +79,28 @@ def _plan(home: Community, night: Night) -> Plan:
     planned = Plan(night=night, units=units)
     landing.write_whole(run_folder(home, night) / "night.json", json.dumps(planned).encode())
     return planned
+
+
+def _streams_of(home: Community, night: Night, name: str, read_before: set[str]) -> Iterator[Unit]:
+    """Write down what a source can give tonight, and yield the streams that are to be read.
+
+    A stream that was read before and is not available any more is marked `lost`: not a fact of the
+    site, but something that went wrong."""
+    from pipeline.sources import open_source
+
+    streams = open_source(home, name).plan()
+    told = [
+        {**asdict(stream), "lost": bool(stream.unavailable and stream.stream in read_before)}
+        for stream in streams
+    ]
+    file = plan_file(home, night, name)
+    landing.write_whole(file, json.dumps(told).encode())
+    disk_of(home).send(file)
+    for stream in streams:
+        if stream.unavailable:
+            journal_of(home, night).trouble(f"{name}/{stream.stream}", stream.unavailable)
+        else:
+            yield Unit(source=name, stream=stream.stream)
 
 
 def estimate(community: str | None = None) -> Iterator[dict[str, Any]]:
@@ -202,6 +223,18 @@ def _land(
         streams=tuple(chosen["yields"]) or (unit["stream"],),
         blind_spots=tuple(chosen["blind_spots"]),
     )
+
+
+def how_far(records: int, asked: int, expected: int | None, seconds: float) -> str:
+    """How far a read has come: what it brought, what it asked, how fast, and what is left of the
+    `expected` requests, where that is known."""
+    pace = asked / seconds if seconds else 0.0
+    told = f"{records:,} records, {asked:,} requests, {pace:.1f} a second"
+    if not expected or not pace:
+        return told
+    left = max(expected - asked, 0)
+    minutes = left / pace / 60
+    return f"{told}; about {left:,} left, {minutes:.0f} min to go"
 
 
 def _expected(
