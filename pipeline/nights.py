@@ -117,7 +117,12 @@ def export(
         raise FixSettings(f"{folder} exists already; name a new folder")
     beside = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(mode=0o700, parents=True)
+    try:
+        beside.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise FixSettings(
+            f"cannot make the folder {folder}: {error.strerror}; name one where you may write"
+        ) from None
     written: dict[str, int] = {}
     listed: dict[str, dict[str, int | str]] = {}
     with duckdb.connect(link.resolve(), read_only=True) as db:

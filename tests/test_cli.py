@@ -1,6 +1,7 @@
 """What somebody meets at the prompt who has nothing yet, or mistypes: a sentence, never a trace."""
 
 import json
+import socket
 
 import duckdb
 import pytest
@@ -119,6 +120,34 @@ def test_a_night_that_cannot_be_read_is_named(home):
     (home / "published" / "community-1Z.duckdb").write_text("no database")
     for verb in (["query", "SELECT 1"], ["export", str(home / "out")], ["status"]):
         assert "the published night cannot be read" in said(*verb)
+
+
+def test_an_export_to_where_nobody_may_write_is_named(home, tmp_path):
+    publish(home)
+    (tmp_path / "file").touch()
+    assert "name one where you may write" in said("export", str(tmp_path / "file" / "export"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sandbox", "--topics"],
+        ["sandbox", "--chat"],
+        ["train"],
+        ["evaluate"],
+        ["lab", "--models"],
+    ],
+)
+def test_a_path_that_is_not_there_is_named(home, tmp_path, arguments):
+    assert "does not exist" in " ".join(said(*arguments, str(tmp_path / "nowhere")).split())
+
+
+def test_a_port_that_is_taken_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        told = said("sandbox", "--forum-port", port)
+    assert "Address already in use" in told
+    assert "name other ports" in told
 
 
 def test_who_has_no_name_here_must_say_it(home, monkeypatch):

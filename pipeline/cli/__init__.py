@@ -142,20 +142,31 @@ def _answer(given: str | None, question: str, default: str = "") -> str:
 
 @app.command()
 def sandbox(
-    forum_port: Annotated[int, typer.Option(help="Port of the Discourse sandbox.")] = 8765,
-    chat_port: Annotated[int, typer.Option(help="Port of the Rocket.Chat sandbox.")] = 8766,
+    forum_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port of the Discourse sandbox.")
+    ] = 8765,
+    chat_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port of the Rocket.Chat sandbox.")
+    ] = 8766,
     night: Annotated[int, typer.Option(help="Night of the made-up community.")] = 1,
     topics: Annotated[
-        Path | None, typer.Option(help="Recorded topics (JSON lines) instead of made-up ones.")
+        Path | None,
+        typer.Option(exists=True, help="Recorded topics (JSON lines) instead of made-up ones."),
     ] = None,
     chat: Annotated[
-        Path | None, typer.Option(help="Recorded chat messages (Parquet) instead of made-up ones.")
+        Path | None,
+        typer.Option(exists=True, help="Recorded chat messages (Parquet) instead of made-up ones."),
     ] = None,
 ) -> None:
     """Serve a community in a box: both servers' APIs on this machine, until interrupted."""
     from pipeline.sandbox import demo
 
-    demo.serve(out, (forum_port, chat_port), night, topics, chat)
+    try:
+        demo.serve(out, (forum_port, chat_port), night, topics, chat)
+    except OSError as error:
+        raise FixSettings(
+            f"cannot serve: {error.strerror}; name other ports (--forum-port, --chat-port)"
+        ) from None
 
 
 @app.command()

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from pipeline.text import Form
 
 app = typer.Typer()
-Sets = Annotated[Path, typer.Argument(help="Folder of labelled sets, named as in the manifest.")]
+Sets = Annotated[
+    Path,
+    typer.Argument(
+        exists=True, file_okay=False, help="Folder of labelled sets, named as in the manifest."
+    ),
+]
 
 
 @app.command()
@@ -163,7 +168,7 @@ def train(
             out.print(told)
         return
     if into is None:
-        raise FixSettings("hearth train: name a folder for the models, or a --community")
+        raise FixSettings("name a folder for the models, or a --community")
     for file in write_models(sets, into, language):
         out.print(str(file))
 
@@ -204,7 +209,8 @@ def models(
 def evaluate(
     sets: Sets,
     forum: Annotated[
-        Path | None, typer.Option(help="Recorded topics, one a line; may be .zst or .gz.")
+        Path | None,
+        typer.Option(exists=True, help="Recorded topics, one a line; may be .zst or .gz."),
     ] = None,
     asking: Annotated[
         int | None, typer.Option(help="Id of the category in which people ask.")

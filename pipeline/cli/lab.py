@@ -33,7 +33,10 @@ def lab(
         list[str],
         typer.Option(help="Try a threshold, such as strict=0.7 (or uncivil, question)."),
     ] = [],  # noqa: B006 - Typer's way to say a default list
-    models: Annotated[Path | None, typer.Option(help="Try the models of a folder.")] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Try the models of a folder."),
+    ] = None,
     learned: Annotated[
         bool, typer.Option("--learned", help="Try this community's own models in the shadow.")
     ] = False,
