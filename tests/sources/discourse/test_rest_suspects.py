@@ -61,7 +61,7 @@ def test_an_edit_by_another_is_seen_the_night_after(world_of: Serve, quiet: Swit
 
 
 @pytest.mark.usefixtures("no_turns")
-@pytest.mark.parametrize(("status", "signs"), [(404, True), (403, False)])
+@pytest.mark.parametrize(("status", "signs"), [(404, True), (403, False), (504, True)])
 def test_a_forum_that_refuses_the_report_of_edits_is_read_without_it(
     world_of: Serve, quiet: Switches, status: int, signs: bool
 ) -> None:
