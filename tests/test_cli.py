@@ -142,6 +142,10 @@ def test_a_path_that_is_not_there_is_named(home, tmp_path, arguments):
     assert "does not exist" in " ".join(said(*arguments, str(tmp_path / "nowhere")).split())
 
 
+def test_a_folder_without_sets_measures_nothing(tmp_path):
+    assert "holds no labelled set" in said("evaluate", str(tmp_path))
+
+
 def test_a_port_that_is_taken_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -224,5 +224,9 @@ def evaluate(
     from pipeline.classify.evaluate import evaluate as measure
 
     out.print(HEADING)
+    is_empty = True
     for line in measure(sets, forum, asking, tuple(showing or ())):
         out.print(str(line))
+        is_empty = False
+    if is_empty:
+        raise FixSettings(f"{sets} holds no labelled set that can be measured; see sets.toml")
