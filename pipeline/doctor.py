@@ -30,7 +30,6 @@ from pipeline.storage import disk_of
 _SHORTEST_KEY = 16  # characters of a pseudonym key that nobody guesses
 _REMOTE = ("nfs", "cifs", "smb", "fuse.sshfs", "9p")  # file systems whose locks do not hold
 _UNIT = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
-_SETTINGS = FixSettings.exit_code
 
 Section = tuple[str, list[Finding]]
 
@@ -283,4 +282,4 @@ def _asked(question: Callable[[], None], well: str) -> Iterator[Finding]:
 
 
 def _fail(text: str, fix: str) -> Finding:
-    return Finding("fail", text, fix, _SETTINGS)
+    return Finding("fail", text, fix, FixSettings.exit_code)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from pipeline.digest.edition import Item, ItemId
-from pipeline.digest.page import title_of
+from pipeline.digest.page import titled
 from pipeline.digest.selection import SECTIONS
 from pipeline.digest.words import Words
 from pipeline.settings import Audience, Ladder
@@ -84,7 +84,7 @@ def text(step: Step, words: Words, mention: Iterable[str] = ()) -> str:
 
 
 def _line(item: Item, words: Words) -> str:
-    facts = [title_of(item, words), words("fact.channel", channel=item.channel)]
+    facts = [titled(item.title, words), words("fact.channel", channel=item.channel)]
     facts += [words.duration(item.age_h), f"{words('verdict.label')} {item.ref}"]
     return f"- {' · '.join(facts)}\n  {item.url or ''}".rstrip()
 

@@ -161,12 +161,12 @@ def _block(section: Section, say: Words, zone: str) -> Block:
 
 
 def _line(item: Item, say: Words, zone: str) -> Line:
-    return Line(_title(item.title, say), item.url, " · ".join(_facts(item, say, zone)))
+    return Line(titled(item.title, say), item.url, " · ".join(_facts(item, say, zone)))
 
 
 def _in_hand(edition: Edition, say: Words) -> Iterable[Block]:
     lines = tuple(
-        Line(_title(title, say), None, _claims(claims, say, edition.time_zone))
+        Line(titled(title, say), None, _claims(claims, say, edition.time_zone))
         for title, claims in edition.in_hand
     )
     if lines:
@@ -192,12 +192,8 @@ def _deeds(row: Mapping[str, Any], say: Words) -> Iterable[str]:
             yield say(f"fact.thanks_{deed}", n=row[deed])
 
 
-def title_of(item: Item, say: Words) -> str:
-    """What an item is called."""
-    return _title(item.title, say)
-
-
-def _title(title: str, say: Words) -> str:
+def titled(title: str, say: Words) -> str:
+    """The title, or words for there being none."""
     return say.escape(title) or say("page.untitled")
 
 
@@ -211,7 +207,7 @@ def _card(item: Item, say: Words, zone: str) -> Card:
     reasons = tuple(reason_of(code, values, say) for code, values in item.reasons)
     return Card(
         ref=item.ref,
-        title=_title(item.title, say),
+        title=titled(item.title, say),
         url=item.url,
         facts=tuple(_facts(item, say, zone)),
         state=() if flagged else reasons,

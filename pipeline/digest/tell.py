@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pipeline.digest.due import due_at, is_due, on_their_days
@@ -20,12 +20,8 @@ from pipeline.digest.verdicts import Precision, Verdict, claims, closed, precisi
 from pipeline.errors import FixSettings, HearthError
 from pipeline.settings import Audience, Community
 
-
-class Chat(Protocol):
-    """A workspace that can be written to."""
-
-    def post(self, room: str, text: str, *, key: str, thread: str | None = None) -> list[str]:
-        """Write a text, or find what was written under this key before; returns message ids."""
+if TYPE_CHECKING:
+    from pipeline.sources.rocketchat.posting import Poster
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +250,7 @@ class Teller:
     def _to_chat(self, edition: Edition, reader: Audience, language: str) -> _Sent:
         """The head of the night in the room, and each item in its thread."""
         source, _, room = str(reader.rocketchat).partition("/")
-        chat: Chat = self._open_client(source)
+        chat: Poster = self._open_client(source)
         night = f"{edition.community}/{edition.audience}/{edition.night:%Y-%m-%d}"
         head, items = render_chat(edition, language)
         thread = chat.post(room, head, key=f"{night}/head")[0]
