@@ -46,8 +46,8 @@ CHAT_BLIND_SPOTS = (
     "For up to a week, edits, deletions and reactions of older chat messages, and replies to older "
     "threads; edits and reactions in a thread that nobody has answered for two weeks.",
     "When a chat message was edited, and who reacted to it.",
-    "For up to a week, chat messages that were destroyed with their author's account; of a "
-    "channel's oldest, and in a thread that nobody has answered for two weeks, always.",
+    "For up to a week, chat messages that were destroyed with their author's account; those as "
+    "old as the oldest that stand, and in a thread that nobody has answered for two weeks, always.",
     "Replies in a chat thread whose first message was destroyed before they were read.",
     "Who said in the chat what stands of accounts that are gone, by a merger, and what of it was "
     "deleted.",

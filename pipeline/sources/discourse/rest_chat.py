@@ -30,6 +30,7 @@ from pipeline.sources.discourse.rest import (
 CHANNELS_PAGE = 25
 PAGE = 50
 OF_LATE_US = 2 * NIGHTS * DAY_US
+EXPIRY_US = 2 * DAY_US  # twice as long as what expires may wait for the daily job that deletes it
 
 _CHANNEL_FIELDS = (
     "id",
@@ -57,12 +58,15 @@ def chat(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     channels = list(_channels(site, bookmarks))
     records = [_channel_record(channel, asked_at) for channel in channels]
     held = bookmarks["chat_channels"].marks()
-    for channel, record in zip(channels, records, strict=True):
+    readers = [_Channel(site, channel, bookmarks["chat_messages"]) for channel in channels]
+    for reader, channel, record in zip(readers, channels, records, strict=True):
         is_due = (channel["id"] - site.night()) % NIGHTS == 0
         is_switched = _threading(held.get(record.key)) != _threading(record.mark)
-        yield from _Channel(site, channel, bookmarks["chat_messages"]).read(
-            to_its_end=is_due or is_switched
-        )
+        yield from reader.read(to_its_end=is_due or is_switched)
+    oldest_at = min(reader.oldest_at for reader in readers) if readers else 0
+    for reader in readers:
+        if (part := reader.destroyed(oldest_at + EXPIRY_US)).records:
+            yield part
     yield whole(site, records, bookmarks["chat_channels"], asked_at, "chat_channels")
 
 
@@ -109,25 +113,32 @@ def _threading(mark: str | None) -> str:
 
 
 class _Channel:
-    """Reads one channel: messages that differ from those held, the newest first."""
+    """Reads one channel: messages that differ from those held, the newest first.
+
+    oldest_at  when the oldest message read tonight was written, µs; beyond all times if none was
+    """
 
     def __init__(self, site: Site, channel: dict[str, Any], held: Bookmark) -> None:
         self._site = site
         self._path = f"/chat/api/channels/{channel['id']}"
         self._held = held
+        self._seen: set[int] = set()
+        self._answers: set[int] = set()  # some held as no answers: threads were just switched on
+        self._is_whole = False
+        self.oldest_at = 2**62
 
     def read(self, *, to_its_end: bool) -> Iterator[Part]:
         """Down to what is held, or to its end. The replies of a thread come with its first message,
         so that a kill leaves neither alone; it tells when there are more or fewer of them, but not
         when one was edited, so those of late are asked for each time all is read."""
-        seen: set[int] = set()
-        answers: set[int] = set()  # some are held as no answers yet: threads were just switched on
 
         def ask(_: int) -> tuple[list[dict[str, Any]], Part]:
             asked_at = self._site.now()
-            page = self._page(self._path, min(seen, default=None))
-            seen.update(message["id"] for message in page)
-            found = self._differing(_record(message, asked_at) for message in page)
+            page = self._page(self._path, min(self._seen, default=None))
+            self._seen.update(message["id"] for message in page)
+            told = [_record(message, asked_at) for message in page]
+            self.oldest_at = min([self.oldest_at, *(r.at for r in told if r.at is not None)])
+            found = self._differing(told)
             keys = {record.key for record in found}
             replies = [
                 reply
@@ -136,29 +147,40 @@ class _Channel:
                 if str(message["id"]) in keys or (to_its_end and self._is_of_late(message))
                 for reply in self._replies(message)
             ]
-            answers.update(int(reply.key) for reply in replies)
+            self._answers.update(int(reply.key) for reply in replies)
             return page, Part((*found, *self._differing(replies)))
 
         known = Bookmark() if to_its_end else self._held
         yield from newest_first(ask, "created_at", known, OVERLAP_US)
-        if to_its_end and seen:
-            yield Part(tuple(self._destroyed("", min(seen), seen | answers)))
+        self._is_whole = to_its_end and bool(self._seen)
+
+    def destroyed(self, unexpired: int) -> Part:
+        """Tombstones of the channel's own messages that were destroyed, where all of it was read.
+        What was written after `unexpired` (µs) cannot have expired: in another channel stands what
+        is older, and all expire by one rule."""
+        if not self._is_whole:
+            return Part()
+        seen = self._seen | self._answers
+        return Part(tuple(self._destroyed("", min(self._seen), seen, unexpired)))
 
     def _differing(self, records: Iterable[Record]) -> tuple[Record, ...]:
         return differing(records, self._held)
 
-    def _destroyed(self, first: str, oldest: int, seen: set[int]) -> Iterator[Record]:
+    def _destroyed(
+        self, first: str, oldest: int, seen: set[int], unexpired: int = 2**62
+    ) -> Iterator[Record]:
         """Tombstones of what is held of a thread (empty: of the channel itself), is newer than the
-        oldest message there, and was not seen. What expires goes from the oldest on, so these were
-        destroyed with their author's account. What an older version marked is left alone: it did
-        not tell threads apart."""
+        oldest message there or `unexpired`, and was not seen. What expires goes from the oldest on,
+        so these were destroyed with their author's account. What an older version marked is left
+        alone: it did not tell threads apart."""
         asked_at = self._site.now()
         channel = self._path.rpartition("/")[2]
         for (key,) in self._held.ask(
-            "SELECT CAST(key AS BIGINT) AS id WHERE NOT gone AND id > ?"
+            'SELECT CAST(key AS BIGINT) AS id WHERE NOT gone AND (id > ? OR "at" > ?)'
             " AND split_part(mark, '|', 1) = ? AND split_part(mark, '|', 7) = ?"
             " AND len(string_split(mark, '|')) = 9",
             oldest,
+            unexpired,
             channel,
             first,
         ):

@@ -175,6 +175,29 @@ def test_by_rest_what_was_destroyed_with_its_authors_account_goes_within_a_week(
         assert (*named(stays), False) in gone
 
 
+def test_by_rest_a_channels_oldest_message_was_destroyed_where_older_ones_stand_elsewhere(
+    world_of: Serve, talk: Talk
+) -> None:
+    forum, ann, dora = talk.forum, talk.people[0], talk.people[3]
+    late, later = (
+        forum.chat_channel(name, talk.open[0], talk.later()) for name in ("new", "newer")
+    )
+    talk.now = DAWN - timedelta(days=10)
+    spam = forum.chat(late, dora, "buy this", talk.later())
+    lone = forum.chat(later, dora, "buy that", DAWN - timedelta(days=59))  # it may have expired
+    for channel in (late, later):
+        forum.chat(channel, ann, "first!", talk.later())
+    with world_of(forum, way_in="rest") as world:
+        world.night()
+        forum.delete_user(dora, talk.later(), with_chat=True)
+        for night in A_WEEK:
+            world.clock.set(night)
+            world.night()
+        gone = typed(world, "message_id, gone_at IS NOT NULL")
+        assert {name for name, is_gone in gone if is_gone} == {*named(spam)}
+        assert (*named(lone), False) in gone
+
+
 def test_by_rest_what_became_of_a_reply_of_late_shows_within_a_week(
     world_of: Serve, talk: Talk
 ) -> None:
