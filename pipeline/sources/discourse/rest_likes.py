@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.records import Bookmarks, Part, Record, Span
@@ -33,13 +33,13 @@ class Likes:
 
     def read(self) -> Iterator[Part]:
         """First by giver where that is cheaper, which also tells when; then post by post."""
-        expected = self._expected()
         held = dict(
             self._likes.ask(
                 f"SELECT CAST(floor(CAST(key AS BIGINT) / {PAIR}.0) AS BIGINT), count(*)"
                 " WHERE NOT gone GROUP BY 1"
             )
         )
+        expected = self._expected(held)
         left = self._left_behind()
         wanted = {
             post: likes
@@ -76,13 +76,16 @@ class Likes:
         likes = self._likes.ask("SELECT CAST(key AS BIGINT) WHERE NOT gone") if gone else ()
         return {like // PAIR for (like,) in likes if like % PAIR in gone}
 
-    def _expected(self) -> dict[int, int]:
-        """Post -> its number of likes, of posts that have or had some."""
+    def _expected(self, held: Iterable[int]) -> dict[int, int]:
+        """Post -> its number of likes, of posts that have some, and of those with likes held: a
+        read may have been cut short after it brought that the last one was taken back."""
         known = dict(
             self._posts.ask(
-                "SELECT CAST(key AS BIGINT), CAST(split_part(mark, '|', 3) AS BIGINT) AS likes"
+                "SELECT CAST(key AS BIGINT) AS post,"
+                " CAST(split_part(mark, '|', 3) AS BIGINT) AS likes"
                 " WHERE NOT gone AND regexp_matches(split_part(mark, '|', 3), '^[0-9]+$')"
-                " AND likes > 0"
+                " AND (likes > 0 OR post IN (SELECT unnest(CAST(? AS BIGINT[]))))",
+                list(held),
             )
         )
         return {**known, **self._seen}

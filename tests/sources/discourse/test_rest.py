@@ -139,6 +139,21 @@ def test_likes_of_what_was_private_for_a_while_are_asked_for_again(
             assert (seen(world)["likes"] == before) == (place != history.closed)
 
 
+def test_a_last_like_taken_back_goes_though_the_read_that_saw_it_was_cut_short(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    history.like(3, 0)
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        assert len(world.held("likes")) == 1
+        history.unlike(3, 0)
+        world.night(who_liked=False)  # as far as a read got that was killed before it asked who
+        assert len(world.held("likes")) == 1
+        world.night()
+        assert world.held("likes") == {}
+
+
 def paths(world: World) -> list[str]:
     return [seen.path for seen in world.site.log]
 
