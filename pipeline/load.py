@@ -120,7 +120,9 @@ def _batches(files: list[Path], most: int) -> list[list[Path]] | None:
 
 def streams_read(db: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
     """By source, the streams of which a read ever ran to its end."""
-    rows = db.execute("SELECT DISTINCT source, unnest(streams) FROM raw.reads").fetchall()
+    rows = db.execute(
+        "SELECT DISTINCT source, unnest(streams) FROM raw.reads WHERE unavailable IS NULL"
+    ).fetchall()
     found: dict[str, set[str]] = {}
     for source, stream in rows:
         found.setdefault(source, set()).add(stream)
@@ -142,7 +144,7 @@ def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) ->
         [(started, ended)] = db.execute(
             "SELECT coalesce(max(started_at), 0), coalesce(arg_max(ended, started_at), 0) FROM ("
             "SELECT started_at, started_at + CAST(seconds * 1e6 AS BIGINT) AS ended FROM raw.reads"
-            " WHERE source = ? AND list_contains(streams, ?))",
+            " WHERE source = ? AND list_contains(streams, ?) AND unavailable IS NULL)",
             [source, stream],
         ).fetchall()
         spans: dict[str, list[tuple[int, int]]] = {}

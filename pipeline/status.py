@@ -243,7 +243,7 @@ def _last_reads(community: Community) -> dict[tuple[str, str], landing.Report]:
     found = {}
     for read in landing_of(community).reads():
         report = landing.report(read)
-        if report is not None:
+        if report is not None and report.unavailable is None:
             found[report.source, report.stream] = report
     return found
 

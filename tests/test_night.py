@@ -238,6 +238,29 @@ def test_a_stream_that_is_lost_is_stale_and_not_merely_unavailable(world, unchec
         with pytest.raises(Degraded, match="chat/messages"):
             world.night(day=1)
     assert len(world.published("SELECT * FROM marts.messages WHERE source = 'chat'")) == 9
+    [(status, why, read_at)] = world.published(
+        "SELECT status, unavailable, read_at FROM marts.freshness"
+        " WHERE source = 'chat' AND stream = 'messages'"
+    )
+    assert status == "unavailable"
+    assert "view-c-room" in why
+    assert read_at == world.published("SELECT min(read_at) FROM marts.freshness")[0][0]
+
+
+def test_what_a_site_cannot_give_is_named_beside_what_is_fresh(world, unchecked):
+    world.forum.switches.explorer = False
+    with world.serve() as addresses:
+        world.settings(addresses)
+        for day in range(2):
+            world.clock.set(NOW + timedelta(days=day))
+            world.night(day=day)
+    found = dict(
+        world.published("SELECT stream, unavailable FROM marts.freshness WHERE source = 'forum'")
+    )
+    assert "coloured HTML comparison" in found["revisions"]
+    assert found["posts"] is None
+    never_read = "SELECT read_at FROM marts.freshness WHERE stream = 'revisions'"
+    assert world.published(never_read) == [(None,)]
 
 
 def test_no_source_at_all_publishes_nothing(world, unchecked):

@@ -217,7 +217,8 @@ def _tell(out: Console, env: Mapping[str, str]) -> None:
     with duckdb.connect(current.resolve(), read_only=True) as db:
         reads = db.execute(
             "SELECT source, stream, via, map_values(brought).list_sum(), requests, bytes, waited_s"
-            " FROM raw.reads WHERE run = (SELECT max(run) FROM raw.reads) ORDER BY ALL"
+            " FROM raw.reads WHERE run = (SELECT max(run) FROM raw.reads) AND unavailable IS NULL"
+            " ORDER BY ALL"
         ).fetchall()
         (asked,) = db.execute(
             "SELECT questions, waiting, newcomers_waiting, flagged FROM marts.health"
@@ -239,7 +240,7 @@ def _tell(out: Console, env: Mapping[str, str]) -> None:
   digest      {digest}
               {digest.with_suffix(".txt")}
 
-Ask it: [bold]HEARTH_SETTINGS={env["HEARTH_SETTINGS"]} .venv/bin/hearth query[/]""")
+Ask it: [bold].venv/bin/hearth --settings {HOME / "hearth.toml"} query[/]""")
 
 
 def _home() -> Path:

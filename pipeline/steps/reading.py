@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import housekeeping, landing, runs, settings
 from pipeline.errors import BadAnswer, HearthError
 from pipeline.landing import Report
-from pipeline.records import Bookmarks
+from pipeline.records import Bookmarks, StreamPlan
 from pipeline.settings import Community
 from pipeline.storage import disk_of, landing_of
 from pipeline.tonight import (
@@ -82,7 +82,8 @@ def _plan(home: Community, night: Night) -> Plan:
 
 
 def _streams_of(home: Community, night: Night, name: str, read_before: set[str]) -> Iterator[Unit]:
-    """Write down what a source can give tonight, and yield the streams that are to be read.
+    """Write down what a source can give tonight, and yield the streams that are to be read. What it
+    cannot give is a read that brought nothing, so that marts.freshness says why.
 
     A stream that was read before and is not available any more is marked `lost`: not a fact of the
     site, but something that went wrong."""
@@ -99,8 +100,22 @@ def _streams_of(home: Community, night: Night, name: str, read_before: set[str])
     for stream in streams:
         if stream.unavailable:
             journal_of(home, night).trouble(f"{name}/{stream.stream}", stream.unavailable)
+            landing_of(home).finish(_not_read(night, name, stream))
         else:
             yield Unit(source=name, stream=stream.stream)
+
+
+def _not_read(night: Night, source: str, stream: StreamPlan) -> Report:
+    """The report of a stream that the source cannot give."""
+    return Report(
+        source,
+        stream.stream,
+        night["run"],
+        via=stream.via,
+        started_at=time.time_ns() // 1000,
+        streams=stream.yields or (stream.stream,),
+        unavailable=stream.unavailable,
+    )
 
 
 def estimate(community: str | None = None) -> Iterator[dict[str, Any]]:
