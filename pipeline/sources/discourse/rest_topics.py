@@ -345,9 +345,7 @@ class Topics:
             try:
                 answer = self._topic_page(topic, number)
             except Refused as refused:
-                if (
-                    own and refused.status == 404
-                ):  # past the end, before servers led to the last page
+                if own and refused.status == 404:  # past the end, on servers that say so
                     yield self._last(topic, own, seen, (), asked_at)
                 elif was_listed and self._is_proof(refused):
                     yield self._gone(topic, asked_at)
