@@ -142,9 +142,9 @@ class Topics:
         for topic in sorted(self.found.unread, reverse=True):
             yield from self._read(topic, self.found.unread[topic])
         for topic in self._unnamed():
-            yield from self._read(topic, None)
+            yield from self._read(topic, None, is_missing=topic in self.found.absent)
         for topic in self.found.missing:
-            yield from self._read(topic, None, was_listed=True)
+            yield from self._read(topic, None, is_missing=True)
         yield from self._strays()
 
     def _count_solutions(self) -> None:
@@ -330,12 +330,13 @@ class Topics:
         return held is None or not was_bumped or before[2:3] != [str(item["posts_count"])]
 
     def _read(
-        self, topic: int, item: dict[str, Any] | None, was_listed: bool = False
+        self, topic: int, item: dict[str, Any] | None, is_missing: bool = False
     ) -> Iterator[Part]:
         """All posts of a topic, and its own record with the last of them.
 
-        A topic that is refused is left as it is held: that is no proof of a deletion, unless no
-        list names it any more. Without a list item the record is made of the topic's own answer.
+        A topic that is refused is left as it is held: that is no proof of a deletion, unless a list
+        that named it, or its posts, does so no more. Without a list item the record is made of the
+        topic's own answer.
         """
         seen: set[int] = set()
         own: dict[str, Any] = {}
@@ -347,7 +348,7 @@ class Topics:
             except Refused as refused:
                 if own and refused.status == 404:  # past the end, on servers that say so
                     yield self._last(topic, own, seen, (), asked_at)
-                elif was_listed and self._is_proof(refused):
+                elif is_missing and self._is_proof(refused):
                     yield self._gone(topic, asked_at)
                 return
             if own and printed != self._prints:  # pages are shorter from now on

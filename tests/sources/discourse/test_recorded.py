@@ -32,7 +32,7 @@ def forum() -> Forum:
     ("way", "requests", "on_a_quiet_night"),
     [
         ("data_explorer", 15, 3),
-        ("rest", 400, 60),
+        ("rest", 400, 100),  # 20 pages of topics, and 40 topics whose turn it is
     ],
 )
 def test_every_recorded_post_arrives(
