@@ -70,9 +70,9 @@ class Journal:
         except OSError as error:
             if error.errno not in FULL:
                 raise
+            place = error.filename or f"on the disk of {self.file.parent}"  # a write names no file
             full = FixSettings(
-                f"{step}: no room to write {error.filename or ''}; free space, then "
-                "run again: nothing was lost"
+                f"{step}: no room to write {place}; free space, then run again: nothing was lost"
             )
             self.trouble(step, str(full))
             raise full from None

@@ -1,12 +1,14 @@
 """How far a read has come, in words, and whether it may still go on; what the night before had."""
 
+import errno
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pipeline import tonight
-from pipeline.errors import NightRuns
+from pipeline.errors import FixSettings, NightRuns
 from pipeline.journal import Journal
 from pipeline.settings.models import ClusterSettings
 from pipeline.steps.reading import how_far
@@ -77,3 +79,13 @@ def test_what_other_machines_may_still_read_is_waited_for(tmp_path):
         tonight.check_read(many, NOW)
     journal.done("load", "1 files")
     tonight.check_read(many, NOW)
+
+
+@pytest.mark.parametrize("named", ["/data/night.json", None])
+def test_a_full_disk_is_told_with_its_place(tmp_path, named):
+    """A write names no file, an open does."""
+    journal = Journal(tmp_path / "journal.jsonl")
+    said = f"plan: no room to write {named or f'on the disk of {tmp_path}'}; free space"
+    with pytest.raises(FixSettings, match=re.escape(said)), journal.telling("plan"):
+        raise OSError(errno.ENOSPC, "No space left on device", named)
+    assert [line.level for line in journal.lines()] == ["trouble"]
