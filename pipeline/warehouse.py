@@ -29,6 +29,7 @@ _CORRUPT = (  # DuckDB's words
     "Could not read enough bytes",
 )
 _HEADERS = 3 * 4096  # bytes a DuckDB file has before it can hold anything
+BATCH = 2_000  # rows taken at once of a query that may have many
 SCHEMAS = ("raw", "staging", "judgement", "marts")
 TABLES_ONLY = "SET python_enable_replacements = false"  # no variable of ours stands for a table
 
@@ -188,9 +189,22 @@ def prepare(db: duckdb.DuckDBPyConnection) -> None:
 
 def rows(db: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
     """All rows of a query, by column name."""
-    found = db.execute(sql)
+    return list(each_row(db, sql))
+
+
+def each_row(
+    db: duckdb.DuckDBPyConnection, sql: str, given: Mapping[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Rows of a query by column name, as they come: until the last, ask `db` nothing else."""
+    for batch in batches(db.execute(sql, given or {})):
+        yield from batch
+
+
+def batches(found: duckdb.DuckDBPyConnection) -> Iterator[list[dict[str, Any]]]:
+    """Rows of an open query by column name, BATCH at a time."""
     names = [name for name, *_ in found.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    while part := found.fetchmany(BATCH):
+        yield [dict(zip(names, row, strict=True)) for row in part]
 
 
 def sql_text(path: Path) -> str:

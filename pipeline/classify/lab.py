@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 from pipeline.classify.findings import Row, asks, findings
 from pipeline.classify.judge import Judge
 from pipeline.classify.message import Label, Score
-from pipeline.classify.night import BATCH, read_scores
+from pipeline.classify.night import read_scores
 from pipeline.classify.past import Channels, Key, PastThread, Scores, threads
 from pipeline.settings import Community
 from pipeline.shadow import in_light
 from pipeline.shares import wilson
+from pipeline.warehouse import BATCH
 
 if TYPE_CHECKING:
     import duckdb

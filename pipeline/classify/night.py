@@ -24,12 +24,11 @@ from pipeline.classify.memory import remember
 from pipeline.classify.message import Message, Reason, Score
 from pipeline.settings import Community
 from pipeline.transaction import transaction
-from pipeline.warehouse import insert
+from pipeline.warehouse import batches, each_row, insert
 
 if TYPE_CHECKING:
     import duckdb
 
-BATCH = 2_000
 SETTLED = "INTERVAL 30 MINUTES"  # a text that young is often mended; it is judged the night after
 
 
@@ -201,7 +200,7 @@ def _keep(db: duckdb.DuckDBPyConnection, found: Iterable[Mapping[str, Any]]) -> 
 def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str], chat.Heard]]:
     """(source, thread) of each stirred question in a chat room -> what its room says of it. What
     was said before it is left out where a moderator should rather see it as flagged."""
-    said = rows(
+    said = each_row(
         db,
         "WITH first AS (SELECT l.*, s.thread_id IS NOT NULL AS is_stirred FROM lively AS l"
         " LEFT JOIN stirred AS s ON l.source = s.source AND l.thread_id = s.thread_id"
@@ -239,7 +238,7 @@ def _threads(db: duckdb.DuckDBPyConnection) -> Iterator[ThreadView]:
         for source, message_id, members in db.execute("FROM reported").fetchall()
     }
     for (source, thread_id), those in groupby(
-        rows(
+        each_row(
             db,
             "FROM lively AS l"
             " SEMI JOIN stirred AS s ON l.source = s.source AND l.thread_id = s.thread_id"
@@ -267,7 +266,7 @@ def _helpers(
     ).fetchall()
     last_active = {(source, person): at.replace(tzinfo=UTC) for source, person, at in seen}
     waiting, helped = [], []
-    for row in rows(
+    for row in each_row(
         db,
         "SELECT f.*, j.level = 'L0' OR j.rule = 'asker_last' AS is_waiting, a.person_id AS helper"
         " FROM judgement.threads AS j"
@@ -315,21 +314,6 @@ def message(row: Mapping[str, Any]) -> Message:
         thanked_by=frozenset(row.get("thanked_by", ())),
         is_accepted=row.get("is_accepted", False),
     )
-
-
-def rows(
-    db: duckdb.DuckDBPyConnection, sql: str, given: Mapping[str, Any] | None = None
-) -> Iterator[dict[str, Any]]:
-    """Rows of a query by column name, as they come."""
-    for batch in batches(db.execute(sql, given or {})):
-        yield from batch
-
-
-def batches(found: duckdb.DuckDBPyConnection) -> Iterator[list[dict[str, Any]]]:
-    """Rows of an open query, BATCH at a time."""
-    names = [name for name, *_ in found.description or ()]
-    while rows := found.fetchmany(BATCH):
-        yield [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _helper_row(suggestion: Suggestion) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.classify import chat
 from pipeline.classify.answers import ThreadView
 from pipeline.classify.message import Message, Score
-from pipeline.classify.night import message, rows
+from pipeline.classify.night import message
+from pipeline.warehouse import each_row
 
 if TYPE_CHECKING:
     import duckdb
@@ -168,7 +169,7 @@ def threads(db: duckdb.DuckDBPyConnection, since: datetime) -> Iterator[PastThre
     reports = _reports(db)
     given = {"since": since.astimezone(UTC).replace(tzinfo=None)}
     for (source, thread_id), told in groupby(
-        rows(db, _SQL, given), key=lambda row: (row["source"], row["thread_id"])
+        each_row(db, _SQL, given), key=lambda row: (row["source"], row["thread_id"])
     ):
         said = tuple(map(_said, told))
         if said[0].message.is_first:
