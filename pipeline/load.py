@@ -70,7 +70,8 @@ def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = BATCH) -> 
     files, damaged = 0, []
     for read in list(landed.reads()):
         new = [f for f in landing.parts(read) if _name(landed, f) not in known]
-        if not _load_read(db, landed, read, _batches(new, batch), number):
+        batches = _batches(new, batch)
+        if batches is None or not _load_read(db, landed, read, batches, number):
             damaged.append(str(read.relative_to(landed.folder)))
             landed.set_aside(read)
             continue
@@ -84,14 +85,14 @@ def _load_read(
     db: duckdb.DuckDBPyConnection,
     landed: Landing,
     read: Path,
-    batches: list[list[Path]] | None,
+    batches: list[list[Path]],
     number: int,
 ) -> bool:
-    """Load the new parts of one read; false where one of its files is damaged."""
+    """Load the new parts of one read; false where its report is damaged, or a part is no JSON of
+    ours."""
     import duckdb
 
-    report = landing.report_file(read)
-    if batches is None or not all(landing.size(file) for file in report):
+    if any(landing.size(file) is None for file in landing.report_file(read)):
         return False
     try:
         for some in batches:

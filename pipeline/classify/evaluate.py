@@ -108,9 +108,9 @@ def evaluate(
     """
     if holds(folder, "en"):
         yield from _english(read(folder, "en"), forum)
-    if (folder / "offensive_cold_zh.parquet").exists():
+    if holds(folder, "zh"):
         yield _chinese(read(folder, "zh"))
-    if (folder / "offensive_germeval_de.parquet").exists():
+    if holds(folder, "de"):
         yield from _tone(read(folder, "de"), "germeval", 4.0)
     if (folder / "irc_replies_starters_en.parquet").exists():
         yield from _chat(folder)

@@ -6,7 +6,7 @@ is no deletion.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -138,7 +138,7 @@ class _Channel:
             self._seen.update(message["id"] for message in page)
             told = [_record(message, asked_at) for message in page]
             self.oldest_at = min([self.oldest_at, *(r.at for r in told if r.at is not None)])
-            found = self._differing(told)
+            found = differing(told, self._held)
             keys = {record.key for record in found}
             replies = [
                 reply
@@ -148,7 +148,7 @@ class _Channel:
                 for reply in self._replies(message)
             ]
             self._answers.update(int(reply.key) for reply in replies)
-            return page, Part((*found, *self._differing(replies)))
+            return page, Part((*found, *differing(replies, self._held)))
 
         known = Bookmark() if to_its_end else self._held
         yield from newest_first(ask, "created_at", known, OVERLAP_US)
@@ -162,9 +162,6 @@ class _Channel:
             return Part()
         seen = self._seen | self._answers
         return Part(tuple(self._destroyed("", min(self._seen), seen, unexpired)))
-
-    def _differing(self, records: Iterable[Record]) -> tuple[Record, ...]:
-        return differing(records, self._held)
 
     def _destroyed(
         self, first: str, oldest: int, seen: set[int], unexpired: int = 2**62
