@@ -305,9 +305,7 @@ def test_a_large_forum_is_swept_in_slices(
         world.night()
         world.site.log.clear()
         play(history, [("like", 2, 1), ("delete_topic", 3), ("like", 60, 1), ("destroy_topic", 20)])
-        for day in range(1, 8):
-            world.clock.set(DAWN + timedelta(days=day))
-            world.night()
+        world.nights(range(1, 8))
         asked = [path for path in paths(world) if path.startswith(("/t/", "/admin/users/"))]
         assert len(asked) < 30
         assert seen(world)["topics"] == true(world)["topics"]
@@ -366,9 +364,7 @@ def test_of_many_that_no_list_names_others_are_asked_for_each_night(
         world.night()
         assert world.gone("users") == set()
         del world.refused[f"/admin/users/{left[1]}.json"]
-        for day in (1, 2):
-            world.clock.set(DAWN + timedelta(days=day))
-            world.night()
+        world.nights((1, 2))
         assert world.gone("users") == {str(left[1])}
 
 
@@ -383,9 +379,7 @@ def test_who_left_a_large_forum_is_found_within_a_week(
     with world_of(history.forum, way_in="rest") as world:
         world.night()
         history.forum.delete_user(history.people[4] + 120, history.later())
-        for day in range(1, 8):
-            world.clock.set(DAWN + timedelta(days=day))
-            world.night()
+        world.nights(range(1, 8))
         assert world.gone("users") == {str(history.people[4] + 120)}
         assert seen(world)["users"] == true(world)["users"]
 

@@ -105,9 +105,7 @@ def test_every_topic_has_its_turn_within_a_week(world_of: Serve, quiet: Switches
         post = history.posts[0]
         changes(history, post)
         world.site.log.clear()
-        for day in range(7):
-            world.clock.set(DAWN + timedelta(days=day))
-            world.night()
+        world.nights(range(7))
         assert told(world, post)["raw"] == "Written anew, much later and longer"
         assert told(world, post)["hidden"] is True
         assert topics_read(world) == {f"/t/{topic}.json" for topic in history.topics}
@@ -124,9 +122,7 @@ def test_of_many_topics_the_last_ones_have_turns(
     with world_of(history.forum, way_in="rest", who_liked=False) as world:
         world.night()
         world.site.log.clear()
-        for day in range(7):
-            world.clock.set(DAWN + timedelta(days=day))
-            world.night()
+        world.nights(range(7))
         assert topics_read(world) == {f"/t/{topic}.json" for topic in history.topics[-7:]}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -134,6 +135,12 @@ class World:
             )
         load.load(self.db, self.landing)
         return source.usage.requests
+
+    def nights(self, days: Iterable[int]) -> None:
+        """A night on each of these days, counted from DAWN."""
+        for day in days:
+            self.clock.set(DAWN + timedelta(days=day))
+            self.night()
 
     def parts(self, **settings: Any) -> list[Part]:
         """What a read would bring now; nothing is kept."""
