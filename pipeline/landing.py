@@ -31,13 +31,14 @@ _PART = re.compile(r"^\d{6}\.jsonl\.gz$")
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one finished read brought, and at what cost.
+    """What one finished read brought, and at what cost; or why a stream could not be read.
 
-    started_at  µs since 1970 UTC at its begin
-    streams     the streams whose records it was to bring; their watermark may move
-    brought     how many records of each stream were landed
-    seconds     wall time, waiting included
-    waited_s    of these, spent waiting for the server's limits
+    started_at   µs since 1970 UTC at its begin
+    streams      the streams whose records it was to bring; their watermark may move
+    brought      how many records of each stream were landed
+    seconds      wall time, waiting included
+    waited_s     of these, spent waiting for the server's limits
+    unavailable  why the source could not give the stream; null where it was read
     """
 
     source: str
