@@ -139,7 +139,7 @@ def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) ->
         db.execute(
             'COPY (SELECT container, key, "at", mark, gone_at IS NOT NULL AS gone, seen_at'
             " FROM raw.records WHERE source = $source AND stream = $stream)"
-            f" TO '{sql_text(rows)}' (FORMAT parquet)",
+            f" TO '{sql_text(rows)}' (FORMAT parquet, PARQUET_VERSION v2)",
             {"source": source, "stream": stream},
         )
         [(started, ended)] = db.execute(
@@ -251,19 +251,27 @@ def _keep_versions(db: duckdb.DuckDBPyConnection, source: str, number: int) -> N
 
     A file may be older than what is held: then the present state follows it once more, and the
     record counts as changed, so that its history is typed again."""
+    streams = tuple(VERSIONED)
     db.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE versions AS
         WITH told AS (
             SELECT stream, key, seen_at, payload FROM incoming
-            WHERE kind = 'record' AND NOT gone AND stream IN {tuple(VERSIONED)}
+            WHERE kind = 'record' AND NOT gone AND stream IN {streams}
+        ),
+
+        -- Found by key, then read by row, as in _merge_records.
+        places AS MATERIALIZED (
+            SELECT r.rowid AS place FROM raw.records AS r
+            SEMI JOIN told AS t ON r.stream = t.stream AND r.key = t.key
+            WHERE r.source = $source AND r.stream IN {streams} AND r.gone_at IS NULL
         ),
 
         seen AS (
             FROM told
             UNION ALL
             SELECT stream, key, seen_at, payload FROM raw.records
-            SEMI JOIN told USING (stream, key) WHERE source = $source AND gone_at IS NULL
+            WHERE rowid IN (SELECT place FROM places)
         ),
 
         states AS (
