@@ -92,6 +92,9 @@ CREATE OR REPLACE MACRO chat_text(payload) AS coalesce(
     nullif(payload ->> 'msg', ''), payload ->> '$.attachments[0].description', payload ->> 'msg'
 );
 
+-- The fingerprint of a text; null without one.
+CREATE OR REPLACE MACRO hash_of(form, body) AS md5(form || chr(31) || body);
+
 -- A record without what its author wrote: of a text its length stays, of a quotation where it leads.
 CREATE OR REPLACE MACRO without_text(stream, payload) AS json_merge_patch(payload, CASE stream
     WHEN 'posts'

@@ -48,6 +48,7 @@ SELECT
     coalesce(payload ->> 'raw', payload ->> 'cooked') AS body,
     coalesce(length(coalesce(payload ->> 'raw', payload ->> 'cooked')), (payload ->> 'let_go')::BIGINT, 0) AS characters,
     CASE WHEN (payload ->> 'raw') IS NULL THEN 'html' ELSE 'markdown' END AS form,
+    hash_of(form, body) AS body_hash,
     NULL::VARCHAR[] AS mentioned_accounts,
     NULL::VARCHAR[] AS quoted_messages,
     url || '/t/' || (payload ->> 'topic_id') || '/' || (payload ->> 'post_number') AS url
@@ -76,6 +77,7 @@ SELECT
     CASE WHEN NOT has_expired THEN payload ->> 'message' END AS body,
     coalesce(length(payload ->> 'message'), (payload ->> 'let_go')::BIGINT, 0) AS characters,
     'markdown' AS form,
+    hash_of(form, body) AS body_hash,
     CASE
         WHEN json_exists(payload, '$.mentioned_user_ids') THEN coalesce(payload ->> '$.mentioned_user_ids[*]', [])
     END AS mentioned_accounts,

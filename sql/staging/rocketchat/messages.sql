@@ -29,6 +29,7 @@ SELECT
         ELSE coalesce((payload ->> 'let_go')::BIGINT, length(chat_text(payload)), 0)
     END AS characters,
     'markdown' AS form,
+    hash_of(form, body) AS body_hash,
     payload ->> '$.mentions[*]._id' AS mentioned_accounts,
     list_filter(
         list_transform(
