@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.classify import chat_train
@@ -12,26 +12,34 @@ from pipeline.classify.model import Model, load, save
 from pipeline.classify.train import AIMS, MANIFEST, SEED, Shown, read, train
 
 _LIMITS = {
-    "en": """- The texts are code reviews, developer chat, GitHub discussions and web comments.
-  Other topics, dialects and the speech of particular groups were not measured.
+    "en": """- The texts are code reviews, developer chat, GitHub discussions, web comments and what
+  was written for Hearth. Other topics, dialects and the speech of particular groups were not
+  measured.
 - Words for groups of people are taken out before anything is weighed, so that saying who one is
   does not count. What is said about groups in other words is found less often for it.
 - "uncivil" counts curses at code too, because its sets do. It is advice, and one part of a thread's
   heat; it is no reason to write to anybody.
-- Irony, allusion and politeness with an edge are missed. So is most of what moderators of GitHub
-  called toxic, as the table says. A quarrel is better seen in its thread than in one message.""",
-    "de": """- The texts are German tweets of 2018 about politics. Technical forums speak otherwise;
-  nothing was measured there.
-- No threshold is precise enough for an alert, so only plain rules raise one. "uncivil" finds one
-  in eleven.
+- Irony, allusion and politeness with an edge are missed more often than not. So is most of what
+  moderators of GitHub called toxic, as the table says. A quarrel is better seen in its thread than
+  in one message.""",
+    "de": """- The free set is tweets of 2018 about politics; how developers speak to each other in
+  German was measured on texts written for Hearth alone. No real German forum was.
 - Words for groups of people are taken out before anything is weighed. What is said about groups in
   other words is found less often for it.""",
-    "zh": """- The only free Chinese set is about race, region and gender in social media. Technical
-  forums speak otherwise: insults there are found mainly by rules, and recall is low.
+    "zh": """- The only free Chinese set is about race, region and gender in social media; how
+  developers speak to each other in Chinese was measured on texts written for Hearth alone. No real
+  Chinese forum was.
 - Words for groups of people are taken out before anything is weighed. Abuse of a group in words
   that name nothing else is therefore missed.
-- Traditional characters and dialects were not measured.""",
+- Few of the texts are in traditional characters; dialects were not measured.""",
 }
+_WRITTEN = """Sets named `written_` were written for Hearth by a language model, in several roles
+that saw none of the other sets and nothing of each other: contempt in decent words, and beside it
+civil texts that share its words (banter, self-mockery, consolation, blunt advice). Nobody said any
+of it to anybody. They lie in `pipeline/classify/written/`. A role is held out whole, so its rows
+are judged by what other roles taught. They are meant to be hard: how often something rings there
+says nothing of a forum.
+"""
 
 
 def write_models(folder: Path, into: Path, languages: Sequence[str]) -> list[Path]:
@@ -85,9 +93,11 @@ def render(model: Model, shown: Sequence[Shown]) -> str:
             if name in sets
         ),
         "",
+        _WRITTEN,
+        *_strange(model.language),
         "## What it did on texts it had not seen",
         "",
-        "Five folds; texts of one issue or one wording stay together. At the threshold:",
+        "Five folds; texts of one issue, one wording or one role stay together. At the threshold:",
         "",
         "| label | set | rows | deserve it | found | flags in 1,000 that do not |",
         "|---|---|---|---|---|---|",
@@ -107,6 +117,15 @@ def render(model: Model, shown: Sequence[Shown]) -> str:
         (TRIED / f"{model.language}.md").read_text(encoding="utf-8"),
     ]
     return "\n".join(lines)
+
+
+def _strange(language: str) -> Iterator[str]:
+    """A sentence on sets that teach words alone."""
+    if names := sorted({name for aim in AIMS[language] for name in aim.strange}):
+        yield (
+            f"{', '.join(f'`{name}`' for name in names)}: teaches words; probabilities and"
+            " thresholds come from the other sets.\n"
+        )
 
 
 _FACTS = """An alert also counts sentences that are aimed at somebody (`cues/aimed.toml`), and

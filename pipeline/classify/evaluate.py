@@ -109,9 +109,13 @@ def evaluate(
     if holds(folder, "en"):
         yield from _english(read(folder, "en"), forum)
     if holds(folder, "zh"):
-        yield _chinese(read(folder, "zh"))
+        rows = read(folder, "zh")
+        yield _chinese(rows)
+        yield from _alerts(rows, train(rows, "zh", AIMS["zh"]))
     if holds(folder, "de"):
-        yield from _tone(read(folder, "de"), "germeval", 4.0)
+        rows = read(folder, "de")
+        yield from _tone(rows, "germeval", 4.0)
+        yield from _alerts(rows, train(rows, "de", AIMS["de"]))
     if (folder / "irc_replies_starters_en.parquet").exists():
         yield from _chat(folder)
     if (folder / "gitter_dialogs_en.parquet").exists():
@@ -128,7 +132,12 @@ def _english(rows: Rows, forum: Path | None) -> Iterator[Line]:
     github = "github_incivility", "github_derailment"
     for sets in (("code_review",), ("gitter",), github, ("surge",)):
         yield from _elsewhere(rows, sets)
-    yield from _alerts(rows, forum)
+    trained = train(rows, "en", AIMS["en"])
+    yield from _alerts(rows, trained)
+    if forum:
+        yield from _alerts_on(forum, rows, trained)
+    if "github_derailment" in rows.sets:
+        yield _warming(rows, trained)
 
 
 # --- tone ----------------------------------------------------------------------------------------
@@ -175,37 +184,36 @@ def _baseline(texts: Sequence[str], labels: Any, strength: float) -> Any:
     return make_pipeline(make_union(words, parts), model).fit(texts, labels)
 
 
-def _alerts(rows: Rows, forum: Path | None) -> Iterator[Line]:
-    """What the alert finds out of fold, how often it rings for nothing, and how far training again
-    ends from the shipped model."""
-    trained = train(rows, "en", AIMS["en"])
+def _alerts(rows: Rows, trained: Trained) -> Iterator[Line]:
+    """What the alert finds out of fold and how often it rings for nothing, on each set, and how far
+    training again ends from the shipped model."""
     likely, labels = trained.out_of_fold["strict"], rows.labels["strict"]
     ringing = likely >= (trained.model.heads["strict"].threshold or 2.0)
-    for name in ("github_incivility", "github_derailment", "surge"):
+    for name in sorted(set(rows.sets[labels == 1].tolist())):
         for label, what in ((1, "recall"), (0, "for nothing")):
             at = (rows.sets == name) & (labels == label)
             board = f"{name}: alerts, {what}"
             if at.any():
                 yield _line(board, _share, labels[at], ringing[at], groups=rows.groups[at])
-    apart = trained.model.distance(load(MODELS / "en.skops"), rows.described)
-    what = "English model trained again: farthest probability from the shipped one's"
-    yield Line(what, apart, None, len(rows.sets))
-    if forum:
-        messages = [message for view, _ in _topics(forum) for message in view.messages]
-        found = [s for s in Judge(("en",)).score(messages) if s.label == "strict"]
-        flagged = np.array([score.is_flagged for score in found])
-        yield _line("forum: alerts a post", _share, flagged, flagged)
-        bar = np.quantile([score.score or 0.0 for score in found], 0.997)
-        at = (rows.sets == "github_incivility") & (labels == 1)
-        yield _line(
-            "github_incivility: recall where 3 in 1,000 forum posts ring",
-            _share,
-            labels[at],
-            likely[at] > bar,
-            groups=rows.groups[at],
-        )
-    if "github_derailment" in rows.sets:
-        yield _warming(rows, trained)
+    language = trained.model.language
+    shipped = load(MODELS / f"{language}.skops")
+    what = f"model of {language} trained again: farthest probability from the shipped one's"
+    yield Line(what, trained.model.distance(shipped, rows.described), None, len(rows.sets))
+
+
+def _alerts_on(forum: Path, rows: Rows, trained: Trained) -> Iterator[Line]:
+    """How often the alert rings on an ordinary forum; what it finds where 3 in 1,000 posts ring."""
+    messages = [message for view, _ in _topics(forum) for message in view.messages]
+    found = [s for s in Judge(("en",)).score(messages) if s.label == "strict"]
+    flagged = np.array([score.is_flagged for score in found])
+    yield _line("forum: alerts a post", _share, flagged, flagged)
+    bar = np.quantile([score.score or 0.0 for score in found], 0.997)
+    likely, labels = trained.out_of_fold["strict"], rows.labels["strict"]
+    for name in ("github_incivility", "written_en"):
+        at = (rows.sets == name) & (labels == 1)
+        board = f"{name}: recall where 3 in 1,000 forum posts ring"
+        if at.any():
+            yield _line(board, _share, labels[at], likely[at] > bar, groups=rows.groups[at])
 
 
 _TURNS = 3  # at least, before a thread derails

@@ -135,7 +135,7 @@ INNOCENT = [
     "That would make you useless to them, and CSS should die in a fire.",
     "不好意思，我脑子进水了，刚才那条请忽略",
     "你也配置一下环境变量，再看看给我滚动日志的示例",
-    "官方是骗子吗？楼主说的废物回收模块在哪个仓库",
+    "楼主说的废物回收模块在哪个仓库",
     "版本滚回去之后就正常了，别去死记硬背",
     "SB是Spring Boot的缩写吗?有病史的用户怎么登记?",
 ]
@@ -237,6 +237,47 @@ def test_jargon_quotes_code_and_identity_are_no_attack(judge, text):
 def test_a_word_that_is_one_letter_from_a_rough_one_accuses_nobody(judge):
     text = "Who wore the batard at the moon fair loses; Mr Waner sits with Dr Reard and King Cnut"
     assert not labels(judge, text)["uncivil"].is_flagged
+
+
+CONTEMPT = {  # without a rude word
+    "en": [
+        "Maybe find another hobby, because writing software is obviously beyond you.",
+        "You people clearly do not care about your users, you never did.",
+        "Did you even read what I wrote, or do you just close whatever comes in?",
+        "Stop lying to people. Everybody here knows what you did.",
+    ],
+    "zh": ["你们根本不在乎用户，从来都没有。", "连这个都不会，还好意思出来教别人？"],
+    "de": [
+        "Vielleicht suchst du dir ein anderes Hobby, Programmieren ist offensichtlich nichts für dich.",
+        "Hör auf zu lügen, hier weiß jeder, was du getan hast.",
+    ],
+}
+DISPLEASURE = {  # of the same things
+    "en": [
+        "Could you please test this on Windows before the next release? It broke for us twice.",
+        "I am disappointed that this was closed without an answer.",
+        "I don't think this is the right approach, and I'd rather not merge it.",
+        "Please read the manual first, the section on ports explains it.",
+        "You should have told us before removing it, that cost us a weekend.",
+    ],
+    "zh": [
+        "麻烦下次发版前在 Windows 上测一下，我们已经坏了两次了。",
+        "这个方案我不太同意，先不合并。",
+    ],
+    "de": [
+        "Könntet ihr das vor dem nächsten Release bitte unter Windows testen? Es ist zweimal kaputt.",
+        "Lies bitte zuerst die Anleitung, im Kapitel über Ports steht es.",
+    ],
+}
+
+
+@pytest.mark.parametrize("language", CONTEMPT)
+def test_contempt_needs_no_rude_word_and_displeasure_is_none(language):
+    judge = Judge((language,))
+    for text in CONTEMPT[language]:
+        assert labels(judge, text)["strict"].is_flagged, text
+    for text in DISPLEASURE[language]:
+        assert not any(score.is_flagged for score in labels(judge, text).values()), text
 
 
 EXCLAIMED = [

@@ -1,5 +1,7 @@
 """Training: reproducible, grouped, and honest about what it cannot do."""
 
+import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from pipeline.classify.card import render, write_models
 from pipeline.classify.judge import MODELS
 from pipeline.classify.model import load, save
 from pipeline.classify.train import (
+    MANIFEST,
     Aim,
     Rows,
     View,
@@ -107,6 +110,54 @@ def test_a_few_right_flags_promise_nothing():
     scores = np.concatenate([np.full(49, 0.9), np.full(970, 0.2), np.full(50, 0.1)])
     threshold, _ = choose_threshold(scores, labels, AIM)
     assert threshold is None
+
+
+def torn(count=900):
+    """Two sets by turns, of which one says the contrary of the other."""
+    known = rows(count)
+    near = np.arange(count) % 2 == 0
+    labels = np.where(near, known.labels["uncivil"], 1 - known.labels["uncivil"])
+    return replace(known, sets=np.where(near, "near", "afar"), labels={"uncivil": labels})
+
+
+def test_a_strange_set_teaches_words_but_no_threshold():
+    least = replace(AIM, counts={"afar": 0.1})
+    heard, unheard = (
+        train(torn(), "en", [replace(least, strange=strange)]).model.heads["uncivil"]
+        for strange in ((), ("afar",))
+    )
+    assert heard.threshold is None
+    assert "recall 1.00" in unheard.promise
+
+
+OF_TWO = replace(OF_VIEWS, views=(View("uncivil", 1.0, ("near",)), View("uncivil", 1.0, ("afar",))))
+
+
+@pytest.mark.parametrize("aim", [AIM, OF_TWO], ids=["itself", "of views"])
+@pytest.mark.parametrize(("light", "is_rude"), [("afar", True), ("near", False)])
+def test_the_set_that_counts_more_decides_where_two_contradict_each_other(aim, light, is_rude):
+    known = torn(240)
+    aim = replace(aim, counts={light: 0.05}, strange=(light,))
+    rude, calm = train(known, "en", [aim]).model.probabilities(known.described[:2])["uncivil"]
+    assert (rude > calm) == is_rude
+
+
+@pytest.mark.parametrize("language", ["de", "en", "zh"])
+def test_what_was_written_has_every_label_in_every_role_and_no_text_twice(language):
+    file = MANIFEST.parent / "written" / f"{language}.jsonl"
+    found = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    kinds = {(each["role"], each["label"]) for each in found}
+    told = {each["role"] for each in found}
+    assert kinds == {(role, label) for role in told for label in ("alert", "uncivil", "civil")}
+    texts = [" ".join(each["text"].lower().split()) for each in found]
+    assert all(texts) and len(set(texts)) == len(texts)
+    named = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))[f"written_{language}"]
+    assert f"in {len(told)} roles" in named["source"]
+
+
+def test_a_set_that_is_missing_leaves_its_view_out():
+    aims = [replace(OF_VIEWS, views=(*OF_VIEWS.views, View("uncivil", 1.0, ("gitter",))))]
+    assert train(rows(), "en", aims).model.version == train(rows(), "en", [OF_VIEWS]).model.version
 
 
 def test_without_sets_there_is_no_model(tmp_path):
