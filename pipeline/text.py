@@ -93,8 +93,10 @@ _QUOTE_TAG = re.compile(r"\[(/?)quote(?:=[^\]\n]{0,300})?\]", re.IGNORECASE)
 _CODE_TAG = re.compile(r"\[code\](.*?)(?:\[/code\]|\Z)", re.IGNORECASE | re.DOTALL)
 _LIST_ITEM = re.compile(r"^\s*([-*+]|\d{1,3}[.)])\s")
 _TRAIL = re.compile(
-    r"^\s*(?:On\b.{5,200}\bwrote:|在.{4,100}写道[:：]|.{1,60}于.{4,60}写道[:：]|"
-    r"-{2,} ?(?:Original Message|Forwarded message|原始邮件|转发邮件) ?-{2,})\s*$",
+    r"^\s*(?:On\b.{5,200}\bwrote:|Am\b.{3,60}(?:\d{4}|\d:\d\d).{0,40}\bschrieb\b[^,]{1,80}:|"
+    r"在.{4,100}写道[:：]|.{1,60}于.{4,60}写道[:：]|"
+    r"-{2,} ?(?:Original Message|Forwarded message|(?:Ursprüngliche|Weitergeleitete) Nachricht|"
+    r"原始邮件|转发邮件) ?-{2,})\s*$",
     re.IGNORECASE,
 )
 _SPAN = re.compile(r"(`{1,3})(?!`)([^\n]{1,1000}?)(?<!`)\1(?!`)")
@@ -170,7 +172,7 @@ def _kinds(lines: list[str]) -> Iterator[tuple[str, str]]:
 
 def _is_folded_trail(lines: list[str]) -> bool:
     """Whether two lines are the heading of a quoted e-mail, which mail programs fold."""
-    return lines[-1].rstrip().endswith("wrote:") and bool(_TRAIL.match(" ".join(lines)))
+    return lines[-1].rstrip().endswith(("wrote:", ">:")) and bool(_TRAIL.match(" ".join(lines)))
 
 
 def _unspan(text: str, found: _Found) -> str:

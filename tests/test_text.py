@@ -98,6 +98,21 @@ CASES = [
             quotes=("On Mon, 3 Mar 2025 at 10:00, Ann <ann@example.org> wrote:\n> you fool",),
         ),
     ),
+    (
+        "a German e-mail's trail",
+        "markdown",
+        "Stimmt.\nAm 03.03.2025 um 10:00 schrieb Ann Beispiel <ann@example.org>:\n> nein",
+        Authored(
+            "Stimmt.",
+            quotes=("Am 03.03.2025 um 10:00 schrieb Ann Beispiel <ann@example.org>:\n> nein",),
+        ),
+    ),
+    (
+        "a sentence that tells what somebody wrote is no trail",
+        "markdown",
+        "Am Montag schrieb ich ein Skript, das so geht:\nEs liest alles.",
+        Authored("Am Montag schrieb ich ein Skript, das so geht:\nEs liest alles."),
+    ),
     ("a signature", "markdown", "I agree.\n-- \nAnn\nBoss of all", Authored("I agree.")),
     ("Chinese signature", "markdown", "同意。\n发自我的iPhone", Authored("同意。")),
     (
