@@ -62,11 +62,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply with what its words say."""
+    """A reply with what its words say, read in the language of its thread's opening."""
 
     message: Message
     parts: Authored
     is_asker: bool
+    language: str | None
     says: frozenset[str]
 
     @property
@@ -99,19 +100,26 @@ def unanswered(thread: ThreadView, as_of: datetime) -> Verdict:
 
 def read_replies(thread: ThreadView) -> list[Reply]:
     """The human replies of a thread, in time order."""
-    first = thread.messages[0]
-    found = []
+    first, found = thread.messages[0], []
+    language = _language(thread)
     for message in thread.messages[1:]:
         if message.is_human:
             parts = authored(message.body, message.form)
             is_asker = message.account_id == first.account_id is not None
-            found.append(Reply(message, parts, is_asker, _says(parts.text)))
+            says = _says(parts.text, language)
+            found.append(Reply(message, parts, is_asker, language, says))
     return found
 
 
-def _says(text: str) -> frozenset[str]:
-    head = text[:3000]
-    return frozenset(kind for kind, p in cues.patterns("replies").items() if p.search(head))
+def _language(thread: ThreadView) -> str | None:
+    """What a thread's opening, its title included, was judged as; null without its scores."""
+    scores = thread.scores.get(thread.messages[0].message_id, ())
+    return next((score.language for score in scores if score.label == "question"), None)
+
+
+def _says(text: str, language: str | None) -> frozenset[str]:
+    head, said = text[:3000], cues.patterns("replies", language)
+    return frozenset(kind for kind, pattern in said.items() if pattern.search(head))
 
 
 def _says_solved(
@@ -291,7 +299,7 @@ _SAID = ("helps", "asks_back", "thanks", "me_too", "unsolved")
 def _solving(reply: Reply) -> str | None:
     """The sentence that says the problem is solved, null if none does."""
     for sentence in sentences(reply.parts.text):
-        says = _says(sentence)
+        says = _says(sentence, reply.language)
         if "solved" in says and "unsolved" not in says and not sentence.endswith(("?", "？")):
             return sentence
     return None
@@ -299,12 +307,14 @@ def _solving(reply: Reply) -> str | None:
 
 def words(text: str) -> set[str]:
     """What a text is about: longer words; of Chinese, pairs of neighbouring characters."""
-    return set(re.findall(r"[a-z]{4,}|[\u3400-\u9fff]{2}", text[:4000].lower()))
+    return set(re.findall(r"[a-zäöüß]{4,}|[\u3400-\u9fff]{2}", text[:4000].lower()))
 
 
 _SOLVED_TITLE = re.compile(
-    r"[\[(【]\s*(?:solved|resolved|fixed|done|answered|已解决|已搞定|解决).{0,12}[\])】]"
-    r"|(?:solved|已解决)\s*$",
+    r"[\[(【]\s*(?:solved|resolved|fixed|done|answered|gelöst|erledigt|已解决|已搞定|解决).{0,12}[\])】]"
+    r"|(?:solved|gelöst|已解决)\s*$",
     re.IGNORECASE,
 )
-_UNSOLVED_TITLE = re.compile(r"un\s*(?:re)?solved|not solved|未解决|没解决", re.IGNORECASE)
+_UNSOLVED_TITLE = re.compile(
+    r"un\s*(?:re)?solved|not solved|ungelöst|nicht gelöst|未解决|没解决", re.IGNORECASE
+)

@@ -23,7 +23,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.classify import cues, questions
+from pipeline.classify import chat_words, questions
+from pipeline.classify.language import is_german
 from pipeline.classify.message import Message
 
 MODEL = Path(__file__).parent / "models" / "chat.toml"
@@ -90,7 +91,8 @@ class Talk:
         known = {_stem(name): n for name, n in number.items()} | number
         known.pop("", None)
         texts = [m.body[:2000].lower() for m in messages]
-        says = cues.patterns("replies")["thanks"]
+        language = "de" if is_german(texts) else None
+        here = chat_words.words(language)
         self.messages = messages
         self.place = {m.message_id: n for n, m in enumerate(messages)}
         self.writer = np.array([number[name] for name in names])
@@ -101,13 +103,14 @@ class Talk:
             people - {me} for (_, people), me in zip(named, self.writer.tolist(), strict=True)
         ]
         self.minute = np.array([m.created_at.timestamp() / 60 for m in messages])
-        self.asks = np.array([questions.asks(text) for text in texts], bool)
-        self.opens = np.array([questions.opens(text) for text in texts], bool)
-        self.thanks = np.array([bool(says.search(text)) for text in texts], bool)
-        self.is_short = np.array([bool(_SHORT.match(text)) for text in texts], bool)
-        self.greets = np.array([bool(_GREETS.match(text)) for text in texts], bool)
+        self.asks = np.array([questions.asks(text, language) for text in texts], bool)
+        self.opens = np.array([questions.opens(text, language) for text in texts], bool)
+        self.thanks = np.array([bool(here.thanks.search(text)) for text in texts], bool)
+        self.is_short = np.array([bool(here.short.match(text)) for text in texts], bool)
+        self.greets = np.array([bool(here.greets.match(text)) for text in texts], bool)
         self.length = np.log1p([len(text.split()) for text in texts])
-        self.words = [frozenset(_WORD.findall(text)) - _COMMON - number.keys() for text in texts]
+        skipped = here.common | number.keys()
+        self.words = [frozenset(here.longer.findall(text)) - skipped for text in texts]
         self.said, self.turn = _places(self.words), _turns(self.writer)
         self.named_in = _places(self.mentions)
         self.linked = [self.place.get(m.reply_to or "", -1) for m in messages]
@@ -363,7 +366,9 @@ def _named(text: str, known: Mapping[str, int]) -> tuple[int, frozenset[int]]:
     only if it is not too short or common to be sure of."""
     head = _ADDRESS.match(text)
     words = _NAME.findall(text)
-    people = {known.get(word, -1) for word in words if len(word) > 3 and word not in _COMMON}
+    people = {
+        known.get(word, -1) for word in words if len(word) > 3 and word not in chat_words.COMMON
+    }
     people |= {_somebody(word, known) for word in words[-1:]}
     to = _somebody(head[1] or head[2] or head[3], known) if head else -1
     return to, frozenset(people - {-1})
@@ -371,14 +376,14 @@ def _named(text: str, known: Mapping[str, int]) -> tuple[int, frozenset[int]]:
 
 def _somebody(word: str, known: Mapping[str, int]) -> int:
     """Whose name a word is, with what people add to names or leave off; -1: nobody's."""
-    return -1 if word in _COMMON else known.get(word, known.get(_stem(word), -1))
+    return -1 if word in chat_words.COMMON else known.get(word, known.get(_stem(word), -1))
 
 
 @lru_cache(maxsize=100_000)
 def _stem(name: str) -> str:
     """A name without what people add and leave off: "foo_", "foo|away", "foo123" are "foo"."""
     short = _TAIL.sub("", name)
-    return short if len(short) > 2 and short not in _COMMON else name
+    return short if len(short) > 2 and short not in chat_words.COMMON else name
 
 
 _ADDRESS = re.compile(
@@ -387,14 +392,3 @@ _ADDRESS = re.compile(
 )
 _NAME = re.compile(r"[\w\[\]\\`^{}|-]+")
 _TAIL = re.compile(r"^[\W_]+|[|_-](?:afk|away|work|home|laptop)\W*$|[\W_\d]+$")
-_GREETS = re.compile(r"\W*(?:hi|hey|hello|howdy|greetings|(?:good )?(?:morning|evening))\b")
-_SHORT = re.compile(
-    r"\W*(?:yes|yeah|yep|yup|no|nope|ok|okay|ah|oh|hm+|lol|sure|right|what|well|so|but|and|then|it)\b"
-    r"|\W*(?:是|对|好|嗯|可以|不|没|哦|啊|那|但)"
-)
-_WORD = re.compile(r"[a-z0-9][a-z0-9.+_-]{3,}|[\u3400-\u9fff]{2}")
-_COMMON = frozenset(
-    """that this with have from what when does anyone there your just like some want need know
-    using about would could should into then they them because will cant dont im it's help here
-    nick user ubuntu linux root desktop please""".split()  # noqa: SIM905
-)

@@ -90,14 +90,22 @@ def load(language: str) -> Cues:
 
 
 @cache
-def patterns(name: str) -> dict[str, re.Pattern[str]]:
-    """Kind -> pattern that finds any of its words, of `cues/<name>.toml`, in all its languages."""
+def patterns(name: str, language: str | None = None) -> dict[str, re.Pattern[str]]:
+    """Kind -> pattern that finds any of its words, of `cues/<name>.toml`. A German text is searched
+    for German words and English ones, any other for English and Chinese."""
     return {
         kind: re.compile(
-            rf"(?<!\w)(?:{_either(words['en'])})(?!\w)|{_either(words['zh'])}", re.IGNORECASE
+            rf"(?<!\w)(?:{_either([*map(_close, words['de']), *words['en']])})(?!\w)"
+            if language == "de"
+            else rf"(?<!\w)(?:{_either(words['en'])})(?!\w)|{_either(words['zh'])}",
+            re.IGNORECASE,
         )
         for kind, words in _read(name).items()
     }
+
+
+def _close(entry: str) -> str:
+    return entry.replace(" … ", "…")  # what stands there may also be one space
 
 
 def _either(words: Sequence[str]) -> str:
@@ -112,7 +120,21 @@ def _either(words: Sequence[str]) -> str:
     ends: dict[str, list[str]] = {}
     for word in words:
         ends.setdefault(word[0], []).append(word[1:])
-    return "|".join(f"{re.escape(first)}(?:{_either(rest)})" for first, rest in ends.items())
+    return "|".join(
+        f"{_SIGN.get(first) or re.escape(first)}(?:{_either(rest)})" for first, rest in ends.items()
+    )
+
+
+_SIGN = {  # what a character of a German entry stands for, if not for itself
+    "*": r"\w*",
+    "…": r"\b(?:[^.!?\n]|[.!?]\b){0,60}?\b",
+    "¬": r"(?:nicht|nichts|nich|nix|(?<!\.)net|ned|kein\w*|nie|kaum)",
+    "^": r"(?:\A|(?<=\n))\W*(?:(?:hi|hallo|hey|moin|servus|leute|zusammen|also|so|sorry)\W+){0,3}+",
+    "ä": "(?:ä|ae)",
+    "ö": "(?:ö|oe)",
+    "ü": "(?:ü|ue)",
+    "ß": "(?:ß|ss)",
+}
 
 
 @cache

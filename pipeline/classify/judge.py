@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.classify.model import Model
 
 MODELS = Path(__file__).parent / "models"
-RULES = "6"  # counted up when code changes what a score or a reason says
+RULES = "7"  # counted up when code changes what a score or a reason says
 TONES: tuple[Label, ...] = ("uncivil", "strict")
 
 RULE_SCORE = 0.9  # of a text that breaks a rule; about what labelled sets show (cues/rules.toml)
@@ -209,13 +209,13 @@ class Judge:
         )
         if written not in questions.LANGUAGES:
             return unscored
-        value, reasons = questions.needs_answer(title, work.parts)
+        value, reasons = questions.needs_answer(title, work.parts, written)
         scored = replace(
             unscored, score=value, threshold=questions.THRESHOLD, unscored_because=None
         )
         if not scored.is_flagged:
             return scored
-        asked = (s for s in sentences(work.parts.text) if questions.asks(s))
+        asked = (s for s in sentences(work.parts.text) if questions.asks(s, written))
         return replace(scored, reasons=reasons, sentence=next(asked, None) or title or None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from itertools import islice
 
 from pipeline.classify.cues import joined, plain_han
@@ -25,6 +25,10 @@ _SCRIPTS = (
 _NOT_LATIN = re.compile("|".join(script.pattern for _, script in _SCRIPTS))
 _LATIN = frozenset({"en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "tr", "vi", "id"})
 _ENGLISH = re.compile(r"\b(?:the|and|is|are|you|it|of|that|this|have|with|not)\b", re.IGNORECASE)
+_GERMAN = re.compile(
+    r"\b(?:ich|nicht|das|und|ist|der|ein|eine|mit|auch|wie|bei|mal|noch|ja|aber|danke)\b",
+    re.IGNORECASE,
+)
 _STRUNG = re.compile(r"[^\W_]+(?:[_.\-/+][^\W_]+){3,}")  # words with marks instead of spaces
 _SIGNS = re.compile(r"[^\w\s']+|_")
 _ENOUGH = 24  # letters below which a language model guesses ("I love you" read as Slovak)
@@ -60,6 +64,13 @@ def language(text: str, expected: Collection[str]) -> str | None:
         return str(found[0]["lang"])
     likely = (str(each["lang"]) for each in found)
     return next((code for code in likely if code in latin), min(latin, default=None))
+
+
+def is_german(texts: Iterable[str]) -> bool:
+    """Whether more of these texts have plainly German words than plainly English ones. For many
+    short ones that nobody told the language of."""
+    more = sum(bool(_GERMAN.search(text)) - bool(_ENGLISH.search(text)) for text in texts)
+    return more > 0
 
 
 def by_language(

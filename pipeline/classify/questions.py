@@ -19,7 +19,7 @@ from pipeline.classify.message import Reason
 from pipeline.text import Authored, sentences
 
 THRESHOLD = 0.5
-LANGUAGES = frozenset({"en", "zh"})  # of its word lists; what it says of others means nothing
+LANGUAGES = frozenset({"de", "en", "zh"})  # of its word lists; what it says of others means nothing
 
 # (cue, what it adds in the title, what it adds in the text, how often it counts in the text)
 _WEIGHTS = {
@@ -35,18 +35,20 @@ _START = -1.2
 _WITH_CODE = 0.5
 
 
-def needs_answer(title: str, message: Authored) -> tuple[float, tuple[Reason, ...]]:
-    """0 to 1, with the reasons that speak for it, strongest first.
+def needs_answer(
+    title: str, message: Authored, language: str | None = None
+) -> tuple[float, tuple[Reason, ...]]:
+    """0 to 1, with the reasons that speak for it, strongest first, by the words of a language.
 
     What names nothing ("anyone here?", "and which one?") and shows nothing either asks for nothing
     that somebody could answer who was not there, and scores 0.
     """
     text = message.text
     shows = message.code or message.links or message.quotes
-    if not shows and not _names_something(f"{title}\n{text}"):
+    if not shows and not _names_something(f"{title}\n{text}", language):
         return 0.0, (Reason("names_nothing"),)
     total, weighed = _START, []
-    for cue, found, weight in _evidence(title, text):
+    for cue, found, weight in _evidence(title, text, language):
         total += weight
         weighed.append((weight, cue, found))
     if message.code:
@@ -61,28 +63,29 @@ def needs_answer(title: str, message: Authored) -> tuple[float, tuple[Reason, ..
     return 1 / (1 + math.exp(-total)), reasons
 
 
-def asks(sentence: str) -> bool:
+def asks(sentence: str, language: str | None = None) -> bool:
     """True if the sentence itself asks for something."""
-    return any(_patterns()[cue].search(sentence) for cue in ("asks", "mark", "begs"))
+    return any(_patterns(language)[cue].search(sentence) for cue in ("asks", "mark", "begs"))
 
 
-def opens(text: str) -> bool:
+def opens(text: str, language: str | None = None) -> bool:
     """True if a text begins like a question, after a greeting or without."""
-    return bool(_patterns()["opens"].match(_HAIL.sub("", text)))
+    return bool(_patterns(language)["opens"].match(_HAIL.sub("", text)))
 
 
-def _names_something(text: str) -> bool:
+def _names_something(text: str, language: str | None) -> bool:
     if len(text) > _LONG:
         return True
     whole = _SHORTENED.sub("", cues.readable(text))
-    return bool(_WORD.search(cues.patterns("nothing")["names_nothing"].sub("", whole)))
+    nothing = cues.patterns("nothing", language)["names_nothing"]
+    return bool(_WORD.search(nothing.sub("", whole)))
 
 
-def _evidence(title: str, text: str) -> Iterator[tuple[str, str, float]]:
+def _evidence(title: str, text: str, language: str | None) -> Iterator[tuple[str, str, float]]:
     """Each cue found, with its words and weight; in the title before the text."""
     parts = sentences(text[:2000])
     for cue, (in_title, in_text, most) in _WEIGHTS.items():
-        pattern = _patterns()[cue]
+        pattern = _patterns(language)[cue]
         if found := pattern.search(title):
             yield cue, found[0].strip(), in_title
         hits = [*islice(filter(None, map(pattern.search, parts)), most)]
@@ -91,9 +94,10 @@ def _evidence(title: str, text: str) -> Iterator[tuple[str, str, float]]:
 
 
 @cache
-def _patterns() -> dict[str, re.Pattern[str]]:
-    found = dict(cues.patterns("asking"))
-    found["opens"] = re.compile(rf"^\W*(?:{found['opens'].pattern})", re.IGNORECASE)
+def _patterns(language: str | None) -> dict[str, re.Pattern[str]]:
+    found = dict(cues.patterns("asking", language))
+    begins = _HAIL.pattern if language == "de" else r"^\W*"
+    found["opens"] = re.compile(rf"{begins}(?:{found['opens'].pattern})", re.IGNORECASE)
     return {**found, "mark": re.compile(r"[?？](?=\W*$|\s)")}
 
 
@@ -101,7 +105,9 @@ _LONG = 200  # characters in which somebody names something
 _SHORTENED = re.compile(r"(?<=\w)'(?:s|re|ve|ll|d|m)\b")  # "who'd" is "who"
 _WORD = re.compile(r"[^\W_]")
 _HAIL = re.compile(
-    r"^\W*(?:(?:hi|hello|hey|all|guys|everyone|everybody|folks|please|ok|so)\W+)*", re.IGNORECASE
+    r"^\W*(?:(?:hi|hello|hey|all|guys|everyone|everybody|folks|please|ok|so|"
+    r"hallo|moin|servus|grüezi|guten (?:morgen|tag|abend)|zusammen|leute|bitte)\W+)*",
+    re.IGNORECASE,
 )
 
 

@@ -60,6 +60,26 @@ def test_what_was_said_just_before_is_known_until_a_silence():
     assert chat.Talk(late).before("3") is None
 
 
+def test_a_german_channel_is_read_by_german_words():
+    said = [
+        ("ann", "moin, wie krieg ich die platte eingehängt"),
+        ("bob", "ja, einfach einstecken und das ist alles"),
+        ("ann", "danke"),
+        ("cem", "die neue größe gefällt mir nicht"),
+    ]
+    english = [(who, "and the disk is not with you") for who in "defg"]
+    flags = ("asks", "opens", "thanks", "is_short", "greets")
+    german, mixed = chat.Talk(channel(*said)), chat.Talk(channel(*said, *english))
+    assert [[name for name in flags if getattr(german, name)[n]] for n in range(4)] == [
+        ["asks", "opens", "greets"],
+        ["is_short"],
+        ["thanks"],
+        [],
+    ]
+    assert german.words[3] == {"neue", "größe", "gefällt"}
+    assert not any(getattr(mixed, name)[:4].any() for name in flags)
+
+
 # (minute, who, text), in a channel that was quiet for a day
 TAKEN_UP = [(0, *ASK), (40, "bob", "plug it in, it mounts by itself"), (45, "ann", "great")]
 NOT_TAKEN_UP = {

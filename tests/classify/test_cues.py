@@ -13,9 +13,10 @@ PATTERNS = {
         for name, one in cues._rules(language).items()
     },
     **{
-        f"{name}/{part}": one
+        f"{name}/{language}/{part}": one
         for name in ("replies", "asking", "nothing")
-        for part, one in cues.patterns(name).items()
+        for language in ("de", "en")
+        for part, one in cues.patterns(name, language).items()
     },
     **{f"exclaimed/{name}": one for name, one in cues._exclaimed().items()},
     "aimed": cues._aims(),
@@ -34,3 +35,28 @@ def test_a_word_said_over_and_over_is_read_in_one_way(name):
         for said in (f"{word} " * 40, word * 40):
             for opening in ("you are ", "you ", "are you ", "i'm ", "你", ""):
                 pattern.search(f"{opening}{said}!")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Der Upload bricht ohne Meldung ab", "bricht ohne Meldung ab"),
+        ("Er bricht. Dann schaltet er ab", None),
+        ("Datei 1.2 bricht bei v2.1 ab", "bricht bei v2.1 ab"),
+        ("Das laesst sich leider nicht aendern", "laesst sich leider nicht"),
+        ("Sie lässt sich ned öffnen", "lässt sich ned"),
+        ("Das lässt sich in .net bauen", None),
+    ],
+)
+def test_a_german_entry_finds_parted_and_bent_verbs_within_a_sentence(text, found):
+    hit = cues.patterns("asking", "de")["asks"].search(text)
+    assert (hit[0] if hit else None) == found
+
+
+@pytest.mark.parametrize("name", ["asking", "replies"])
+@pytest.mark.parametrize(
+    ("language", "finds"), [("de", True), ("en", False), ("zh", False), (None, False)]
+)
+def test_german_words_are_looked_for_in_german_texts_alone(name, language, finds):
+    text = "hat jemand eine Idee, danke, kann geschlossen werden, brauche Hilfe"
+    assert any(p.search(text) for p in cues.patterns(name, language).values()) == finds

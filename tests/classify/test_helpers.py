@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.classify.answers import words
 from pipeline.classify.helpers import LOAD, MOST, Question, Suggestion, who_might_know
 
 NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
@@ -81,3 +82,7 @@ def test_nobody_is_worn_out(helped, waiting):
     assert all(people.count(who) <= LOAD for who in people)
     assert all(threads.count(thread) <= MOST for thread in threads)
     assert all(waiting[int(s.thread_id)][0] != s.person_id for s in found)
+
+
+def test_a_german_word_is_one_word():
+    assert words("Größe der Überschrift?") == {"größe", "überschrift"}

@@ -104,6 +104,68 @@ def test_how_far_a_question_has_come(_, turns, expected):
     assert (verdict.level, verdict.state, verdict.reasons[0].code, verdict.answer) == expected
 
 
+FRAGE = ("ann", "Wie baue ich das? Es bricht mit einem Fehler ab.")
+GERMAN = {
+    "not a word": ([FRAGE], ("L0", "waiting", "no_reply", None)),
+    "same here": (
+        [FRAGE, ("bob", "Bei mir genauso, seit gestern."), ("cem", "Hänge mich mal dran")],
+        ("L0", "waiting", "only_me_too", None),
+    ),
+    "found alone": (
+        [FRAGE, ("ann", "Hat sich erledigt, es lag am alten Compiler.")],
+        ("L3", "solved", "self_solved", None),
+    ),
+    "thanked": (
+        [FRAGE, ("bob", "Nimm clang."), ("ann", "Super, vielen Dank!")],
+        ("L2", "helped", "thanked", "1"),
+    ),
+    "thanked and solved": (
+        [FRAGE, ("bob", "Probier clang."), ("ann", "Danke dir, jetzt läuft es.")],
+        ("L3", "solved", "thanked", "1"),
+    ),
+    "solved by what was said": (
+        [FRAGE, ("bob", "Setz erst den Pfad."), ("ann", "Damit geht's!")],
+        ("L3", "solved", "self_solved", "1"),
+    ),
+    "thanked, and it does not work": (
+        [FRAGE, ("bob", "Probier clang."), ("ann", "Danke, geht aber leider immer noch nicht.")],
+        ("L1", "stale", "asker_last", None),
+    ),
+    "thanked beforehand": (
+        [FRAGE, ("bob", "Welche Version?"), ("ann", "2.0, schon mal danke")],
+        ("L1", "stale", "asker_last", None),
+    ),
+    "not at all": (
+        [FRAGE, ("bob", "Probier clang."), ("ann", "Klappt bei mir nicht, gleicher Fehler.")],
+        ("L1", "stale", "asker_last", None),
+    ),
+    "asked back": (
+        [FRAGE, ("bob", "Zeig mal bitte das ganze Protokoll.")],
+        ("L1", "stale", "asked_back", None),
+    ),
+    "in English": (
+        [FRAGE, ("bob", "Use clang."), ("ann", "thx, works now")],
+        ("L3", "solved", "thanked", "1"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("turns", "expected"), GERMAN.values(), ids=GERMAN)
+def test_how_far_a_german_question_has_come(turns, expected):
+    asked = thread(*turns, title="Bauen unter Windows schlägt fehl")
+    scores = list(Judge(("de",)).score(asked.messages[:1]))
+    assert {s.language for s in scores if s.label == "question"} == {"de"}
+    verdict = unanswered(replace(asked, scores={"0": scores}), LATER)
+    assert (verdict.level, verdict.state, verdict.reasons[0].code, verdict.answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "level"), [("[Gelöst] Bauen schlägt fehl", "L3"), ("[ungelöst] Bauen", "L0")]
+)
+def test_a_title_says_in_german_whether_it_is_solved(title, level):
+    assert unanswered(thread(FRAGE, title=title), LATER).level == level
+
+
 def test_who_waits_waits_since_the_question_or_since_their_last_word():
     assert unanswered(thread(ASK), LATER).waiting_since == START
     verdict = unanswered(thread(ASK, ("bob", "Which?"), ("ann", "2.0")), LATER)
@@ -146,6 +208,55 @@ STATEMENTS = [
     ("", "which one?"),
     ("", "Why? And then what?"),
 ]
+
+
+GERMAN_QUESTIONS = [
+    (
+        "Synchronisation hakt",
+        "Seit der neuen Fassung bleibt sie bei 98 % hängen. Was kann ich tun?",
+    ),
+    ("Kalender synct nicht", "Die Protokolle sind leer, der Speicher reicht."),
+    ("Welche Platte für den Keller?", "Budget 150 Euro, soll leise sein."),
+    ("Bin ratlos: Lüfter dreht voll auf", "Paste erneuert, nichts hat geholfen."),
+    ("", "wie schalte ich beim router den gastzugang ab"),
+    ("", "weiß einer von euch, ob der adapter mit dem neuen board läuft"),
+    ("", "hallo zusammen, mein scanner taucht nach dem update nicht mehr in der liste auf"),
+    ("", "ich komm bei der einrichtung nicht weiter, er will ein passwort"),
+    ("", "krieg den treiber ned installiert"),
+    ("", "kann mir bitte jemand erklaeren wie das mit den rechten funktioniert"),
+    ("", "Könnten Sie mir sagen, wo die Rechnungen liegen?"),
+    ("", "moin, hat wer ne idee warum die uhr nachgeht"),
+    ("", "die datei lässt sich seit gestern nicht öffnen"),
+    ("", "hat jemand any idea zu diesem linker flag?"),
+]
+GERMAN_STATEMENTS = [
+    ("Neues Thema veröffentlicht", "Das dunkle Thema ist ab sofort da. Viel Spaß damit!"),
+    ("Wir ziehen um", "Ab Montag ist das Forum unter neuer Adresse erreichbar."),
+    ("Mein Schrank voller Rechner", "Zwei kleine, ein großer. Bilder unten."),
+    ("Wie wir unsere Testzeit halbiert haben", "Ein Bericht aus drei Monaten Arbeit."),
+    ("Danke für die tolle Konferenz", "Es war großartig, euch alle zu sehen. Folien folgen."),
+    ("", "guten morgen zusammen, der kaffee ist fertig"),
+    ("", "hat sich geklärt, war ein tippfehler"),
+    ("", "kann ich verstehen, ging mir früher genauso"),
+    ("", "wer mitmachen will, meldet sich bei mir"),
+    ("", "die neue version gefällt mir nicht so gut wie die alte"),
+    ("", "jemand da?"),
+    ("", "Und welche denn?"),
+    ("", "was soll das, kann man das so sagen?"),
+    ("Hallo", "Ist da wer? Könntet ihr mir bitte mal was sagen?"),
+]
+
+
+@pytest.mark.parametrize(("title", "text"), GERMAN_QUESTIONS)
+def test_these_need_an_answer_in_german(title, text):
+    value, reasons = needs_answer(title, authored(text, "markdown"), "de")
+    assert value >= 0.5
+    assert reasons
+
+
+@pytest.mark.parametrize(("title", "text"), GERMAN_STATEMENTS)
+def test_these_do_not_in_german(title, text):
+    assert needs_answer(title, authored(text, "markdown"), "de")[0] < 0.5
 
 
 @pytest.mark.parametrize(("title", "text"), QUESTIONS)
