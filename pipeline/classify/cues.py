@@ -75,7 +75,7 @@ def load(language: str) -> Cues:
     stems: dict[str, frozenset[str]] = {}
     phrases: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {}
     for kind, text in _read(language).items():
-        for entry in _ENTRY.finditer(text):
+        for entry in _ENTRY.finditer(_bare(text)):
             word = entry[1] or entry[2]
             if " " in word:
                 parts = tuple(word.split())
@@ -139,7 +139,10 @@ _SIGN = {  # what a character of a German entry stands for, if not for itself
 
 @cache
 def _rules(language: str) -> dict[str, re.Pattern[str]]:
-    return {name: re.compile(rule[language]) for name, rule in _read("rules").items()}
+    written = {name: rule[language] for name, rule in _read("rules").items()}
+    if language == "de":  # what is searched has no dots
+        written = {name: _bare(rule) for name, rule in written.items()}
+    return {name: re.compile(rule) for name, rule in written.items()}
 
 
 @cache
@@ -210,11 +213,16 @@ def readable(text: str) -> str:
         for mark, plain in _QUOTATION.items():  # several times as fast as str.translate
             text = text.replace(mark, plain)
     if not text.isascii():
-        text = unicodedata.normalize("NFC", _HIDDEN.sub("", unicodedata.normalize("NFKD", text)))
+        text = _bare(text)
         text = text.translate(_DRAWN) if _IS_DRAWN.search(text) else text
         if len(_IS_TURNED.findall(text)) > 2:
             text = "\n".join(map(_upright, text.split("\n")))
     return text.lower()
+
+
+def _bare(text: str) -> str:
+    """Text without invisible characters, stacked accents and width variants: "blöd" is "blod"."""
+    return unicodedata.normalize("NFC", _HIDDEN.sub("", unicodedata.normalize("NFKD", text)))
 
 
 def _upright(line: str) -> str:

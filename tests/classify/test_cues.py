@@ -1,10 +1,12 @@
 """Word lists against hostile text."""
 
 import re
+import unicodedata
 
 import pytest
 
 from pipeline.classify import cues
+from pipeline.classify.features import describe, spotted
 
 PATTERNS = {
     **{
@@ -60,3 +62,17 @@ def test_a_german_entry_finds_parted_and_bent_verbs_within_a_sentence(text, foun
 def test_german_words_are_looked_for_in_german_texts_alone(name, language, finds):
     text = "hat jemand eine Idee, danke, kann geschlossen werden, brauche Hilfe"
     assert any(p.search(text) for p in cues.patterns(name, language).values()) == finds
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("Das ist lächerlich", "dismissive"), ("Schäm dich", "demand"), ("So ein Lügner", "insult")],
+)
+def test_german_words_are_found_with_their_dots_without_and_spelt_out(text, kind):
+    plain = text.replace("ä", "a").replace("ü", "u")
+    for each in (text, unicodedata.normalize("NFD", text), plain):
+        assert kind in spotted(each, "de"), each
+
+
+def test_a_german_rule_is_broken_with_dots_too():
+    assert describe("Fahr zur Hölle!", "de").broken == ("curses_you", "fahr zur holle")
