@@ -115,10 +115,9 @@ def read(folder: Path, language: str, manifest: Path = MANIFEST) -> Rows:
         raise FixSettings(f"{folder} holds no labelled set for {language!r}; see {manifest.name}")
     found: list[tuple[Any, ...]] = []
     for name, each in _sets(language, manifest).items():
-        beside, file = manifest.parent / each["file"], folder / each["file"]
-        if beside.exists():
-            file = beside
-        elif not file.exists():
+        places = (manifest.parent / each["file"], folder / each["file"])
+        file = next(filter(Path.exists, places), None)
+        if file is None:
             continue
         reader = "read_json" if file.suffix == ".jsonl" else "read_parquet"
         sql = (
@@ -173,12 +172,11 @@ def train(rows: Rows, language: str, aims: Sequence[Aim]) -> Trained:
     and what each head did on each set."""
     idf = rarity(rows.described).astype(np.float16).astype(np.float32)
     matrix = vectors(rows.described, idf)
-    fitted: dict[bytes, _Linear] = {}
     heads: dict[str, Head] = {}
     seen: dict[str, Any] = {}
     shown: list[Shown] = []
     for aim in aims:
-        head, probabilities = _head(rows, matrix, aim, fitted)
+        head, probabilities = _head(rows, matrix, aim)
         heads[aim.label], seen[aim.label] = head, np.full(len(rows.sets), np.nan)
         seen[aim.label][~np.isnan(rows.labels[aim.label])] = probabilities
         shown += _show(rows, head, seen[aim.label], aim.label)
@@ -260,21 +258,13 @@ class _Linear:
     offset: float
 
 
-def _head(rows: Rows, matrix: Any, aim: Aim, fitted: dict[bytes, _Linear]) -> tuple[Head, Any]:
+def _head(rows: Rows, matrix: Any, aim: Aim) -> tuple[Head, Any]:
     """The head, and the out-of-fold probabilities of the rows whose label is known."""
     from sklearn.linear_model import LogisticRegression
 
     known = ~np.isnan(rows.labels[aim.label])
-    labels, groups = rows.labels[aim.label][known].astype(int), rows.groups[known]
-    key = known.tobytes() + labels.tobytes()  # of one set, both labels may be the same
-    if key not in fitted and aim.views:
-        fitted[key] = _stacked(rows, matrix, aim)
-    elif key not in fitted:
-        counts = aim.weights(rows.sets[known])
-        final = fit(matrix[known], labels, aim.strength, counts)
-        scores = out_of_fold(matrix[known], labels, groups, aim.strength, weight=counts)
-        fitted[key] = _Linear(scores, final.coef_[0], (0.0, 0.0), float(final.intercept_[0]))
-    linear = fitted[key]
+    labels = rows.labels[aim.label][known].astype(int)
+    linear = (_stacked if aim.views else _learned)(rows, matrix, aim)
     telling = ~np.isin(rows.sets[known], aim.strange)
     weight = base_rate_weights(labels[telling], aim.base_rate)
     curve = LogisticRegression(C=1e6)
@@ -291,6 +281,15 @@ def _head(rows: Rows, matrix: Any, aim: Aim, fitted: dict[bytes, _Linear]) -> tu
         promise,
     )
     return head, probabilities
+
+
+def _learned(rows: Rows, matrix: Any, aim: Aim) -> _Linear:
+    """The aim's label, learned from all rows that tell it."""
+    known = ~np.isnan(rows.labels[aim.label])
+    labels, counts = rows.labels[aim.label][known].astype(int), aim.weights(rows.sets[known])
+    final = fit(matrix[known], labels, aim.strength, counts)
+    scores = out_of_fold(matrix[known], labels, rows.groups[known], aim.strength, weight=counts)
+    return _Linear(scores, final.coef_[0], (0.0, 0.0), float(final.intercept_[0]))
 
 
 def _stacked(rows: Rows, matrix: Any, aim: Aim) -> _Linear:
@@ -396,17 +395,13 @@ _SOURCES = (
 
 # What is free in Chinese and German speaks of other things than a community does. What was written
 # for Hearth weighs about as much as all of it.
+_DE: Mapping[str, Any] = {"counts": {"written_de": 2.0}, "strange": ("germeval",)}
+_ZH: Mapping[str, Any] = {"counts": {"written_zh": 12.0}, "strange": ("cold",)}
 AIMS = {
-    "de": (
-        Aim("uncivil", 2.0, 0.5, 0.02, (), {"written_de": 2.0}, ("germeval",)),
-        Aim("strict", 2.0, 0.5, 0.006, (), {"written_de": 2.0}, ("germeval",)),
-    ),
+    "de": (Aim("uncivil", 2.0, 0.5, 0.02, **_DE), Aim("strict", 2.0, 0.5, 0.006, **_DE)),
     "en": (
-        Aim("uncivil", 2.0, 0.5, 0.02, (), {}, ("written_en",)),
+        Aim("uncivil", 2.0, 0.5, 0.02, strange=("written_en",)),
         Aim("strict", 0.05, 0.5, 0.006, _SOURCES, {"written_en": 0.2}, ("written_en",)),
     ),
-    "zh": (
-        Aim("uncivil", 4.0, 0.5, 0.02, (), {"written_zh": 12.0}, ("cold",)),
-        Aim("strict", 4.0, 0.5, 0.006, (), {"written_zh": 12.0}, ("cold",)),
-    ),
+    "zh": (Aim("uncivil", 4.0, 0.5, 0.02, **_ZH), Aim("strict", 4.0, 0.5, 0.006, **_ZH)),
 }

@@ -234,6 +234,12 @@ def test_jargon_quotes_code_and_identity_are_no_attack(judge, text):
     assert not labels(judge, text)["strict"].is_flagged
 
 
+@pytest.mark.xfail(strict=True, reason="the Chinese model takes the question for the accusation")
+def test_who_asks_whether_somebody_is_a_fraud_accuses_nobody(judge):
+    text = "官方是骗子吗？楼主说的废物回收模块在哪个仓库"
+    assert not labels(judge, text)["strict"].is_flagged
+
+
 def test_a_word_that_is_one_letter_from_a_rough_one_accuses_nobody(judge):
     text = "Who wore the batard at the moon fair loses; Mr Waner sits with Dr Reard and King Cnut"
     assert not labels(judge, text)["uncivil"].is_flagged
