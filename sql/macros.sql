@@ -92,8 +92,8 @@ CREATE OR REPLACE MACRO chat_text(payload) AS coalesce(
     nullif(payload ->> 'msg', ''), payload ->> '$.attachments[0].description', payload ->> 'msg'
 );
 
--- The fingerprint of a text; null without one.
-CREATE OR REPLACE MACRO hash_of(form, body) AS md5(form || chr(31) || body);
+-- The fingerprint of a text in its form, or of one with its title; null if either is.
+CREATE OR REPLACE MACRO hash_of(one, other) AS md5(one || chr(31) || other);
 
 -- A record without what its author wrote: of a text its length stays, of a quotation where it leads.
 CREATE OR REPLACE MACRO without_text(stream, payload) AS json_merge_patch(payload, CASE stream

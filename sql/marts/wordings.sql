@@ -16,7 +16,7 @@ SELECT
     try_cast(s.reply_to AS INTEGER) AS answered_position,
     coalesce(m.edited_at, m.created_at) AS settled_at,
     m.deleted_at,
-    CASE WHEN m.is_first THEN md5(concat_ws(chr(31), s.body_hash, t.title)) ELSE s.body_hash END AS body_hash,
+    coalesce(CASE WHEN m.is_first THEN hash_of(s.body_hash, t.title) END, s.body_hash) AS body_hash,
     CASE WHEN m.is_first THEN t.title END AS title
 FROM marts.messages AS m
 INNER JOIN staging.messages AS s ON m.source = s.source AND m.message_id = s.message_id
