@@ -139,10 +139,15 @@ _SIGN = {  # what a character of a German entry stands for, if not for itself
 
 @cache
 def _rules(language: str) -> dict[str, re.Pattern[str]]:
-    written = {name: rule[language] for name, rule in _read("rules").items()}
-    if language == "de":  # what is searched has no dots
-        written = {name: _bare(rule) for name, rule in written.items()}
-    return {name: re.compile(rule) for name, rule in written.items()}
+    lists = _read("rules")
+    names = _either(lists.pop("names")[language].split())
+    found = {}
+    for name, written in lists.items():
+        lines = written[language].strip().replace("{names}", f"(?:{names})")
+        if language == "de":  # what is searched has no dots
+            lines = _bare(lines)
+        found[name] = re.compile("|".join(lines.split("\n")))
+    return found
 
 
 @cache
@@ -185,11 +190,17 @@ _SPARED = re.compile(
 )
 
 
+_QUOTED = re.compile('[„"][^„"]*"|»[^»«]*«|«[^»«]*»|「[^」]*」|『[^』]*』')
+
+
 def broken_rule(sentence: str, language: str) -> tuple[str, str] | None:
-    """The first rule that a plain sentence breaks and the words that break it; null if none."""
+    """The first rule that a plain sentence breaks and the words that break it; null if none. What
+    stands in quotation marks beside other words is told, not said."""
+    said = _QUOTED.sub(lambda quoted: '"' * len(quoted[0]), sentence)
+    said = said if any(map(str.isalpha, said)) else sentence
     for name, pattern in _rules(language).items():
-        hit = pattern.search(sentence)
-        if hit and not _SPARED.search(sentence[max(0, hit.start() - 40) : hit.end()]):
+        hit = pattern.search(said)
+        if hit and not _SPARED.search(said[max(0, hit.start() - 40) : hit.end()]):
             return name, hit[0].strip()
     return None
 

@@ -76,3 +76,28 @@ def test_german_words_are_found_with_their_dots_without_and_spelt_out(text, kind
 
 def test_a_german_rule_is_broken_with_dots_too():
     assert describe("Fahr zur Hölle!", "de").broken == ("curses_you", "fahr zur holle")
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence", "broken"),
+    [
+        ("en", 'the rules say: no insults, no "are you stupid".', None),
+        ("en", '"are you stupid?"', "insults_you"),
+        ("en", 'are you stupid? it says "restart" right there', "insults_you"),
+        ("zh", '版主提醒:12 楼因为人身攻击("脑子有病")已被隐藏', None),
+        ("zh", "他的原话是「你算老几」", None),
+        ("zh", "你有病吧", "insults_you"),
+        ("zh", "检查不出来不代表你没有病", None),
+        ("de", "gibt es ein kommando wie „halt's maul“?", None),
+        ("de", "ach halt's maul", "curses_you"),
+        ("de", "die platte ist verreckt", None),
+        ("de", "verreck doch", "curses_you"),
+        ("de", "leck mich am arsch", "curses_you"),
+        ("de", "leck mich doch, geht das langsam", None),
+        ("de", "ihr werdet schon sehen, das wird gut", None),
+        ("de", "das wird dir helfen, du wirst das noch bereuen", "threatens_you"),
+    ],
+)
+def test_a_rule_is_broken_by_who_speaks_not_by_who_is_quoted(language, sentence, broken):
+    found = cues.broken_rule(cues.readable(sentence), language)
+    assert (found[0] if found else None) == broken
