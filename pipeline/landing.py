@@ -109,13 +109,13 @@ class Landing:
         self.folder = folder
         self.disk = disk or Disk()
 
-    def stream(self, source: str, run: str, stream: str) -> Path:
+    def folder_of(self, source: str, run: str, stream: str) -> Path:
         """Folder of one read."""
         return self.folder / source / run / stream
 
     def write(self, source: str, run: str, stream: str, part: Part) -> Path:
         """One part as one compressed file, whole or absent. Files get 0600."""
-        folder = self.stream(source, run, stream)
+        folder = self.folder_of(source, run, stream)
         known = (int(name[:6]) for name in self.disk.names(folder) if _PART.match(name))
         file = folder / f"{1 + max(known, default=0):06}.jsonl.gz"
         text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in _lines(part))
@@ -124,7 +124,7 @@ class Landing:
 
     def finish(self, report: Report) -> None:
         """Mark a read as ended. Without this its watermark is not believed."""
-        folder = self.stream(report.source, report.run, report.stream)
+        folder = self.folder_of(report.source, report.run, report.stream)
         self.disk.put(folder / "report.json", json.dumps(asdict(report)).encode())
 
     def reads(self) -> Iterator[Path]:

@@ -258,7 +258,9 @@ def _validation(community: Community) -> dict[str, Any] | None:
     files = sorted((community.home / "runs").glob("*/validation.json"))
     if not files:
         return None
-    return {"run": files[-1].parent.name, **json.loads(files[-1].read_text())}
+    run = files[-1].parent.name
+    has_docs = (community.home / "docs" / run / "index.html").exists()  # erasing removes them
+    return {"run": run, "has_docs": has_docs, **json.loads(files[-1].read_text())}
 
 
 def _digests(community: Community) -> list[dict[str, Any]]:

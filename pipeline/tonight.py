@@ -142,7 +142,7 @@ def planned_streams(home: Community, night: Night, source: str) -> list[dict[str
 
 def report_of(home: Community, night: Night, source: str, stream: str) -> Report | None:
     """The report of a stream's read; null where it did not run to its end tonight."""
-    return landing.report(landing_of(home).stream(source, night["run"], stream))
+    return landing.report(landing_of(home).folder_of(source, night["run"], stream))
 
 
 def home_of(night: Night) -> Community:

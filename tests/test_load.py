@@ -127,13 +127,13 @@ def test_a_damaged_part_sets_its_whole_read_aside_and_no_other(db, landed):
     for key in (1, 2, 3):
         landed.write("forum", "run1", "posts", Part((post(key, 10),)))
     landed.write("forum", "run1", "users", Part((Record("users", "7", {}, seen_at=10),)))
-    file = parts(landed.stream("forum", "run1", "posts"))[1]
+    file = parts(landed.folder_of("forum", "run1", "posts"))[1]
     file.write_bytes(file.read_bytes()[:-9])
     loaded = load(db, landed)
     assert loaded == Loaded(files=1, changed=1, damaged=("forum/run1/posts",))
     assert db.execute("SELECT stream FROM raw.records").fetchall() == [("users",)]
     assert (landed.folder.parent / "damaged/forum/run1/posts/000002.jsonl.gz").exists()
-    assert not landed.stream("forum", "run1", "posts").exists()
+    assert not landed.folder_of("forum", "run1", "posts").exists()
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_whatever_is_not_a_part_is_damage(db, landed, content):
 
 def test_a_damaged_report_sets_its_read_aside_too(db, landed):
     landed.write("forum", "run1", "posts", Part((post(1, 10),)))
-    (landed.stream("forum", "run1", "posts") / "report.json").write_text("")
+    (landed.folder_of("forum", "run1", "posts") / "report.json").write_text("")
     assert load(db, landed) == Loaded(files=0, changed=0, damaged=("forum/run1/posts",))
     assert load(db, landed) == Loaded(files=0, changed=0, damaged=())
 

@@ -194,7 +194,8 @@ def _extract(night: Night, unit: Unit) -> dict[str, Any]:
     counted = ", ".join(f"{n:,} {name}" for name, n in sorted(report.brought.items()))
     journal_of(home, night).done(
         f"{unit['source']}/{unit['stream']}",
-        f"{counted or 'nothing new'}; {report.requests} requests via {chosen['via']}",
+        f"{counted or 'nothing new'}; {report.requests:,} request{'s' * (report.requests != 1)}"
+        f" via {chosen['via']}",
     )
     return {
         **unit,

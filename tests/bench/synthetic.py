@@ -293,7 +293,7 @@ class Synthetic:
     ) -> None:
         """One part for each choice of numbers, and the report that ends the read."""
         seen_at, run = int(at.timestamp() * 1e6), at.strftime("%Y%m%dT%H%M%S%fZ")
-        folder = self.landing.stream(source, run, stream)
+        folder = self.landing.folder_of(source, run, stream)
         folder.mkdir(parents=True, exist_ok=True)
         values = {"whole": whole, "crowd": self.known["crowd"], "seen_at": seen_at}
         for name, value in values.items():

@@ -62,6 +62,7 @@ def test_a_whole_night_on_the_page_and_in_the_data(world, quickly_validated):
     broken = {"table": "marts.threads", "rule": "r", "severity": "warning", "says": "S.", "rows": 2}
     assert state["validation"] == {
         "run": night["run"],
+        "has_docs": False,
         "checked": 3,
         "broken": [broken],
         "rows": {"marts.threads": {"forum": 12}},
@@ -137,6 +138,23 @@ def test_a_night_at_work_shows_how_far_it_has_come(tmp_path):
     journal.done("night", "whole")
     [told] = status.write_page(community, datetime.now(UTC))["runs"]
     assert (told["state"], told["reached"]) == ("whole", None)
+
+
+def test_data_docs_that_an_erasure_removed_are_not_linked(tmp_path):
+    community = make_community(tmp_path)
+    for place in (
+        "runs/20260302T020000000000Z/validation.json",
+        "docs/20260302T020000000000Z/index.html",
+    ):
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).write_text('{"checked": 9, "broken": [], "rows": {}}')
+    status.write_page(community, datetime.now(UTC))
+    link = "../docs/20260302T020000000000Z/index.html"
+    assert link in (tmp_path / "ops/index.html").read_text()
+    (tmp_path / "ops" / link).resolve().unlink()
+    status.write_page(community, datetime.now(UTC))
+    page = (tmp_path / "ops/index.html").read_text()
+    assert link not in page and "9 promises, 0 broken." in page
 
 
 def test_a_line_cut_short_is_left_out(tmp_path):
