@@ -19,6 +19,8 @@ import numpy as np
 from scipy.sparse import csr_matrix, hstack
 
 from pipeline.classify import cues as lists
+from pipeline.classify.disguise import hidden_han, joined, plain_han, undisguised
+from pipeline.classify.readable import readable
 from pipeline.lines import lettered
 from pipeline.text import sentences
 
@@ -47,7 +49,7 @@ def token(raw: str, language: str) -> Token:
         return Token(raw[:3], (raw[:3],))
     if len(raw) > 3 and raw[0] in "@#$%&*":  # a curse in a comic's spelling
         return Token("#grawlix", ("vulgar",))
-    word = lists.undisguised(raw, language)
+    word = undisguised(raw, language)
     kinds = lists.load(language).kinds(word)
     if "group" in kinds:  # who people are must not tell how they speak
         return Token("", ())
@@ -93,7 +95,7 @@ def describe(text: str, language: str) -> Described:
             broken = lists.broken_rule(spelt, language)
     disguised = tuple(t.word for t in tokens if t.is_disguised)
     if language == "zh" and not _RULED.isdisjoint(found):
-        disguised += lists.hidden_han(lists.readable(text[:LONGEST]))
+        disguised += hidden_han(readable(text[:LONGEST]))
     facts = min(aimed, 3), min(at_nobody, 3)
     return Described(tuple(t.word for t in tokens), tuple(found), facts, disguised, broken)
 
@@ -147,10 +149,8 @@ def spotted(sentence: str, language: str) -> dict[str, list[str]]:
 
 
 def _plain(text: str, language: str) -> str:
-    readable = lists.readable(text)
-    if language == "zh":
-        return lists.plain_han(readable)
-    return lists.joined(readable, language)
+    text = readable(text)
+    return plain_han(text) if language == "zh" else joined(text, language)
 
 
 def _tokens(sentence: str, language: str) -> list[Token]:

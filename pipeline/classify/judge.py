@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.classify import cues, questions
+from pipeline.classify.disguise import unmasked
 from pipeline.classify.language import by_language, language
 from pipeline.classify.message import Label, Message, Reason, Score
 from pipeline.text import Authored, authored, sentences, text_hash
@@ -94,7 +95,7 @@ class Judge:
 
     def _prepare(self, message: Message) -> _Work:
         parts = authored(message.body, message.form)
-        written = language(cues.unmasked(parts.text[:1000]), self.languages)
+        written = language(unmasked(parts.text[:1000]), self.languages)
         pieces = tuple(
             (code, piece)
             for code, part in by_language(parts.text, written, self.languages)
@@ -194,7 +195,7 @@ class Judge:
         said = f"{title}\n{work.parts.text}"
         written = work.language
         if title and written not in questions.LANGUAGES:
-            written = language(cues.unmasked(said[:1000]), self.languages)
+            written = language(unmasked(said[:1000]), self.languages)
         unscored = Score(
             source=message.source,
             message_id=message.message_id,

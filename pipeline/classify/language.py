@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from itertools import islice
 
-from pipeline.classify.cues import joined, plain_han
+from pipeline.classify.disguise import joined, plain_han
 from pipeline.lines import lettered
 from pipeline.text import sentences
 

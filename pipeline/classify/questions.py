@@ -16,6 +16,7 @@ from itertools import islice
 
 from pipeline.classify import cues
 from pipeline.classify.message import Reason
+from pipeline.classify.readable import readable
 from pipeline.text import Authored, sentences
 
 THRESHOLD = 0.5
@@ -76,7 +77,7 @@ def opens(text: str, language: str | None = None) -> bool:
 def _names_something(text: str, language: str | None) -> bool:
     if len(text) > _LONG:
         return True
-    whole = _SHORTENED.sub("", cues.readable(text))
+    whole = _SHORTENED.sub("", readable(text))
     nothing = cues.patterns("nothing", language)["names_nothing"]
     return bool(_WORD.search(nothing.sub("", whole)))
 

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.classify import cues
 from pipeline.classify.features import describe, spotted
+from pipeline.classify.readable import readable
 
 PATTERNS = {
     **{
@@ -99,5 +100,5 @@ def test_a_german_rule_is_broken_with_dots_too():
     ],
 )
 def test_a_rule_is_broken_by_who_speaks_not_by_who_is_quoted(language, sentence, broken):
-    found = cues.broken_rule(cues.readable(sentence), language)
+    found = cues.broken_rule(readable(sentence), language)
     assert (found[0] if found else None) == broken
