@@ -49,10 +49,13 @@ def authored(body: str, form: Form) -> Authored:
     text = _untag(text, found, strict=form == "html")
     text = _inline(_unlog(text, found), found)
     lines = (" ".join(line.split()) for line in text.split("\n"))
-    text = "\n".join(line for line in lines if line.strip(HOLE + " "))
+    text = "\n".join(line for line in lines if line.strip(HOLE + " ") and not _RULE.match(line))
     return Authored(
         text, *(tuple(part) for part in (found.quotes, found.code, found.links, found.mentions))
     )
+
+
+_RULE = re.compile(r"([-=_*#~+%])(?: ?\1){2,}$")  # a row of one mark parts text, and says nothing
 
 
 def text_hash(text: str) -> str:

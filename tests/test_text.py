@@ -34,6 +34,12 @@ CASES = [
         Authored("why?", quotes=("kill it\nnow", "because")),
     ),
     (
+        "rows of one mark part what is said",
+        "markdown",
+        "Setup\n=====\nmy config\n\n* * *\n*************\nwhat the **** is this ...\n...",
+        Authored("Setup\nmy config\nwhat the **** is this ...\n..."),
+    ),
+    (
         "fenced, indented and inline code",
         "markdown",
         "Try `abort()` or\n```c\nkill(child);\n```\nthen\n\n    die();\n\nthanks",

@@ -169,7 +169,7 @@ def exclaims(words: str, kinds: Set[str]) -> bool:
 
 
 _SPARED = re.compile(
-    r"\b(?:if|not|n't|don't|dont|never|call(?:ed|ing)?|says?|said|wrote|writes?|words?|"
+    r"\b(?:if|whether|suppose|imagine|not|n't|don't|dont|never|call(?:ed|ing)?|says?|said|wrote|writes?|words?|"
     r"phrase|told (?:me|us|him|her|them)|feel|like an?|i'm|am i|me)\b|"
     r"(?<![是怕莫])不是|别说|如果|说我|骂我|叫我|喊我|说你|写道|词"
 )

@@ -33,6 +33,10 @@ _TOKEN = re.compile(  # words first, for they are most
 )
 
 
+# A curse in a comic's spelling, or all of it masked; a longer row of one mark is drawn, not said
+_GRAWLIX = re.compile(r"(?!(.)\1+$)[@#$%&*][@#$%&*!]{3,}$|\*{4,8}$")
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """What is known of a word by itself."""
@@ -47,7 +51,7 @@ def token(raw: str, language: str) -> Token:
     """The word behind `raw` and the kinds of cue it is."""
     if raw[0] in "!?":
         return Token(raw[:3], (raw[:3],))
-    if len(raw) > 3 and raw[0] in "@#$%&*":  # a curse in a comic's spelling
+    if _GRAWLIX.match(raw):
         return Token("#grawlix", ("vulgar",))
     word = undisguised(raw, language)
     kinds = lists.load(language).kinds(word)

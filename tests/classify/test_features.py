@@ -75,3 +75,13 @@ def test_these_are_not(words):
 def test_a_curse_is_aimed_at_nobody_where_neither_you_nor_an_insult_is_near():
     text = "Damn, it broke. What the hell! You broke the damn build. Damn idiots."
     assert features.describe(text, "en").facts == (0, 2)
+
+
+@pytest.mark.parametrize("said", ["what the **** is this", "@#$%! it broke", "oh %&$#!!"])
+def test_a_masked_curse_is_vulgar(said):
+    assert "vulgar" in features.spotted(said, "en")
+
+
+@pytest.mark.parametrize("drawn", ["#" * 5, "%" * 20, "*" * 40, "$$$$", "==>"])
+def test_a_row_of_one_mark_curses_nobody(drawn):
+    assert "vulgar" not in features.spotted(f"see {drawn} below", "en")
