@@ -170,8 +170,9 @@ def exclaims(words: str, kinds: Set[str]) -> bool:
 
 _SPARED = re.compile(
     r"\b(?:if|whether|suppose|imagine|not|n't|don't|dont|never|call(?:ed|ing)?|says?|said|wrote|writes?|words?|"
-    r"phrase|told (?:me|us|him|her|them)|feel|like an?|i'm|am i|me)\b|"
-    r"(?<![是怕莫])不是|别说|如果|说我|骂我|叫我|喊我|说你|写道|词"
+    r"phrase|told (?:me|us|him|her|them)|feel|like an?|i'm|am i|me|"
+    r"wenn|falls|sagte?|gesagt|schrieb|schreibt|nannte|nennt|genannt|wort)\b|"
+    r"(?<![是怕莫])不是|别说|如果|说我|说自己|骂[我他她]|骂编剧|叫我|喊我|说你|写道|词"
 )
 
 

@@ -23,10 +23,20 @@ WARM = 0.5  # heat from which a thread is called warming
 _RECENT = 6  # turns that pace, ping-pong and "you not" look at
 _PING_PONG = 4
 _FASTER = 4.0
-_YOU = re.compile(r"\b(?:you|your|you're|u|ur)\b|你|您", re.IGNORECASE)
-_NOT = re.compile(
-    r"\b(?:not|no|never|nothing|\w+n't|cannot|cant|dont|wont)\b|不|没|别", re.IGNORECASE
-)
+_YOU_NOT = [  # of each language the words for "you", and those that deny
+    (re.compile(you, re.IGNORECASE), re.compile(denial, re.IGNORECASE))
+    for you, denial in (
+        (
+            r"\b(?:you|your|you're|u|ur)\b",
+            r"\b(?:not|no|never|nothing|\w+n't|cannot|cant|dont|wont)\b",
+        ),
+        (
+            r"\b(?:du|dich|dir|dein\w{0,2}|ihr|euch|euer|eure[mnrs]?)\b",
+            r"\b(?:nicht|nichts|kein\w{0,2}|nie|niemals)\b",
+        ),
+        ("你|您", "不|没|别"),
+    )
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +173,10 @@ def breaks_a_rule(score: Score) -> bool:
 def _says_you_not(message: Message) -> bool:
     """True if a sentence of the author's own says "you" together with "not"."""
     text = authored(message.body, message.form).text[:4000]
-    return any(_YOU.search(part) and _NOT.search(part) for part in sentences(text))
+    said = sentences(text)
+    return any(
+        you.search(part) and denial.search(part) for you, denial in _YOU_NOT for part in said
+    )
 
 
 def _ping_pong(people: Sequence[Message]) -> int:

@@ -97,6 +97,16 @@ def test_a_german_rule_is_broken_with_dots_too():
         ("de", "leck mich doch, geht das langsam", None),
         ("de", "ihr werdet schon sehen, das wird gut", None),
         ("de", "das wird dir helfen, du wirst das noch bereuen", "threatens_you"),
+        ("de", "ich depp", None),
+        ("de", "er nannte dich einen idioten", None),
+        ("en", "time zones can go to hell", None),
+        ("en", "you can go to hell", "curses_you"),
+        ("en", "you can tell a liar by his ticket", None),
+        ("en", "drop that hardback and it'll break your nose", None),
+        ("zh", "我真是猪脑子", None),
+        ("zh", "这狗日的迁移工具", None),
+        ("zh", "累了,滚回家睡觉", None),
+        ("zh", "滚回你的贴吧去吧", "curses_you"),
     ],
 )
 def test_a_rule_is_broken_by_who_speaks_not_by_who_is_quoted(language, sentence, broken):

@@ -339,6 +339,22 @@ def test_a_quarrel_is_found_by_several_kinds_of_evidence_and_its_turn():
     assert found.curve[-1] == max(found.curve)
 
 
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("You never read it", True),
+        ("Du liest es nie", True),
+        ("Das ist nicht dein Ernst", True),
+        ("你根本没看", True),
+        ("Geht das nicht? Du kannst es neu starten", False),
+        ("The du command does not count links", False),
+    ],
+)
+def test_you_with_not_is_heard_in_each_language_within_a_sentence(said, found):
+    kinds = heated(ASK, ("bob", said), ("ann", "Use clang."), ("bob", said)).kinds
+    assert ("wording" in kinds) == found
+
+
 def test_two_who_curse_at_nobody_do_not_quarrel():
     found = heated(
         ASK,
