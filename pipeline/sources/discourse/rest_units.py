@@ -11,14 +11,9 @@ from pipeline.sources.discourse import rest_chat, rest_moderation, rest_people
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import BLIND_SPOTS, CHAT_BLIND_SPOTS, NIGHTS, Site
 from pipeline.sources.discourse.rest_likes import MOST_AT_FIRST, Likes
+from pipeline.sources.discourse.rest_newest_posts import MOST_OF_LATE, PAGE
 from pipeline.sources.discourse.rest_suspects import TURN
-from pipeline.sources.discourse.rest_topics import (
-    LIST_PAGE,
-    MOST_OF_LATE,
-    PAGE,
-    WHOLE_SWEEP,
-    Topics,
-)
+from pipeline.sources.discourse.rest_topics import LIST_PAGE, WHOLE_SWEEP, Topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +42,10 @@ class Unit:
 
 
 def _topics(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
-    topics = Topics(site, bookmarks)
+    topics = Topics(site, bookmarks, rest_people.category_records(site, bookmarks))
     yield from topics.read()
     if site.settings.who_liked:
-        yield from Likes(site, bookmarks, topics.found.likes).read()
+        yield from Likes(site, bookmarks, topics.posts.likes).read()
 
 
 REST_UNITS = {

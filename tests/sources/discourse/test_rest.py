@@ -14,7 +14,13 @@ from hypothesis import given, settings
 from pipeline import load
 from pipeline.errors import BadAnswer
 from pipeline.sandbox.discourse import Forum, Limits, Switches
-from pipeline.sources.discourse import rest, rest_moderation, rest_people, rest_topics
+from pipeline.sources.discourse import (
+    rest,
+    rest_moderation,
+    rest_newest_posts,
+    rest_people,
+    rest_topics,
+)
 from pipeline.sources.discourse.rest_units import REST_UNITS
 from tests.sources.discourse.history import LIKES, History, nights, play, truth
 from tests.sources.discourse.world import DAWN, NAME, World
@@ -108,7 +114,7 @@ def test_what_a_merged_account_liked_and_wrote_is_the_others_from_the_night_afte
 ) -> None:
     history = lived_in(quiet)
     history.like(3, 2)
-    for _ in range(rest_topics.PAGE):  # the newest posts are read each night
+    for _ in range(rest_newest_posts.PAGE):  # the newest posts are read each night
         history.reply(1, 3)
     with world_of(history.forum, way_in="rest") as world:
         world.night()

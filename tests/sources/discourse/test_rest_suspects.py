@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.sandbox.discourse import Forum, Switches
-from pipeline.sources.discourse import rest_suspects, rest_topics
+from pipeline.sources.discourse import rest_newest_posts, rest_suspects, rest_topics
 from tests.sources.discourse.history import History
 from tests.sources.discourse.world import DAWN, World
 
@@ -21,7 +21,7 @@ PAGES = 3  # of /posts.json, to be filled with newer posts
 def lived_in(switches: Switches, ago: timedelta = timedelta(days=60)) -> History:
     """A forum whose first posts are not among the newest that any client reads."""
     history = History(Forum(switches), DAWN - ago)
-    for n in range(PAGES * rest_topics.PAGE):
+    for n in range(PAGES * rest_newest_posts.PAGE):
         history.reply(2, n)
     return history
 
