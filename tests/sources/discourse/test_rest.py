@@ -33,14 +33,15 @@ def lived_in(switches: Switches) -> History:
 
 
 def seen(world: World) -> dict[str, Any]:
-    """What is held, of all that REST can see, one comparable value a stream."""
+    """What is held, of all that REST can see, one comparable value a stream. Whose a deleted post
+    is after its author merged into another is not seen, and counts nowhere."""
     posts = {
         key: (
             post["topic_id"],
             post["post_number"],
             likes_of(post),
             bool(post.get("deleted_at")),
-            post["user_id"],
+            None if post.get("deleted_at") else post["user_id"],
         )
         for key, post in world.held("posts").items()
     }
@@ -61,7 +62,7 @@ def true(world: World) -> dict[str, Any]:
             post["post_number"],
             post["like_count"],
             post["deleted_us"] is not None,
-            post["user_id"],
+            None if post["deleted_us"] is not None else post["user_id"],
         )
         for key, post in truth(world.forum, "posts").items()
     }
