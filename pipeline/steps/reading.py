@@ -194,8 +194,7 @@ def _extract(night: Night, unit: Unit) -> dict[str, Any]:
     counted = ", ".join(f"{n:,} {name}" for name, n in sorted(report.brought.items()))
     journal_of(home, night).done(
         f"{unit['source']}/{unit['stream']}",
-        f"{counted or 'nothing new'}; {report.requests:,} request{'s' * (report.requests != 1)}"
-        f" via {chosen['via']}",
+        f"{counted or 'nothing new'}; {_number(report.requests, 'request')} via {chosen['via']}",
     )
     return {
         **unit,
@@ -245,12 +244,16 @@ def how_far(records: int, asked: int, expected: int | None, seconds: float) -> s
     """How far a read has come: what it brought, what it asked, how fast, and what is left of the
     `expected` requests, where that is known."""
     pace = asked / seconds if seconds else 0.0
-    told = f"{records:,} records, {asked:,} requests, {pace:.1f} a second"
+    told = f"{_number(records, 'record')}, {_number(asked, 'request')}, {pace:.1f} a second"
     if not expected or not pace:
         return told
     left = max(expected - asked, 0)
     minutes = left / pace / 60
     return f"{told}; about {left:,} left, {minutes:.0f} min to go"
+
+
+def _number(of: int, thing: str) -> str:
+    return f"{of:,} {thing}{'s' * (of != 1)}"
 
 
 def _expected(
