@@ -394,14 +394,15 @@ _SOURCES = (
 )
 
 # What is free in Chinese and German speaks of other things than a community does. What was written
-# for Hearth weighs about as much as all of it.
+# for Hearth weighs as much as all of it, or more. Its civil texts are made to be mistaken, so a
+# third of right alerts among the Chinese ones is more among what people write (see the card).
 _DE: Mapping[str, Any] = {"counts": {"written_de": 2.0}, "strange": ("germeval",)}
-_ZH: Mapping[str, Any] = {"counts": {"written_zh": 12.0}, "strange": ("cold",)}
+_ZH: Mapping[str, Any] = {"counts": {"written_zh": 6.0}, "strange": ("cold",)}
 AIMS = {
     "de": (Aim("uncivil", 2.0, 0.5, 0.02, **_DE), Aim("strict", 2.0, 0.5, 0.006, **_DE)),
     "en": (
         Aim("uncivil", 2.0, 0.5, 0.02, strange=("written_en",)),
         Aim("strict", 0.05, 0.5, 0.006, _SOURCES, {"written_en": 0.2}, ("written_en",)),
     ),
-    "zh": (Aim("uncivil", 4.0, 0.5, 0.02, **_ZH), Aim("strict", 4.0, 0.5, 0.006, **_ZH)),
+    "zh": (Aim("uncivil", 4.0, 0.5, 0.02, **_ZH), Aim("strict", 4.0, 0.35, 0.006, **_ZH)),
 }

@@ -286,6 +286,38 @@ def test_contempt_needs_no_rude_word_and_displeasure_is_none(language):
         assert not any(score.is_flagged for score in labels(judge, text).values()), text
 
 
+EVERYDAY = {
+    "en": ["Hello all", "you first", "nope", "it died again", "steps:", "silly me", "what a day"],
+    "zh": ["你们好", "建议：", "太黑了", "又挂了", "我真笨", "在吗", "你说得对", "杀进程"],
+    "de": ["doch", "super", "echt jetzt", "ich depp", "keiner?", "du zuerst", "Server ist tot"],
+}
+AT_LENGTH = {  # of liars, fools and killers, none of whom is here
+    "en": """Third evening at the guest house and I am still not sure what to tell you. The owner lies
+        about the breakfast, the man next door shouts at his television until two, and somebody has
+        written "idiots welcome" on the map of the village. On the other hand the bed is good, the
+        bread is warm, and when my wife fell ill they drove her to the doctor at night and would not
+        take a penny. If you want quiet, do not come here. If you want people, stupid, loud and kind,
+        ask for the room above the kitchen and bring your own pillow.""",
+    "zh": """这本书我断断续续看了三个星期。主角从小就是个骗子，骗同学，骗老师，后来连自己的母亲也骗，
+        作者却不急着骂他，而是一点一点写他为什么会变成这样。中间有一段写村里人怎么嘲笑那个傻子，
+        看得人心里发堵，你会发现自己其实也笑过。结尾他杀了人，又自首，文字冷得像刀子。缺点是前面
+        太啰嗦，有几章完全是垃圾时间，翻译也不太行。总的来说值得一看，建议你挑个安静的周末慢慢读。""",
+    "de": """Ich habe das Buch in zwei Nächten gelesen und mich dabei ständig geärgert. Der Kommissar ist
+        ein Lügner und ein Feigling, sein Chef nennt ihn vor allen einen Trottel, und bis man weiß, wer
+        die alte Frau erschlagen hat, ist einem jeder im Dorf zuwider. Der Mittelteil ist zäh, die
+        Liebesgeschichte dumm. Aber der Schluss, in dem du endlich begreifst, warum der Junge nie ein
+        Wort gesagt hat, ist großartig. Wenn du den ersten Band mochtest, gib diesem etwas Zeit.""",
+}
+
+
+@pytest.mark.parametrize("language", EVERYDAY)
+def test_a_word_of_every_day_and_a_long_story_accuse_nobody(language):
+    judge = Judge((language,))
+    for text in EVERYDAY[language]:
+        assert not any(score.is_flagged for score in labels(judge, text).values()), text
+    assert not labels(judge, AT_LENGTH[language])["strict"].is_flagged
+
+
 EXCLAIMED = [
     "no shit, I had the same issue for weeks",
     "That's fucking brilliant, thank you!",
