@@ -13,8 +13,9 @@ from pipeline.classify.train import AIMS, MANIFEST, SEED, Shown, read, train
 
 _LIMITS = {
     "en": """- The texts are code reviews, developer chat, GitHub discussions, web comments and what
-  was written for Hearth. Other topics, dialects and the speech of particular groups were not
-  measured.
+  was written for Hearth. Other topics were measured on that alone, dialects and the speech of
+  particular groups not at all. Where people tell stories, jokes and hard truths, more rings for
+  nothing than among developers: in 1,000 of Debian's `fortunes` 15, in 1,000 posts of a forum 1.
 - Words for groups of people are taken out before anything is weighed, so that saying who one is
   does not count. What is said about groups in other words is found less often for it.
 - "uncivil" counts curses at code too, because its sets do. It is advice, and one part of a thread's
@@ -22,23 +23,23 @@ _LIMITS = {
 - Irony, allusion and politeness with an edge are missed more often than not. So is most of what
   moderators of GitHub called toxic, as the table says. A quarrel is better seen in its thread than
   in one message.""",
-    "de": """- The free set is tweets of 2018 about politics; how developers speak to each other in
+    "de": """- The free set is tweets of 2018 about politics; how members speak to each other in
   German was measured on texts written for Hearth alone. No real German forum was.
 - Words for groups of people are taken out before anything is weighed. What is said about groups in
   other words is found less often for it.""",
     "zh": """- The only free Chinese set is about race, region and gender in social media; how
-  developers speak to each other in Chinese was measured on texts written for Hearth alone. No real
-  Chinese forum was.
+  members speak to each other in Chinese was measured on texts written for Hearth alone. No real
+  Chinese forum was; how often an alert rings for nothing, on reviews and documentation too.
 - Words for groups of people are taken out before anything is weighed. Abuse of a group in words
   that name nothing else is therefore missed.
 - Few of the texts are in traditional characters; dialects were not measured.""",
 }
 _WRITTEN = """Sets named `written_` were written for Hearth by a language model, in several roles
 that saw none of the other sets and nothing of each other: contempt in decent words, and beside it
-civil texts that share its words (banter, self-mockery, consolation, blunt advice). Nobody said any
-of it to anybody. They lie in `pipeline/classify/written/`. A role is held out whole, so its rows
-are judged by what other roles taught. They are meant to be hard: how often something rings there
-says nothing of a forum.
+civil texts that share its words (banter, self-mockery, consolation, blunt advice, stories,
+reviews). Nobody said any of it to anybody. They lie in `pipeline/classify/written/`. A role is held
+out whole, so its rows are judged by what other roles taught. They are meant to be hard: how often
+something rings there says nothing of a forum.
 """
 
 
