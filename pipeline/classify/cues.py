@@ -128,10 +128,9 @@ def _rules(language: str) -> dict[str, re.Pattern[str]]:
     names = either(lists.pop("names")[language].split())
     found = {}
     for name, written in lists.items():
-        lines = written[language].strip().replace("{names}", f"(?:{names})")
-        if language == "de":  # what is searched has no dots
-            lines = bare(lines)
-        found[name] = re.compile("|".join(lines.split("\n")))
+        rule = "|".join(written[language].strip().split("\n")).replace("{names}", f"(?:{names})")
+        # what is searched has no dots
+        found[name] = re.compile(bare(rule) if language == "de" else rule)
     return found
 
 
@@ -169,13 +168,11 @@ def exclaims(words: str, kinds: Set[str]) -> bool:
 
 
 _SPARED = re.compile(
-    r"\b(?:if|whether|suppose|imagine|not|n't|don't|dont|never|call(?:ed|ing)?|says?|said|wrote|writes?|words?|"
-    r"phrase|told (?:me|us|him|her|them)|feel|like an?|i'm|am i|me|"
+    r"\b(?:if|whether|suppose|imagine|not|n't|don't|dont|never|call(?:ed|ing)?|"
+    r"says?|said|wrote|writes?|words?|phrase|told (?:me|us|him|her|them)|feel|like an?|i'm|am i|me|"
     r"wenn|falls|sagte?|gesagt|schrieb|schreibt|nannte|nennt|genannt|wort)\b|"
     r"(?<![是怕莫])不是|别说|如果|说我|说自己|骂[我他她]|骂编剧|叫我|喊我|说你|写道|词"
 )
-
-
 _QUOTED = re.compile('[„"][^„"]*"|»[^»«]*«|«[^»«]*»|「[^」]*」|『[^』]*』')
 
 

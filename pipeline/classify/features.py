@@ -31,8 +31,6 @@ _TOKEN = re.compile(  # words first, for they are most
     r"[^\W_](?:\*{2,}[^\W_]*|[^\W_]*+(?:['*@$!#+][^\W_]++)*+)|:[a-z0-9_+-]+:|[@#$%&*!]{4,}|[!?]+|"
     r"[\U0001F300-\U0001FAFF\u2600-\u27bf❤]"
 )
-
-
 # A curse in a comic's spelling, or all of it masked; a longer row of one mark is drawn, not said
 _GRAWLIX = re.compile(r"(?!(.)\1+$)[@#$%&*][@#$%&*!]{3,}$|\*{4,8}$")
 
