@@ -22,10 +22,10 @@ from typing import Any
 from pipeline import __version__, landing
 from pipeline.build import fingerprint
 from pipeline.digest.heard import rules
+from pipeline.digest.ledger import Ledger
 from pipeline.digest.render import templates
 from pipeline.errors import Degraded, FixSettings
 from pipeline.journal import Journal, Line
-from pipeline.jsonl import JsonLines
 from pipeline.landing import make_folder, write_whole
 from pipeline.settings import Community, DiscourseSettings
 from pipeline.storage import disk_of, landing_of
@@ -266,9 +266,14 @@ def _validation(community: Community) -> dict[str, Any] | None:
 def _digests(community: Community) -> list[dict[str, Any]]:
     """The last digest of each audience and channel."""
     last: dict[tuple[str, str], dict[str, Any]] = {}
-    for entry in JsonLines(community.home / "digests" / "ledger.jsonl"):
-        told = {name: entry[name] for name in ("audience", "channel", "night", "sent_at")}
-        last[entry["audience"], entry["channel"]] = {**told, "items": len(entry["items"])}
+    for entry in Ledger.of(community):
+        last[entry.audience, entry.channel] = {
+            "audience": entry.audience,
+            "channel": entry.channel,
+            "night": entry.night.isoformat(),
+            "sent_at": entry.sent_at.isoformat(),
+            "items": len(entry.items),
+        }
     return [last[key] for key in sorted(last)]
 
 
