@@ -8,7 +8,7 @@ plan -> extract (one task a stream of a source) -> load -> build -> score -> val
 
 | what you see | what it means | what to do |
 |---|---|---|
-| `plan` failed, exit text "access" | a key was refused or a plugin is missing | run `hearth doctor`, fix what it names, clear the task |
+| `plan` failed with FixAccess | a key was refused or a plugin is missing | run `hearth doctor`, fix what it names, clear the task |
 | one `extract` failed after retries | that stream stayed as it was last night | nothing tonight: the rest is published and names it as stale; look at its log |
 | `load` says a file was damaged | a disk or power fault | nothing: it was set aside in `damaged/` and read again |
 | `validate` failed | the data breaks a critical rule; nothing was published, readers keep last night | open the Data Docs it names; when fixed, clear `validate` |

@@ -54,9 +54,9 @@ class Rule(_Section):
 
 
 class Band(_Section):
-    """How few of last night's rows may be left before somebody is told (a warning).
+    """The smallest share of last night's rows that raises no warning.
 
-    keeps  share (0 to 1) of last night's rows; fewer break it
+    keeps  that share, 0 to 1
     per    column by whose values rows are counted apart
     """
 

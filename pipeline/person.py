@@ -62,13 +62,13 @@ class Person:
         """Their words inside another's: BBCode and the HTML made of it."""
         return _any(
             self.usernames | self.shown,
-            r'\[quote="?(?:{0})[",\]].*?\[/quote\]'
-            r'|<aside\b[^>]*data-username="(?:{0})".*?</aside>',
+            r'\[quote="?(?:{})[",\]].*?\[/quote\]'
+            r'|<aside\b[^>]*data-username="(?:{})".*?</aside>',
         )
 
     @cached_property
     def _mentioned(self) -> re.Pattern[str] | None:
-        return _any(self.usernames, r"(?<=@)(?:{0})(?![\w-])|(?<=/u/)(?:{0})(?![\w-])")
+        return _any(self.usernames, r"(?<=@)(?:{})(?![\w-])|(?<=/u/)(?:{})(?![\w-])")
 
     def is_name(self, text: str) -> bool:
         """Whether the whole text is one of their names."""
@@ -188,6 +188,4 @@ def _any(names: Collection[str], pattern: str) -> re.Pattern[str] | None:
     """The pattern over any of the names; null without names."""
     choice = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     flags = re.IGNORECASE | re.DOTALL
-    return (
-        re.compile(pattern.replace("{0}", choice).replace("{}", choice), flags) if names else None
-    )
+    return re.compile(pattern.replace("{}", choice), flags) if names else None

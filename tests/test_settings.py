@@ -217,6 +217,7 @@ def test_a_rule_that_nobody_has_switched_on_is_in_the_shadow(monkeypatch):
     known = models.JudgementSettings(shadow=["strict_zh"])
     assert known.in_shadow == {"strict_zh"}
     monkeypatch.setattr(models, "Rule", Literal[models.Rule, "sour/new"])
+    monkeypatch.setattr(models, "NEW_RULES", frozenset({"sour/new"}))
     assert known.in_shadow == {"strict_zh", "sour/new"}
     assert models.JudgementSettings(trusted={"sour/new": "2026-03-01"}).in_shadow == set()
 

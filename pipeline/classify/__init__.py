@@ -1,7 +1,8 @@
 """Judgement: which threads need an answer, which need a moderator, and why.
 
-All but `night.py` are pure functions of messages and shipped models: no database, no network, no
-clock. Importing the package is quick; libraries and models load where they are used.
+`judge`, `questions`, `answers`, `heat`, `findings` and `helpers` are pure functions of messages and
+shipped models: no database, no network, no clock. `night` feeds them from the warehouse. Importing
+the package is quick; libraries and models load where they are used.
 
     judge = Judge(languages=("en", "zh"))
     for score in judge.score(messages): ...     one score per message and label

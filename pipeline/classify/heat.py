@@ -158,8 +158,7 @@ def _exclaims(score: Score) -> bool:
 
 
 def _models(scores: Sequence[Score]) -> Mapping[str, str]:
-    """The models these flags are owed to, without which nothing were found; none where a plain rule
-    found one of them."""
+    """The models this evidence depends on; none where a plain rule alone would have found it."""
     if any(map(breaks_a_rule, scores)):
         return {}
     return {"models": " ".join(sorted({score.model for score in scores}))}

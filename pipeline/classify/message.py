@@ -86,7 +86,9 @@ class Score:
     @property
     def is_flagged(self) -> bool:
         """True if the score reaches its threshold."""
-        return None not in (self.score, self.threshold) and self.score >= self.threshold  # type: ignore[operator]
+        if self.score is None or self.threshold is None:
+            return False
+        return self.score >= self.threshold
 
 
 @cache

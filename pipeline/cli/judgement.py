@@ -71,7 +71,7 @@ def _judging(community: str | None) -> Judge:
     from pipeline.classify.judge import Judge, tone_models
 
     if community is None:
-        return Judge(tone_models())
+        return Judge(tuple(tone_models()))
     home = settings.load(secrets=False).community(community)
     return Judge(home.languages, own=in_use(home.home))
 
