@@ -42,6 +42,8 @@ def findings(thread: ThreadView, as_of: datetime, in_channel: Heard | None = Non
 
 def asks(thread: ThreadView) -> Score | None:
     """The score by which its first message asks something; null where it does not."""
+    if thread.messages[0].is_notice:
+        return None
     asked = _score(thread, thread.messages[0], "question")
     return asked if asked and asked.is_flagged else None
 

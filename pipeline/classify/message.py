@@ -24,6 +24,8 @@ class Message:
     is_human       false for bots, integrations and the system: they are never judged and never
                    answer
     is_first       true for the message that opens its thread
+    is_notice      true for one that opens an announcement, an unlisted topic or what describes a
+                   category: it asks nobody
     reply_to       message_id this one answers, null where the source does not say
     thanked_by     account_ids that liked it or reacted to it with approval
     is_accepted    true for the accepted answer
@@ -38,6 +40,7 @@ class Message:
     form: Form
     is_human: bool = True
     is_first: bool = False
+    is_notice: bool = False
     title: str | None = None
     channel: str | None = None
     reply_to: str | None = None

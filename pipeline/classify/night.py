@@ -307,6 +307,7 @@ def message(row: Mapping[str, Any]) -> Message:
         form=row["form"],
         is_human=row["is_human"],
         is_first=row["is_first"],
+        is_notice=row.get("is_notice", False),
         title=row["title"],
         channel=row.get("channel"),
         reply_to=row.get("reply_to"),

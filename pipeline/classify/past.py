@@ -52,10 +52,11 @@ thanked AS (
     WHERE NOT is_removed AND person_id IS NOT NULL AND is_thanks(emoji) GROUP BY ALL
 )
 SELECT
-    s.*, c.name AS channel, o.message_id AS reply_to, a.username, k.accepted_at,
+    s.*, coalesce(t.is_notice, FALSE) AS is_notice, c.name AS channel, o.message_id AS reply_to, a.username, k.accepted_at,
     coalesce(h.thanks, []) AS thanks
 FROM said AS s
 LEFT JOIN staging.channels AS c ON s.source = c.source AND s.channel_id = c.channel_id
+LEFT JOIN marts.threads AS t ON s.is_first AND s.source = t.source AND s.thread_id = t.thread_id
 LEFT JOIN staging.accounts AS a ON s.source = a.source AND s.account_id = a.account_id
 LEFT JOIN staging.messages AS o
     ON s.source = o.source AND s.own_thread_id = o.thread_id AND s.answered_position = o.position

@@ -62,9 +62,11 @@ SELECT
     a.username,
     coalesce(h.thanked_by, []) AS thanked_by,
     k.message_id IS NOT NULL AS is_accepted,
-    coalesce(j.scores, '[]'::JSON) AS scores
+    coalesce(j.scores, '[]'::JSON) AS scores,
+    coalesce(t.is_notice, FALSE) AS is_notice
 FROM said AS s
 LEFT JOIN staging.channels AS c ON s.source = c.source AND s.channel_id = c.channel_id
+LEFT JOIN marts.threads AS t ON s.is_first AND s.source = t.source AND s.thread_id = t.thread_id
 LEFT JOIN staging.accounts AS a ON s.source = a.source AND s.account_id = a.account_id
 LEFT JOIN staging.messages AS p
     ON s.source = p.source AND s.own_thread_id = p.thread_id AND s.answered_position = p.position

@@ -51,6 +51,13 @@ solved AS (
     GROUP BY ALL
 ),
 
+-- By category: what describes it.
+notices AS (
+    SELECT DISTINCT source, about_thread_id AS thread_id
+    FROM staging.channels
+    WHERE about_thread_id IS NOT NULL
+),
+
 begun AS (
     SELECT *, person_id(source, account_id) AS person_id
     FROM staging.threads
@@ -69,6 +76,7 @@ SELECT
     b.is_private,
     has_ended(coalesce(t.deleted_at, t.gone_at)) AS is_deleted,
     t.is_closed,
+    t.is_announcement OR NOT t.is_listed OR n.thread_id IS NOT NULL AS is_notice,
     b.is_countable AND NOT has_ended(coalesce(t.deleted_at, t.gone_at)) AS is_countable,
     coalesce(i.messages, b.is_countable::BIGINT) AS messages,
     coalesce(i.people, (b.is_countable AND b.is_human AND b.person_id IS NOT NULL)::BIGINT) AS people,
@@ -89,6 +97,7 @@ SELECT
     s.solved_at
 FROM begun AS t
 INNER JOIN beginnings AS b ON t.source = b.source AND t.thread_id = b.thread_id
+LEFT JOIN notices AS n ON t.source = n.source AND t.thread_id = n.thread_id
 LEFT JOIN inside AS i ON t.source = i.source AND t.thread_id = i.thread_id
 LEFT JOIN answers AS a ON t.source = a.source AND t.thread_id = a.thread_id
 LEFT JOIN solved AS s ON t.source = s.source AND t.thread_id = s.thread_id

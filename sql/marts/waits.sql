@@ -8,7 +8,7 @@ asked AS (
     SELECT k.*, 'topics' AS population
     FROM known AS k
     INNER JOIN staging.threads AS s ON k.source = s.source AND k.thread_id = s.thread_id
-    WHERE s.holds_messages AND s.is_listed AND NOT s.is_announcement
+    WHERE s.holds_messages AND NOT k.is_notice
 
     UNION ALL
 

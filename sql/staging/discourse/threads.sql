@@ -14,7 +14,8 @@ SELECT
     (payload ->> 'archetype') = 'private_message' AS is_private,
     coalesce(flag(payload ->> 'visible'), TRUE) AS is_listed,
     coalesce(flag(payload ->> 'closed'), FALSE) OR coalesce(flag(payload ->> 'archived'), FALSE) AS is_closed,
-    coalesce(flag(payload ->> 'pinned_globally'), FALSE) OR (payload ->> 'archetype') = 'banner' AS is_announcement,
+    coalesce(flag(payload ->> 'pinned_globally'), FALSE) OR coalesce(flag(payload ->> 'pinned'), FALSE)
+    OR discourse_at(payload, 'pinned') IS NOT NULL OR (payload ->> 'archetype') = 'banner' AS is_announcement,
     try_cast(payload ->> 'views' AS BIGINT) AS views,
     discourse_at(payload, 'deleted') AS deleted_at,
     gone_at,

@@ -4,6 +4,7 @@ SELECT
     record,
     key AS channel_id,
     coalesce(payload ->> 'fname', payload ->> 'name', key) AS name,
+    NULL AS about_thread_id,
     CASE
         WHEN (payload ->> 'prid') IS NOT NULL THEN 'discussion'
         WHEN (payload ->> 't') = 'c' THEN 'room'
