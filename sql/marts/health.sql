@@ -1,8 +1,7 @@
 WITH questions AS (
-    SELECT w.has_happened, w.asker, t.first_response_at
-    FROM marts.waits AS w
-    INNER JOIN marts.threads AS t ON w.source = t.source AND w.thread_id = t.thread_id
-    WHERE w.population = 'questions' AND w.event = 'response' AND w.created_at >= as_of() - INTERVAL 90 DAYS
+    SELECT *
+    FROM marts.waits
+    WHERE population = 'questions' AND event = 'response' AND created_at >= as_of() - INTERVAL 90 DAYS
 ),
 
 percentiles AS (
@@ -19,9 +18,9 @@ percentiles AS (
 counts AS (
     SELECT
         count(*) AS questions,
-        count(*) FILTER (NOT has_happened) AS waiting,
-        count(*) FILTER (NOT has_happened AND asker = 'newcomer') AS newcomers_waiting,
-        count(*) FILTER (hours_between(first_response_at, as_of()) BETWEEN 0 AND 24) AS answered_yesterday
+        count(*) FILTER (is_waiting) AS waiting,
+        count(*) FILTER (is_waiting AND asker = 'newcomer') AS newcomers_waiting,
+        count(*) FILTER (has_happened AND age_h - waited_h <= 24) AS answered_yesterday
     FROM questions
 ),
 
@@ -38,7 +37,7 @@ backlogs AS (
         ON
             w.population = 'questions' AND w.event = 'response'
             AND w.created_at BETWEEN n.night - INTERVAL 90 DAYS AND n.night
-            AND (NOT w.has_happened OR hours_between(w.created_at, n.night) < w.waited_h)
+            AND (w.is_waiting OR hours_between(w.created_at, n.night) < w.waited_h)
     GROUP BY n.night
 )
 

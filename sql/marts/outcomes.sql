@@ -1,20 +1,21 @@
 WITH asked AS (
-    SELECT DISTINCT w.source, w.thread_id, w.population, week_of(w.created_day) AS week
-    FROM marts.waits AS w
+    SELECT source, thread_id, population, has_happened, is_waiting, week_of(created_day) AS week
+    FROM marts.waits
+    WHERE event = 'response'
 ),
 
 ended AS (
     SELECT
         a.week, a.source, a.population,
         CASE
-            WHEN t.is_solved THEN 'resolved'
-            WHEN NOT t.has_response AND t.is_closed THEN 'closed_unanswered'
-            WHEN NOT t.has_response THEN 'unanswered'
+            WHEN t.is_solved OR NOT (a.has_happened OR a.is_waiting) THEN 'resolved'
+            WHEN a.is_waiting AND t.is_closed THEN 'closed_unanswered'
+            WHEN a.is_waiting THEN 'unanswered'
             WHEN t.is_author_last AND t.last_message_at < as_of() - INTERVAL 7 DAYS THEN 'stale'
             ELSE 'in_progress'
         END AS outcome,
         CASE
-            WHEN NOT t.has_response THEN NULL
+            WHEN NOT a.has_happened THEN NULL
             WHEN t.first_staff_response_at = t.first_response_at THEN 'staff'
             ELSE coalesce(r.tier, 'passer_by')
         END AS answered_by,

@@ -4,7 +4,7 @@ WITH asked AS (
         population,
         event,
         count(*) AS waits,
-        count(*) FILTER (NOT has_happened) AS waiting,
+        count(*) FILTER (is_waiting) AS waiting,
         rate(
             count(*) FILTER (age_h >= 24 AND has_happened AND waited_h <= 24),
             count(*) FILTER (age_h >= 24)
