@@ -52,7 +52,8 @@ thanked AS (
     WHERE NOT is_removed AND person_id IS NOT NULL AND is_thanks(emoji) GROUP BY ALL
 )
 SELECT
-    s.*, coalesce(t.is_notice, FALSE) AS is_notice, c.name AS channel, o.message_id AS reply_to, a.username, k.accepted_at,
+    s.*, coalesce(t.is_notice, FALSE) AS is_notice, c.name AS channel, o.message_id AS reply_to,
+    a.username, k.accepted_at,
     coalesce(h.thanks, []) AS thanks
 FROM said AS s
 LEFT JOIN staging.channels AS c ON s.source = c.source AND s.channel_id = c.channel_id
