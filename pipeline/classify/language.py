@@ -33,6 +33,7 @@ _STRUNG = re.compile(r"[^\W_]+(?:[_.\-/+][^\W_]+){3,}")  # words with marks inst
 _SIGNS = re.compile(r"[^\w\s']+|_")
 _ENOUGH = 24  # letters below which a language model guesses ("I love you" read as Slovak)
 _SURE = 0.6
+_SHORT = 6  # words of a sentence of which one tells its language
 
 
 def language(text: str, expected: Collection[str]) -> str | None:
@@ -84,7 +85,7 @@ def by_language(
     for sentence in sentences(text):
         found.setdefault(_part(sentence, mostly, expected), []).append(sentence)
     if len(found) < 2:
-        return [(mostly, text)]
+        return [("en" if "en" in found else mostly, text)]  # of scripts the whole text tells more
     return [(code, "\n".join(said)) for code, said in found.items()]
 
 
@@ -92,9 +93,15 @@ def _part(sentence: str, mostly: str | None, expected: Collection[str]) -> str |
     if written := _script(sentence):
         return written
     if mostly in _LATIN or not _WORD.search(sentence):
-        is_english = mostly != "en" and len({*map(str.lower, _PLAINLY.findall(sentence))}) >= 2
-        return "en" if is_english else mostly
+        return "en" if mostly != "en" and _is_english(sentence) else mostly
     return language(sentence, expected) or mostly
+
+
+def _is_english(sentence: str) -> bool:
+    """Whether a sentence has two plainly English words, or a short one has one and none of German."""
+    plainly = {*map(str.lower, _PLAINLY.findall(sentence))}
+    is_short = len(sentence.split()) <= _SHORT
+    return len(plainly) >= (1 if is_short and not _GERMAN.search(sentence) else 2)
 
 
 _WORD = re.compile(r"[^\W\d_]{2}")

@@ -371,6 +371,16 @@ def test_a_sentence_of_another_language_is_judged_by_its_own_model_or_says_nothi
     assert (calm.score, calm.unscored_because, calm.model) == (None, "language", "strict")
 
 
+@pytest.mark.parametrize("languages", [("de",), ("de", "zh")])
+def test_plain_english_is_judged_as_english_where_it_is_no_language_of_the_community(languages):
+    judge = Judge(languages)
+    for text in ("You are an idiot.", "Fuck off, you moron.", "what an idiot you are"):
+        rude = labels(judge, text)["strict"]
+        assert (rude.is_flagged, rude.model) == (True, "strict_en"), text
+    for text in ("Das ist ein Not-Aus.", "ok danke, that's it", "Wie geht das mit have a look?"):
+        assert not labels(judge, text)["strict"].is_flagged
+
+
 def test_a_language_without_a_model_is_unscored_and_says_so(judge):
     for text, code in [
         ("Bonjour, je ne comprends pas pourquoi cela ne marche pas du tout", "fr"),
