@@ -36,8 +36,8 @@ def findings(thread: ThreadView, as_of: datetime, in_channel: Heard | None = Non
     if worst:
         yield {**found, **_toxic(thread, worst)}
     heated = heat(thread)
-    if heated.is_warming and heated.turn:
-        yield {**found, **_sour(thread, heated)}
+    if heated.is_warming and heated.turn is not None:
+        yield {**found, **_sour(thread, heated, heated.turn)}
 
 
 def asks(thread: ThreadView) -> Score | None:
@@ -112,10 +112,12 @@ def _toxic(thread: ThreadView, worst: Score) -> Row:
     }
 
 
-def _sour(thread: ThreadView, heated: Heat) -> Row:
+def _sour(thread: ThreadView, heated: Heat, at: int) -> Row:
     """The message where the tone changed stands for the thread, and what was said there."""
-    turn = next(m for m in thread.messages if m.message_id == heated.turn)
-    there = _score(thread, turn, "uncivil")
+    turn = [m for m in thread.messages if m.is_human][at]
+    there = [_score(thread, turn, label) for label in ("strict", "uncivil")]
+    sentences = [score.sentence for score in there if score and score.is_flagged]
+    cut = max(0, len(heated.curve) - _CURVE)
     return {
         "kind": "sour",
         "rule": heated.reasons[0].code,
@@ -128,11 +130,12 @@ def _sour(thread: ThreadView, heated: Heat) -> Row:
             for kind, reason in zip(heated.kinds, heated.reasons, strict=True)
             for told in _told(kind, reason)
         ],
-        "sentence": there.sentence if there else None,
+        "sentence": sentences[0] if sentences else None,
         "text_hash": text_hash(turn.body),
         "model": "heat",
         **_before(thread, turn.message_id),
-        "curve": list(heated.curve[-_CURVE:]),
+        "curve": list(heated.curve[cut:]),
+        "turn": at - cut + 1 if at >= cut else None,
     }
 
 

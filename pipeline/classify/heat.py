@@ -19,6 +19,7 @@ from pipeline.text import authored, sentences
 
 MEMORY = 0.75  # of a turn's heat is left one turn later
 WARM = 0.5  # heat from which a thread is called warming
+CALM = 0.2  # heat below which a quarrel is over: what comes later is another
 
 _RECENT = 6  # turns that pace, ping-pong and "you not" look at
 _PING_PONG = 4
@@ -48,15 +49,17 @@ class Heat:
     kinds     those kinds: "tone" (the model), "alert" (a message that is bad alone), "reports"
               (members), "wording" (you with not), "pattern" (two people answering each other),
               "pace"
-    turn      message_id from which the tone changed, or the one most reported where only members
-              speak against the thread; null without evidence
+    turn      place of the message the thread is told by, among those of its people: the first that
+              is rough of the stretch that is heated now; without one the turn that adds most heat,
+              or the message most reported where only members speak against the thread; null without
+              evidence
     curve     heat after each turn, for a sparkline
     """
 
     score: float | None
     severity: int
     kinds: tuple[str, ...]
-    turn: str | None
+    turn: int | None
     reasons: tuple[Reason, ...]
     curve: tuple[float, ...]
 
@@ -83,7 +86,7 @@ def heat(thread: ThreadView) -> Heat:
         score=max(curve[-_RECENT:], default=0.0) if known else None,
         severity=len(kinds),
         kinds=tuple(kinds),
-        turn=_turn(thread, people, curve) if kinds and people else None,
+        turn=_turn(thread, people, added, curve) if kinds and people else None,
         reasons=tuple(kinds.values()),
         curve=tuple(round(value, 3) for value in curve),
     )
@@ -111,16 +114,27 @@ def _curve(added: Sequence[float]) -> list[float]:
     return curve
 
 
-def _turn(thread: ThreadView, people: Sequence[Message], curve: Sequence[float]) -> str:
-    if thread.reports and max(curve) < WARM:
-        return max(sorted(thread.reports), key=lambda key: thread.reports[key])
-    return people[_change(curve)].message_id
-
-
-def _change(curve: Sequence[float]) -> int:
-    """The turn with the steepest rise."""
-    rises = [curve[0], *(after - before for before, after in pairwise(curve))]
-    return rises.index(max(rises))
+def _turn(
+    thread: ThreadView,
+    people: Sequence[Message],
+    added: Sequence[float],
+    curve: Sequence[float],
+) -> int:
+    places = {message.message_id: n for n, message in enumerate(people)}
+    reported = {places[key]: n for key, n in thread.reports.items() if key in places}
+    if reported and max(curve) < WARM:
+        return max(sorted(reported), key=lambda place: reported[place])
+    rough = {
+        places[score.message_id]
+        for label in ("strict", "uncivil")
+        for score in _flagged(thread, people, label)
+        if not _exclaims(score)
+    }
+    if not rough:
+        return added.index(max(added))
+    calm = (n for n in range(max(rough), -1, -1) if curve[n] < CALM)
+    begins = next(calm, -1)
+    return min(n for n in rough if n > begins or n == max(rough))
 
 
 def _evidence(

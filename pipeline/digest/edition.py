@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from pipeline.shadow import rule_name
@@ -77,6 +76,7 @@ class Item:
     claims    who looks after it now
     context   beginning of the message before it, masked where the item is flagged
     curve     heat (0 to 1) after each of the last turns of a warming thread
+    turn      which of these is the message that was flagged, counted from 1; null: none of them
     helpers   {person, answers, words}: who might know; for the moderators alone
     confirmed_before  other items by its author that moderators agreed with; for them alone
     """
@@ -111,6 +111,7 @@ class Item:
     claims: tuple[Claim, ...] = ()
     context: str | None = None
     curve: tuple[float, ...] = ()
+    turn: int | None = None
     helpers: tuple[Mapping[str, Any], ...] = ()
     confirmed_before: int = 0
 
@@ -123,12 +124,6 @@ class Item:
     def ref(self) -> str:
         """The name a person gives a verdict by."""
         return self.keys[0].ref
-
-    @property
-    def turn(self) -> int:
-        """The turn of the curve in which the tone changed, counted from 1: its steepest rise."""
-        rises = [after - before for before, after in pairwise((0.0, *self.curve))]
-        return rises.index(max(rises)) + 1
 
     @property
     def overdue(self) -> float | None:

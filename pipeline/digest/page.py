@@ -215,11 +215,17 @@ def _card(item: Item, say: Words, zone: str) -> Card:
         why=reasons if flagged else (),
         context=say("fact.before", text=item.context) if item.context else None,
         heat=_bars(item.curve, 1.0) if item.curve else None,
-        heat_said=say("fact.heat", n=len(item.curve), turn=item.turn) if item.curve else "",
+        heat_said=_heat_said(item, say) if item.curve else "",
         advice=_advice(item, say),
         quote=say.escape(item.sentence) if item.sentence else None,
         model=_model(item, say),
     )
+
+
+def _heat_said(item: Item, say: Words) -> str:
+    if item.turn is None:
+        return say("fact.heat_before", n=len(item.curve))
+    return say("fact.heat", n=len(item.curve), turn=item.turn)
 
 
 def _facts(item: Item, say: Words, zone: str) -> list[str]:

@@ -240,6 +240,7 @@ def _item(
         claims=_claimed(keys, claims),
         context=_before(row),
         curve=tuple(row["curve"] or ())[-_MOST_TURNS:],
+        turn=_turn(row),
         helpers=tuple(_helper(helper) for helper in row["who_might_know"] or ()),
         confirmed_before=row["confirmed_before"] or 0,
         severity=max(other["severity"] for other in group),
@@ -275,6 +276,14 @@ def _words(row: Mapping[str, Any]) -> tuple[str, str | None]:
     if not title:
         return safe.plain(row["sentence"] or "", 130), None
     return title, None if sentence == title else sentence or None
+
+
+def _turn(row: Mapping[str, Any]) -> int | None:
+    """The turn as counted in what is shown of the curve; null if that begins later."""
+    if row["turn"] is None:
+        return None
+    turn = int(row["turn"]) - max(0, len(row["curve"]) - _MOST_TURNS)
+    return turn if turn > 0 else None
 
 
 def _before(row: Mapping[str, Any]) -> str | None:

@@ -130,6 +130,7 @@ SELECT
     i.sentence,
     i.context,
     i.curve,
+    i.turn,
     i.score,
     i.model,
     i.model_version,

@@ -334,9 +334,34 @@ def test_a_quarrel_is_found_by_several_kinds_of_evidence_and_its_turn():
     assert {"alert", "tone", "wording", "pattern"} <= set(found.kinds)
     assert found.severity == len(found.kinds) == len(found.reasons)
     assert found.is_warming
-    assert found.turn in {"2", "3", "4", "5"}  # from the first "you did not" on
+    assert found.turn == 3  # not the first "you did not", which is no rough message
     assert len(found.curve) == 6
     assert found.curve[-1] == max(found.curve)
+
+
+def test_a_quarrel_is_told_by_its_first_rough_message_however_it_goes_on():
+    calm = [("bob", f"It works with option {n}.") for n in range(9)]
+    first = ("ann", "You are an idiot, shut up.")
+    later = ("bob", "Fuck you. You have no idea what you talk about.")
+    quarrel = [ASK, ("bob", "You did not mention the version."), first]
+    assert heated(*quarrel, later).turn == 2
+    assert heated(*quarrel, later, first, later).turn == 2
+    assert heated(*quarrel, *calm, later, first).turn == 3 + len(calm)  # another quarrel
+
+
+def test_a_sour_thread_is_told_with_the_rough_sentence_and_its_author():
+    view = thread(
+        ASK,
+        ("bob", "You did not mention the version."),
+        ("ann", "Read it again. You are an idiot, shut up."),
+        ("bob", "Fuck you. You have no idea what you talk about."),
+    )
+    scores = {}
+    for score in Judge(("en",)).score(view.messages):
+        scores.setdefault(score.message_id, []).append(score)
+    [sour] = [r for r in findings(replace(view, scores=scores), LATER) if r["kind"] == "sour"]
+    assert (sour["message_id"], sour["turn"]) == ("2", 3)
+    assert sour["sentence"] == "You are an idiot, shut up."
 
 
 @pytest.mark.parametrize(
@@ -386,7 +411,7 @@ def test_an_alert_says_whose_it_is_unless_a_plain_rule_found_one_too():
 def test_reports_by_members_call_for_a_moderator_whatever_the_model_says():
     found = heated(ASK, ("bob", "Use clang."), ("cem", "Not here."), reports={"2": 1, "1": 2})
     assert (found.kinds, found.reasons) == (("reports",), (Reason("reported", {"n": 3}),))
-    assert found.turn == "1"
+    assert found.turn == 1
     assert found.is_warming
 
 

@@ -43,6 +43,7 @@ _PLAIN: dict[str, Any] = {
     "is_hidden": False,
     "context": None,
     "curve": None,
+    "turn": None,
     "who_might_know": None,
     "confirmed_before": None,
 }
@@ -167,6 +168,7 @@ BUSY = [
         reasons=[{"code": "heat_turn", "message": 17}, {"code": "ping_pong", "people": 2}],
         context="Please read the bloody thread before you answer.",
         curve=[0.0, 0.1, 0.1, 0.5, 0.7],
+        turn=4,
         confirmed_before=2,
     ),
     row(
