@@ -98,7 +98,7 @@ def _part(sentence: str, mostly: str | None, expected: Collection[str]) -> str |
 
 
 def _is_english(sentence: str) -> bool:
-    """Whether a sentence has two plainly English words, or a short one has one and no German one."""
+    """Whether a sentence has two plainly English words, or a short one one and no German one."""
     plainly = {*map(str.lower, _PLAINLY.findall(sentence))}
     is_short = len(sentence.split()) <= _SHORT
     return len(plainly) >= (1 if is_short and not _GERMAN.search(sentence) else 2)
