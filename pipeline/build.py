@@ -20,6 +20,7 @@ from pipeline import identities
 from pipeline.contracts import FOLDER as EXPECTATIONS
 from pipeline.contracts import Contract, contracts
 from pipeline.settings import Community
+from pipeline.statements import identifier
 from pipeline.transaction import transaction
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def _merge(db: duckdb.DuckDBPyConnection, contract: Contract, *, whole: bool) ->
 
 
 def _replace(db: duckdb.DuckDBPyConnection, contract: Contract) -> None:
-    columns = ", ".join(f'"{name}"' for name in contract.columns)
+    columns = ", ".join(map(identifier, contract.columns))
     (file,) = files_of(contract)
     select = f"SELECT {columns} FROM ({_select(file)})"
     db.execute(f"CREATE OR REPLACE TABLE {contract.table} AS {select}")

@@ -14,6 +14,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.statements import identifier, literal
+
 FOLDER = Path(__file__).parents[1] / "expectations"
 
 Severity = Literal["critical", "warning"]
@@ -104,18 +106,18 @@ class Contract(_Section):
         """CREATE TABLE IF NOT EXISTS, columns in order. What is required, and keys, are checked
         each night instead of by the table: a bad row is then named and does not end the build, and
         DuckDB's upserts are faster by an order without an index."""
-        columns = ",\n  ".join(f'"{name}" {column.type}' for name, column in self.columns.items())
+        columns = ",\n  ".join(f"{identifier(n)} {c.type}" for n, c in self.columns.items())
         return f"CREATE TABLE IF NOT EXISTS {self.table} (\n  {columns}\n)"
 
     def comments(self) -> Iterator[str]:
         """COMMENT ON statements for the table and each column."""
         passport = f" {self.passport}" if self.passport else ""
         text = f"{self.description} Grain: {self.grain}.{passport}"
-        yield f"COMMENT ON TABLE {self.table} IS {_quoted(text)}"
+        yield f"COMMENT ON TABLE {self.table} IS {literal(text)}"
         for name, column in self.columns.items():
             unit = f" [{column.unit}]" if column.unit else ""
-            note = _quoted(column.description + unit)
-            yield f'COMMENT ON COLUMN {self.table}."{name}" IS {note}'
+            note = literal(column.description + unit)
+            yield f"COMMENT ON COLUMN {self.table}.{identifier(name)} IS {note}"
 
 
 @cache
@@ -184,7 +186,3 @@ def _yaml(file: Path) -> dict[str, Any]:
     text = file.read_text(encoding="utf-8")
     tree: dict[str, Any] = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe one, as named above
     return tree
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

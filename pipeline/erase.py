@@ -28,6 +28,7 @@ from pipeline.jsonl import JsonLines
 from pipeline.landing import Landing, make_folder, write_whole
 from pipeline.person import Person, Standing, clear
 from pipeline.settings import Community
+from pipeline.statements import literal, value
 from pipeline.storage import disk_of, landing_of
 from pipeline.transaction import transaction
 
@@ -96,23 +97,25 @@ def _find(
     db: duckdb.DuckDBPyConnection, landed: Landing, source: str, account: str
 ) -> tuple[Person, bool]:
     """The person with every name any version of the account had, and whether it is held."""
-    row = db.execute(
-        "SELECT account_id FROM staging.accounts WHERE source = $source"
-        " AND (account_id = $account OR lower(username) = lower($account))"
-        " ORDER BY account_id = $account DESC LIMIT 1",
-        {"source": source, "account": account},
-    ).fetchone()
-    account_id = row[0] if row else account
+    held = value(
+        db,
+        "SELECT account_id FROM staging.accounts WHERE source = $1"
+        " AND (account_id = $2 OR lower(username) = lower($2))"
+        " ORDER BY account_id = $2 DESC LIMIT 1",
+        source,
+        account,
+    )
+    account_id = account if held is None else held
     names = db.execute(
         "SELECT username, name FROM staging.accounts WHERE source = ? AND account_id = ?",
         [source, account_id],
     ).fetchall()
     names += list(_past_names(landed, source, account_id))
-    if account != account_id or (row is None and not account.isdigit()):
+    if account != account_id or (held is None and not account.isdigit()):
         names.append((account, None))
     usernames = frozenset(username for username, _ in names if username)
     shown = frozenset(name for _, name in names if name)
-    return Person(source, account_id, usernames, shown), row is not None
+    return Person(source, account_id, usernames, shown), held is not None
 
 
 def _past_names(
@@ -157,27 +160,30 @@ def _threads(db: duckdb.DuckDBPyConnection, person: Person) -> set[str]:
 
 def _pseudonym(db: duckdb.DuckDBPyConnection, person: Person) -> str:
     db.execute((build.SQL / "macros.sql").read_text(encoding="utf-8"))
-    row = db.execute("SELECT person_id(?, ?)", [person.source, person.account_id]).fetchone()
-    return str(row[0]) if row else ""
+    return str(value(db, "SELECT person_id(?, ?)", person.source, person.account_id))
 
 
 def _other_accounts(db: duckdb.DuckDBPyConnection, person: Person) -> int:
     """How many more accounts are known to be theirs; each is erased by itself."""
-    row = db.execute(
+    others: int = value(
+        db,
         "SELECT count(*) - 1 FROM raw.identities WHERE head = (SELECT head FROM raw.identities"
         " WHERE source = ? AND account_id = ?)",
-        [person.source, person.account_id],
-    ).fetchone()
-    return max(0, row[0]) if row else 0
+        person.source,
+        person.account_id,
+    )
+    return max(0, others)
 
 
 def _is_at_source(db: duckdb.DuckDBPyConnection, person: Person) -> bool:
-    row = db.execute(
+    held = value(
+        db,
         "SELECT count(*) FROM staging.accounts WHERE source = ? AND account_id = ?"
         " AND gone_at IS NULL",
-        [person.source, person.account_id],
-    ).fetchone()
-    return bool(row and row[0])
+        person.source,
+        person.account_id,
+    )
+    return bool(held)
 
 
 def _clear_landing(community: Community, person: Person, standing: Standing) -> dict[str, int]:
@@ -320,7 +326,7 @@ def _clear_work(community: Community, person: Person, standing: Standing) -> dic
         file = community.work_file
         beside = file.with_name(".warehouse.duckdb.0")
         beside.unlink(missing_ok=True)
-        db.execute(f"ATTACH '{warehouse.sql_text(beside)}' AS fresh")
+        db.execute(f"ATTACH {literal(beside)} AS fresh")
         for schema, table in db.execute(
             "SELECT schema_name, table_name FROM duckdb_tables() WHERE schema_name"
             " IN ('raw', 'staging', 'judgement') AND database_name = 'warehouse' ORDER BY ALL"
@@ -394,10 +400,10 @@ def _apply(db: duckdb.DuckDBPyConnection, source: str) -> None:
 def _publish_anew(community: Community, now: datetime) -> str | None:
     """Build as of the last night's moment and publish; every older night goes."""
     with warehouse.opened(community) as db:
-        row = db.execute("SELECT as_of FROM raw.builds ORDER BY built_at DESC LIMIT 1").fetchone()
-        if row is None:
+        last = value(db, "SELECT as_of FROM raw.builds ORDER BY built_at DESC LIMIT 1")
+        if last is None:
             return None
-        as_of = row[0].replace(tzinfo=UTC)
+        as_of = last.replace(tzinfo=UTC)
         build.build(db, community, as_of)
         folder = community.home / "published"
         if not (folder / "manifest.json").exists():

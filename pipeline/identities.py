@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline.errors import FixSettings
 from pipeline.landing import write_whole
 from pipeline.settings import Community
+from pipeline.statements import value
 from pipeline.warehouse import insert
 
 if TYPE_CHECKING:
@@ -151,15 +152,17 @@ def find(db: duckdb.DuckDBPyConnection, community: Community, written: str) -> A
         raise FixSettings(
             f"{written!r}: write it source/name; the sources are {', '.join(community.sources)}"
         )
-    row = db.execute(
-        "SELECT account_id FROM staging.accounts WHERE source = $source AND gone_at IS NULL"
-        " AND (account_id = $name OR lower(username) = lower($name))"
-        " ORDER BY account_id = $name DESC LIMIT 1",
-        {"source": source, "name": name},
-    ).fetchone()
-    if row is None:
+    held = value(
+        db,
+        "SELECT account_id FROM staging.accounts WHERE source = $1 AND gone_at IS NULL"
+        " AND (account_id = $2 OR lower(username) = lower($2))"
+        " ORDER BY account_id = $2 DESC LIMIT 1",
+        source,
+        name,
+    )
+    if held is None:
         raise FixSettings(f"no account {name!r} of {source} is held; see marts.people for names")
-    return Account(source, row[0])
+    return Account(source, held)
 
 
 def _of_one_address(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[Account, Account]]:

@@ -11,8 +11,9 @@ from pipeline import landing
 from pipeline.landing import Landing, Report
 from pipeline.migrations import UNREAD
 from pipeline.records import merge_ranges
+from pipeline.statements import literal, value
 from pipeline.transaction import transaction
-from pipeline.warehouse import insert, sql_text
+from pipeline.warehouse import insert
 
 if TYPE_CHECKING:
     import duckdb
@@ -65,7 +66,7 @@ def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = BATCH) -> 
     that are held, and keeps in memory several times what it brings.
     """
     landed.disk.fetch(landed.folder)
-    number = _one(db, "SELECT coalesce(max(load), 0) + 1 FROM raw.records")
+    number = value(db, "SELECT coalesce(max(load), 0) + 1 FROM raw.records")
     known = {row[0] for row in db.execute("SELECT file FROM raw.files").fetchall()}
     files, damaged = 0, []
     for read in list(landed.reads()):
@@ -77,7 +78,7 @@ def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = BATCH) -> 
             continue
         files += len(new)
         _note_report(db, landing.report(read))
-    changed = _one(db, "SELECT count(*) FROM raw.records WHERE load = ?", number)
+    changed = value(db, "SELECT count(*) FROM raw.records WHERE load = ?", number)
     return Loaded(files, changed, tuple(damaged))
 
 
@@ -139,7 +140,7 @@ def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) ->
         db.execute(
             'COPY (SELECT container, key, "at", mark, gone_at IS NOT NULL AS gone, seen_at'
             " FROM raw.records WHERE source = $source AND stream = $stream)"
-            f" TO '{sql_text(rows)}' (FORMAT parquet, PARQUET_VERSION v2)",
+            f" TO {literal(rows)} (FORMAT parquet, PARQUET_VERSION v2)",
             {"source": source, "stream": stream},
         )
         [(started, ended)] = db.execute(
@@ -160,8 +161,8 @@ def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) ->
 
 def last_seen(db: duckdb.DuckDBPyConnection) -> int | None:
     """When anything was last asked for, µs since 1970 UTC; null where nothing was yet."""
-    [(seen_at,)] = db.execute("SELECT max(seen_at) FROM raw.records").fetchall()
-    return None if seen_at is None else int(seen_at)
+    seen_at: int | None = value(db, "SELECT max(seen_at) FROM raw.records")
+    return seen_at
 
 
 def _load_files(
@@ -403,7 +404,7 @@ def _note_report(db: duckdb.DuckDBPyConnection, report: Report | None) -> None:
     """One row a finished read; the streams it brought records of share its watermark."""
     if report is None:
         return
-    known = _one(
+    known = value(
         db,
         "SELECT count(*) FROM raw.reads WHERE source = ? AND stream = ? AND run = ?",
         report.source,
@@ -416,8 +417,3 @@ def _note_report(db: duckdb.DuckDBPyConnection, report: Report | None) -> None:
 
 def _name(landed: Landing, file: Path) -> str:
     return file.relative_to(landed.folder).as_posix()
-
-
-def _one(db: duckdb.DuckDBPyConnection, sql: str, *values: object) -> int:
-    row = db.execute(sql, list(values)).fetchone()
-    return int(row[0]) if row else 0

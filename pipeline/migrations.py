@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from pipeline.contracts import Contract, contracts
 from pipeline.errors import FixSettings
 from pipeline.landing import make_folder, sync_folder
+from pipeline.statements import identifier
 from pipeline.transaction import transaction
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _retyped(
     if lacking and db.execute(f"FROM {contract.table} LIMIT 1").fetchone():
         raise _refused(contract.table, f"lacks {', '.join(lacking)}")
     select = ", ".join(
-        f"CAST({_quoted(name) if name in columns else 'NULL'} AS {kind}) AS {_quoted(name)}"
+        f"CAST({identifier(name) if name in columns else 'NULL'} AS {kind}) AS {identifier(name)}"
         for name, kind in _wanted(contract).items()
     )
     return Change(
@@ -178,7 +179,3 @@ def _refused(table: str, why: str) -> FixSettings:
     return FixSettings(
         f"{what}; run `hearth rebuild --from-landing`: all that was fetched is still in landing/"
     )
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'

@@ -15,13 +15,13 @@ from pipeline.landing import sync_folder
 from pipeline.migrations import tables
 from pipeline.publish import FILES, checksum, flip, manifest_of
 from pipeline.settings import Community
-from pipeline.warehouse import rows, sql_text
+from pipeline.statements import identifier, literal, spreadsheet_safe_column, value
+from pipeline.warehouse import rows
 
 if TYPE_CHECKING:
     import duckdb
 
 _DATES = ("day", "created_day", "created_at")  # what months of an export are told by
-_FORMULA = "regexp_matches({0}::VARCHAR, '^[=+@\\t\\r-]')"  # what a spreadsheet would compute
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def differences(community: Community, earlier: str, later: str) -> Iterator[Diff
 
     with duckdb.connect() as db:
         for name, run in (("earlier", earlier), ("later", later)):
-            file = sql_text(_file(community, run))
-            db.execute(f"ATTACH '{file}' AS {name} (READ_ONLY)")
+            file = literal(_file(community, run))
+            db.execute(f"ATTACH {file} AS {name} (READ_ONLY)")
         for contract in contracts().values():
             if contract.schema_name == "marts" and contract.publish == "community":
                 found = _difference(db, contract.table, contract.key)
@@ -143,10 +143,9 @@ def export(
 def _write(db: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], file: Path) -> int:
     """One table as a file, or as a folder of months; returns its rows."""
     selected = ", ".join(
-        f"CASE WHEN {_FORMULA.format(_named(name))} THEN '''' || {_named(name)} "
-        f"ELSE {_named(name)} END AS {_named(name)}"
+        spreadsheet_safe_column(name)
         if kind == "VARCHAR" and file.suffix == ".csv"
-        else _named(name)
+        else identifier(name)
         for name, kind in columns.items()
     )
     how = "FORMAT csv, HEADER"
@@ -154,20 +153,14 @@ def _write(db: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], f
         how = "FORMAT parquet, COMPRESSION zstd"
         dated = next((name for name in _DATES if name in columns), None)
         if dated and db.execute(f"FROM {table} LIMIT 1").fetchone():
-            month = f"coalesce(strftime({_named(dated)}, '%Y-%m'), 'unknown')"
+            month = f"coalesce(strftime({identifier(dated)}, '%Y-%m'), 'unknown')"
             selected, how = f"{selected}, {month} AS in_month", f"{how}, PARTITION_BY (in_month)"
             file = file.with_suffix("")
-    [(written,)] = db.execute(
-        f"COPY (SELECT {selected} FROM {table}) TO '{sql_text(file)}' ({how})"
-    ).fetchall()
-    return int(written)
+    return int(value(db, f"COPY (SELECT {selected} FROM {table}) TO {literal(file)} ({how})"))
 
 
 def _rows_in(db: duckdb.DuckDBPyConnection, file: Path) -> int:
-    [(held,)] = db.execute(
-        f"SELECT num_rows FROM parquet_file_metadata('{sql_text(file)}')"
-    ).fetchall()
-    return int(held)
+    return int(value(db, f"SELECT num_rows FROM parquet_file_metadata({literal(file)})"))
 
 
 def _difference(
@@ -178,15 +171,15 @@ def _difference(
     shared = set.intersection(*map(set, columns))
     if not set(key) <= shared:
         return None
-    common = ", ".join(map(_named, sorted(shared)))
-    keys = ", ".join(map(_named, key))
+    common = ", ".join(map(identifier, sorted(shared)))
+    keys = ", ".join(map(identifier, key))
 
     def count(only: str, but_not: str, what: str) -> int:
-        [(counted,)] = db.execute(
+        sql = (
             f"SELECT count(*) FROM (SELECT {what} FROM {only}.{table}"
             f" EXCEPT SELECT {what} FROM {but_not}.{table})"
-        ).fetchall()
-        return int(counted)
+        )
+        return int(value(db, sql))
 
     added, removed = count("later", "earlier", keys), count("earlier", "later", keys)
     changed = count("later", "earlier", common) - added
@@ -219,7 +212,3 @@ def _file(community: Community, run: str) -> Path:
         kept = ", ".join(nights(community)) or "none"
         raise FixSettings(f"no published night {run!r}; kept are: {kept}")
     return file
-
-
-def _named(column: str) -> str:
-    return f'"{column}"'

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from pipeline.contracts import Contract, contracts
 from pipeline.landing import make_folder, sync_folder, write_whole
 from pipeline.settings import Community
-from pipeline.warehouse import sql_text
+from pipeline.statements import literal, value
 
 if TYPE_CHECKING:
     import duckdb
@@ -90,7 +90,7 @@ def manifest_of(folder: Path, run: str) -> Manifest:
             ).fetchall()
             rows = {name: _count(db, name) for (name,) in tables}
             if audience == "community":
-                [(as_of,)] = db.execute("SELECT max_by(as_of, built_at) FROM raw.builds").fetchall()
+                as_of = value(db, "SELECT max_by(as_of, built_at) FROM raw.builds")
         files[audience] = PublishedFile(file.name, checksum(file), file.stat().st_size, rows)
     moment = as_of.replace(tzinfo=UTC).isoformat()
     return Manifest(run, moment, files["community"], files["restricted"])
@@ -101,7 +101,7 @@ def _write(db: duckdb.DuckDBPyConnection, folder: Path, audience: str, run: str)
     name = f"{audience}-{run}.duckdb"
     beside = folder / f".{name}"
     beside.unlink(missing_ok=True)
-    db.execute(f"ATTACH '{sql_text(beside)}' AS night (STORAGE_VERSION '{STORAGE}')")
+    db.execute(f"ATTACH {literal(beside)} AS night (STORAGE_VERSION '{STORAGE}')")
     try:
         _copy(db, tables)
     finally:
@@ -139,8 +139,7 @@ def _query_once(file: Path, tables: list[Contract]) -> dict[str, int]:
 
 
 def _count(db: duckdb.DuckDBPyConnection, table: str) -> int:
-    [(rows,)] = db.execute(f"SELECT count(*) FROM {table}").fetchall()
-    return int(rows)
+    return int(value(db, f"SELECT count(*) FROM {table}"))
 
 
 def checksum(file: Path) -> str:

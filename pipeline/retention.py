@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import build
 from pipeline.settings import Community
+from pipeline.statements import value
 from pipeline.transaction import transaction
 
 if TYPE_CHECKING:
@@ -46,13 +47,14 @@ def let_go(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime)
         [_UNTYPED],
     )
     with transaction(db):
-        [(count,)] = db.execute(
+        count: int = value(
+            db,
             "UPDATE raw.records AS r SET payload = without_text(r.stream, r.payload),"
             " load = (SELECT max(load) + 1 FROM raw.records) FROM leaving AS l"
             " WHERE r.source = l.source AND r.stream || '/' || r.key = l.record"
             " AND without_text(r.stream, r.payload) <> r.payload"
-            " AND (r.payload ->> 'let_go') IS NULL"
-        ).fetchall()
+            " AND (r.payload ->> 'let_go') IS NULL",
+        )
         db.execute(
             "UPDATE judgement.scores AS s SET sentence = NULL"
             " FROM staging.messages AS m JOIN quiet AS q"
@@ -64,4 +66,4 @@ def let_go(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime)
             " WHERE t.source = q.source AND t.thread_id = q.thread_id"
             " AND coalesce(sentence, context) IS NOT NULL"
         )
-    return int(count)
+    return count

@@ -23,6 +23,7 @@ from typing import Any
 from pipeline.contracts import Column, Contract, Severity, contracts
 from pipeline.data_docs import bring_home
 from pipeline.landing import make_folder, ours_alone
+from pipeline.statements import identifier, literal
 
 # What Great Expectations imports for expectations that no contract makes: three of its eight CPU
 # seconds.
@@ -85,7 +86,7 @@ def promises(contract: Contract, last_night: Mapping[str, int] | None = None) ->
     yield Promise(table, "columns", "critical", says)
     if contract.build == "view":
         return
-    key = ", ".join(f'"{name}"' for name in contract.key)
+    key = ", ".join(map(identifier, contract.key))
     says = f"No two rows share {', '.join(contract.key)}."
     repeated = f"SELECT 1 FROM {table} GROUP BY {key} HAVING count(*) > 1"
     yield Promise(table, "key", "critical", says, f"(SELECT count(*) FROM ({repeated}))")
@@ -107,8 +108,7 @@ def _band_promises(contract: Contract, last_night: Mapping[str, int]) -> Iterato
         return
     for part, before in sorted(last_night.items()):
         kept = f"{100 * contract.band.keeps:g} % of last night's {before:,} rows of {part}"
-        value = part.replace("'", "''")
-        there = f"count(*) FILTER (\"{contract.band.per}\" = '{value}')"
+        there = f"count(*) FILTER ({identifier(contract.band.per)} = {literal(part)})"
         missing = f"greatest({ceil(before * contract.band.keeps)} - {there}, 0)"
         says = f"At least {kept} are there."
         yield Promise(contract.table, f"band/{part}", "warning", says, missing)
@@ -116,18 +116,19 @@ def _band_promises(contract: Contract, last_night: Mapping[str, int]) -> Iterato
 
 def _column_promises(name: str, column: Column) -> Iterator[tuple[str, str, str]]:
     """(what, says, SQL that is true where it is broken) of each thing a column promises."""
+    sql = identifier(name)
     if column.required:
-        yield "required", f"{name} is never null.", f'"{name}" IS NULL'
+        yield "required", f"{name} is never null.", f"{sql} IS NULL"
     bounds = [(column.low, "<", "at least"), (column.high, ">", "at most")]
     given = [(edge, sign, words) for edge, sign, words in bounds if edge is not None]
     if given:
         says = " and ".join(f"{words} {edge:g}" for edge, _, words in given)
-        broken = " OR ".join(f'"{name}" {sign} {edge}' for edge, sign, _ in given)
+        broken = " OR ".join(f"{sql} {sign} {edge}" for edge, sign, _ in given)
         yield "range", f"{name} is {says}.", broken
     if column.values:
-        listed = ", ".join(f"'{value}'" for value in column.values)
+        listed = ", ".join(map(literal, column.values))
         says = f"{name} is one of {', '.join(column.values)}."
-        yield "values", says, f'"{name}" NOT IN ({listed})'
+        yield "values", says, f"{sql} NOT IN ({listed})"
 
 
 def _rows_where(broken: str) -> str:

@@ -17,6 +17,7 @@ from pipeline.contracts import contracts
 from pipeline.errors import FixSettings, WarehouseBusy
 from pipeline.landing import FULL, make_folder
 from pipeline.settings import Community
+from pipeline.statements import literal, value
 from pipeline.transaction import transaction
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def set_aside(community: Community) -> Path:
 def carry_over(db: duckdb.DuckDBPyConnection, aside: Path) -> None:
     """Bring what cannot be derived again from the work file set aside into this new one, all or
     none. Raises duckdb.Error where it cannot be read."""
-    db.execute(f"ATTACH '{sql_text(aside)}' AS aside (READ_ONLY)")
+    db.execute(f"ATTACH {literal(aside)} AS aside (READ_ONLY)")
     try:
         with transaction(db):
             for contract in contracts().values():
@@ -207,17 +208,12 @@ def batches(found: duckdb.DuckDBPyConnection) -> Iterator[list[dict[str, Any]]]:
         yield [dict(zip(names, row, strict=True)) for row in part]
 
 
-def sql_text(path: Path) -> str:
-    """A file's name as it stands between the quotes of a statement."""
-    return str(path).replace("'", "''")
-
-
 def insert(db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Add rows to a table, by column name; values are what JSON can say. By way of a file: DuckDB
     takes rows one by one a hundred times slower. It lies where DuckDB spills, for it may hold what
     members wrote, and is gone by the next night even if this process is killed."""
-    spill = db.execute("SELECT current_setting('temp_directory')").fetchone()
-    folder = spill[0] if spill and Path(str(spill[0])).is_dir() else None
+    spill = value(db, "SELECT current_setting('temp_directory')")
+    folder = spill if Path(str(spill)).is_dir() else None
     described = db.execute(f"DESCRIBE {table}").fetchall()
     columns = {name: kind for name, kind, *_ in described}
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="replace", dir=folder) as out:

@@ -18,6 +18,7 @@ from pipeline.classify import cues
 from pipeline.classify.judge import MODELS, RULES
 from pipeline.errors import FixSettings
 from pipeline.landing import make_folder, write_whole
+from pipeline.statements import value
 
 if TYPE_CHECKING:
     import duckdb
@@ -228,11 +229,11 @@ def _at_home(db: duckdb.DuckDBPyConnection, aim: Aim, language: str, agreed: int
     """The aim at this community's base rate, to which the usual one adds what few messages lack."""
     if aim.label != "strict":
         return aim
-    row = db.execute(
+    messages = value(
+        db,
         "SELECT count(score) FROM judgement.scores WHERE label = 'strict' AND language = ?",
-        [language],
-    ).fetchone()
-    messages = row[0] if row else 0
+        language,
+    )
     rate = (agreed + _USUAL * aim.base_rate) / (messages + _USUAL)
     return replace(aim, base_rate=min(rate, 0.1))
 

@@ -24,6 +24,7 @@ from pipeline.classify.past import Channels, Key, PastThread, Scores, threads
 from pipeline.settings import Community
 from pipeline.shadow import in_light
 from pipeline.shares import wilson
+from pipeline.statements import value
 from pipeline.warehouse import BATCH
 
 if TYPE_CHECKING:
@@ -177,8 +178,8 @@ def _moments(db: duckdb.DuckDBPyConnection, nights: int) -> list[datetime]:
 
 def _heat_lasts(db: duckdb.DuckDBPyConnection) -> timedelta:
     """As marts.digest_items has it: one macro says it for both."""
-    row = db.execute("SELECT heat_lasts()").fetchone()
-    return row[0] if row else timedelta()
+    lasts: timedelta = value(db, "SELECT heat_lasts()")
+    return lasts
 
 
 def _scores(db: duckdb.DuckDBPyConnection, past: Sequence[PastThread], judge: Judge) -> Scores:

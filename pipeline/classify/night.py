@@ -23,6 +23,7 @@ from pipeline.classify.judge import Judge
 from pipeline.classify.memory import remember
 from pipeline.classify.message import Message, Reason, Score
 from pipeline.settings import Community
+from pipeline.statements import value
 from pipeline.transaction import transaction
 from pipeline.warehouse import batches, each_row, insert
 
@@ -62,12 +63,13 @@ def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
             " WHERE h.source = l.source AND h.thread_id = l.thread_id"
         )
         insert(db, "judgement.helpers", map(_helper_row, _helpers(db, community.unnamed, as_of)))
-    row = db.execute(
+    flagged = value(
+        db,
         "SELECT count(DISTINCT (t.source, t.thread_id)) FROM judgement.threads AS t"
         " SEMI JOIN lively AS l ON t.source = l.source AND t.thread_id = l.thread_id"
-        " WHERE t.kind <> 'question'"
-    ).fetchone()
-    return {"scored": scored, "flagged": row[0] if row else 0}
+        " WHERE t.kind <> 'question'",
+    )
+    return {"scored": scored, "flagged": flagged}
 
 
 def _score(db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime) -> int:

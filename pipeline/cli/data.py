@@ -16,6 +16,7 @@ from rich.text import Text
 from pipeline import settings, steps, tonight
 from pipeline.cli.console import Community, Run, out, plain, reading, table
 from pipeline.errors import FixSettings
+from pipeline.statements import spreadsheet_safe
 from pipeline.warehouse import TABLES_ONLY
 
 app = typer.Typer()
@@ -214,13 +215,6 @@ def _show(db: Any, sql: str, output: Output) -> None:
     elif output == "csv":
         writer = csv.writer(sys.stdout)
         writer.writerow(columns)
-        writer.writerows([_guarded(cell) for cell in row] for row in rows)
+        writer.writerows(map(spreadsheet_safe, row) for row in rows)
     else:
         out.print(table(columns, rows, caption=f"{len(rows):,} rows"))
-
-
-def _guarded(cell: object) -> object:
-    """A CSV cell that no spreadsheet takes for a formula."""
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + cell
-    return cell

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import warehouse
 from pipeline.contracts import contracts
 from pipeline.digest.edition import Health
+from pipeline.statements import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,10 +51,11 @@ def health(
 def _since(db: duckdb.DuckDBPyConnection, place: Mapping[str, Any]) -> dict[str, Any]:
     """The stale source, or stream of a source, with the time of its last good read."""
     source, _, stream = place["source"].partition("/")
-    row = db.execute(
+    last = value(
+        db,
         "SELECT make_timestamp(max(started_at)) FROM raw.reads"
         " WHERE source = ? AND ? IN (stream, '') AND unavailable IS NULL",
-        [source, stream],
-    ).fetchone()
-    last = row[0] if row else None
+        source,
+        stream,
+    )
     return {**place, "since": last and last.replace(tzinfo=UTC)}

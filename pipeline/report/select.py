@@ -18,6 +18,7 @@ from pipeline.errors import FixSettings
 from pipeline.publish import FILES
 from pipeline.report.period import Period
 from pipeline.settings import Community
+from pipeline.statements import literal, value
 
 if TYPE_CHECKING:
     import duckdb
@@ -86,7 +87,7 @@ class Findings:
 def as_of_day(community: Community) -> date:
     """The day in which the published night speaks."""
     with _opened(community) as db:
-        day: date = warehouse.rows(db, "SELECT as_of_day() AS day")[0]["day"]
+        day: date = value(db, "SELECT as_of_day()")
         return day
 
 
@@ -128,7 +129,7 @@ def _opened(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
             file = folder / name
             if not file.exists():
                 raise FixSettings(f"{file} does not exist yet; `hearth nightly` publishes it")
-            db.execute(f"ATTACH '{warehouse.sql_text(file.resolve())}' AS {audience} (READ_ONLY)")
+            db.execute(f"ATTACH {literal(file.resolve())} AS {audience} (READ_ONLY)")
             held = db.execute(
                 "SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [audience]
             )
@@ -136,8 +137,8 @@ def _opened(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
                 if f"marts.{table}" in contracts():
                     db.execute(f"DROP TABLE IF EXISTS marts.{table}")
                     db.execute(f"CREATE VIEW marts.{table} AS FROM {audience}.marts.{table}")
-        (health,) = db.execute("SELECT as_of FROM marts.health").fetchall()
-        build.set_scene(db, community, health[0].replace(tzinfo=UTC))
+        as_of = value(db, "SELECT as_of FROM marts.health")
+        build.set_scene(db, community, as_of.replace(tzinfo=UTC))
         db.execute((QUESTIONS / "macros.sql").read_text(encoding="utf-8"))
         what = (
             f"{community.name}: the published night is of another version of Hearth and lacks "
@@ -188,7 +189,7 @@ def _curve(db: duckdb.DuckDBPyConnection, period: Period, asker: str) -> Curve:
 def _covered(db: duckdb.DuckDBPyConnection, period: Period) -> float:
     """Share of the days of all sources that were read whole, 0 to 1."""
     _set(db, period)
-    sources = len(warehouse.rows(db, "SELECT DISTINCT source FROM marts.coverage"))
+    sources = value(db, "SELECT count(DISTINCT source) FROM marts.coverage")
     days = sum(row["covered_days"] for row in _ask(db, "table_coverage"))
     return days / (sources * period.days) if sources else 0.0
 

@@ -4,7 +4,7 @@ import gzip
 
 import duckdb
 
-from pipeline.warehouse import sql_text
+from pipeline.statements import literal
 
 
 def every_byte(folder):
@@ -37,7 +37,7 @@ def _opened(file):
             return b"".join(_rows(db, f'FROM "{schema}"."{name}"') for schema, name in tables)
     if file.suffix == ".parquet":
         with duckdb.connect() as db:
-            return _rows(db, f"FROM '{sql_text(file)}'")
+            return _rows(db, f"FROM {literal(file)}")
     return b""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.errors import FixSettings
+from pipeline.statements import literal
 
 
 def topic_of(row: str) -> str:
@@ -17,7 +18,7 @@ class Private:
     """SQL conditions that keep out what nobody named in `private`."""
 
     def __init__(self, named: tuple[str, ...]) -> None:
-        self._names = ", ".join(_quoted(name.lower()) for name in named) or "''"
+        self._names = ", ".join(_name(name.lower()) for name in named) or "''"
         self._messages = "private_messages" in named
         self._whispers = "whispers" in named
 
@@ -37,10 +38,10 @@ class Private:
         return f"({kind} AND {self.topic()})"
 
 
-def _quoted(name: str) -> str:
+def _name(name: str) -> str:
     if any(sign in name for sign in ";:\\\n"):
         raise FixSettings(
             f"private: {name!r} holds a sign that Data Explorer forbids; name the "
             "category by its slug"
         )
-    return "'" + name.replace("'", "''") + "'"
+    return literal(name)
