@@ -207,6 +207,10 @@ CREATE OR REPLACE MACRO two_sided_p(z) AS least(1, 2 * exp(-z * z / 2) / sqrt(2 
     + 1.330274429 / (1 + 0.2316419 * abs(z)) ** 5
 ));
 
+-- The tiers of sql/marts/standings.sql, from the outermost inwards, and the place of one among them from 0.
+CREATE OR REPLACE MACRO tiers() AS ['passer_by', 'user', 'contributor', 'core'];
+CREATE OR REPLACE MACRO tier_rank(tier) AS list_position(tiers(), tier) - 1;
+
 -- The hour (0 to 23) of a UTC time on the community's own clock.
 CREATE OR REPLACE MACRO local_hour(at_utc) AS hour(local_time(at_utc))::INTEGER;
 

@@ -2,7 +2,7 @@
 WITH levels AS (
     SELECT
         week, source, person_id, tier,
-        CASE tier WHEN 'core' THEN 10 WHEN 'contributor' THEN 7 WHEN 'user' THEN 4 ELSE 1 END AS weight
+        [1, 4, 7, 10][tier_rank(tier) + 1] AS weight
     FROM marts.standings
 ),
 

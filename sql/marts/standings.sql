@@ -72,10 +72,10 @@ judged AS (
     SELECT
         *,
         CASE
-            WHEN is_active_staff OR is_in_half THEN 3
-            WHEN messages >= 4 AND weeks_active >= 3 AND helps >= 1 THEN 2
-            WHEN messages + reactions > 0 THEN 1
-            ELSE 0
+            WHEN is_active_staff OR is_in_half THEN tier_rank('core')
+            WHEN messages >= 4 AND weeks_active >= 3 AND helps >= 1 THEN tier_rank('contributor')
+            WHEN messages + reactions > 0 THEN tier_rank('user')
+            ELSE tier_rank('passer_by')
         END AS rank
     FROM ranked
 ),
@@ -98,13 +98,13 @@ SELECT
     reactions,
     weeks_active,
     contribution,
-    ['passer_by', 'user', 'contributor', 'core'][held_rank + 1] AS tier,
+    tiers()[held_rank + 1] AS tier,
     CASE
         WHEN held_rank > rank THEN 'held'
         WHEN is_in_half THEN 'half_of_all'
-        WHEN rank = 3 THEN 'staff'
-        WHEN rank = 2 THEN 'steady_helper'
-        WHEN rank = 1 THEN 'active'
+        WHEN rank = tier_rank('core') THEN 'staff'
+        WHEN rank = tier_rank('contributor') THEN 'steady_helper'
+        WHEN rank = tier_rank('user') THEN 'active'
         ELSE 'silent'
     END AS reason
 FROM held

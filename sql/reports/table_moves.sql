@@ -3,7 +3,7 @@ WITH ends AS (SELECT unnest([first_day(), day_after()]) AS day),
 held AS (
     SELECT
         t.person_id, e.day,
-        max_by(t.tier, list_position(['passer_by', 'user', 'contributor', 'core'], t.tier)) AS tier
+        max_by(t.tier, tier_rank(t.tier)) AS tier
     FROM marts.tiers AS t
     INNER JOIN ends AS e ON t.valid_from < e.day AND (t.valid_to IS NULL OR t.valid_to >= e.day)
     GROUP BY t.person_id, e.day

@@ -3,15 +3,15 @@ WITH weeks AS (
 ),
 
 held AS (
-    SELECT w.week, t.person_id, max(list_position(['user', 'contributor', 'core'], t.tier)) AS best
+    SELECT w.week, t.person_id, max(tier_rank(t.tier)) AS best
     FROM weeks AS w
     INNER JOIN marts.tiers AS t
         ON t.valid_from <= w.week + 6 AND (t.valid_to IS NULL OR t.valid_to > w.week + 6)
     GROUP BY w.week, t.person_id
 )
 
-SELECT week, ['user', 'contributor', 'core'][best] AS part, count(*) AS n
+SELECT week, tiers()[best + 1] AS part, count(*) AS n
 FROM held
-WHERE best IS NOT NULL
+WHERE best >= tier_rank('user')
 GROUP BY week, best
 ORDER BY week ASC, best DESC
