@@ -178,6 +178,14 @@ CREATE OR REPLACE MACRO heat_lasts() AS INTERVAL 14 DAYS;
 -- Whether percentiles of so many waits are told, see sql/marts/wait_times.sql.
 CREATE OR REPLACE MACRO are_enough_waits(waits) AS waits >= 20;
 
+-- What an age at which some of those at risk had their event adds to the logarithm of the share that still
+-- waits (Kaplan and Meier 1958); minus infinity where all had it.
+CREATE OR REPLACE MACRO log_survival(events, at_risk) AS ln(1 - events / at_risk);
+
+-- The share that still waits, of the sum of those logarithms up to an age; 0 where one is minus infinity.
+-- Lower by a hair's breadth, for such sums are not exact: of a half it is true that it is <= 0.5.
+CREATE OR REPLACE MACRO survival(logs) AS exp(logs) - 1e-9;
+
 -- A share, not told of fewer than five: one person more would move it too far.
 CREATE OR REPLACE MACRO rate(part, whole) AS CASE WHEN whole >= 5 THEN part / whole END;
 

@@ -49,7 +49,7 @@ class Curve:
     """How many of the questions of some days still wait after so many hours (Kaplan and Meier).
 
     is_told  whether the questions are so many that hours may be told of them
-    steps    (hours, share still waiting), falling
+    steps    (hours, share still waiting as `survival()` in sql/macros.sql has it), falling
     """
 
     name: str
@@ -62,7 +62,7 @@ class Curve:
         are not told."""
         if not self.is_told:
             return None
-        return next((h for h, waiting in self.steps if waiting <= 1 - share + 1e-9), None)
+        return next((h for h, waiting in self.steps if waiting <= 1 - share), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ risks AS (
 curves AS (
     SELECT
         *,
-        exp(sum(ln(1 - decided / at_risk)) OVER (PARTITION BY source, kind ORDER BY age_h)) - 1e-9 AS still_open
+        survival(sum(log_survival(decided, at_risk)) OVER (PARTITION BY source, kind ORDER BY age_h)) AS still_open
     FROM risks
 )
 

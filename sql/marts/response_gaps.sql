@@ -1,6 +1,5 @@
 -- Log-rank test (Mantel 1966) of each group against the others of its aspect: whenever somebody is
--- answered, a group can expect its part of those who wait. Curves as in marts.wait_times, ln(0) being
--- minus infinity here; the
+-- answered, a group can expect its part of those who wait. Curves as in marts.wait_times; the
 -- interval of the gap is Newcombe's (1998, method 10).
 WITH languages AS (
     SELECT m.source, m.thread_id, s.language
@@ -60,9 +59,9 @@ curves AS (
     SELECT
         *,
         own_at_risk / at_risk AS part,
-        exp(sum(ln(1 - own_happened / own_at_risk)) OVER (
+        survival(sum(log_survival(own_happened, own_at_risk)) OVER (
             PARTITION BY population, source, aspect, group_name ORDER BY waited_h
-        )) - 1e-9 AS still_waiting
+        )) AS still_waiting
     FROM ends
 ),
 

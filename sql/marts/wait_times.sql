@@ -1,6 +1,5 @@
 -- Kaplan and Meier (1958): S(t) is the product over t_i <= t of 1 - d_i / n_i; those who still wait
--- leave the risk set at their age. ln(0) is minus infinity here, and S(t) then 0; a percentile takes
--- S(t) with a hair's breadth of tolerance, for sums of logarithms are not exact.
+-- leave the risk set at their age.
 -- An interval is where the bands of 95 % get there: Greenwood's, on the scale of ln(-ln S), as
 -- Kalbfleisch and Prentice (1980) have them. They are not defined where S is 0. The upper one of S never
 -- falls to 0.1 under 20 waits: S there is 1/19 at least, and Greenwood's sum (1 / S - 1) / 19.
@@ -49,10 +48,10 @@ risks AS (
 curves AS (
     SELECT
         *,
-        exp(sum(ln(1 - happened / at_risk)) OVER (
+        survival(sum(log_survival(happened, at_risk)) OVER (
             PARTITION BY population, event, period, begins_on, source, channel_id, asker
             ORDER BY waited_h
-        )) - 1e-9 AS still_waiting,
+        )) AS still_waiting,
         sqrt(sum(happened / (at_risk * (at_risk - happened))) OVER (
             PARTITION BY population, event, period, begins_on, source, channel_id, asker
             ORDER BY waited_h

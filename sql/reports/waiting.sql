@@ -13,8 +13,7 @@ risks AS (SELECT *, sum(ended) OVER (ORDER BY waited_h DESC) AS at_risk FROM end
 
 SELECT
     waited_h,
-    exp(sum(CASE WHEN happened < at_risk THEN ln(1 - happened / at_risk) ELSE -700 END) OVER (ORDER BY waited_h))
-        AS still_waiting,
+    survival(sum(log_survival(happened, at_risk)) OVER (ORDER BY waited_h)) AS still_waiting,
     sum(ended) OVER () AS waits,
     are_enough_waits(sum(ended) OVER ()) AS is_told
 FROM risks
