@@ -189,7 +189,8 @@ CREATE OR REPLACE MACRO survival(logs) AS exp(logs) - 1e-9;
 -- A share, not told of fewer than five: one person more would move it too far.
 CREATE OR REPLACE MACRO rate(part, whole) AS CASE WHEN whole >= 5 THEN part / whole END;
 
--- Where the true share lies with 95 % certainty (Wilson 1927); null as the share is.
+-- Where the true share lies with 95 % certainty (Wilson 1927); null under five, as the share is. The same
+-- z, 1.959964, stands in pipeline/wilson.py, which has no such minimum; its square, half and quarter are here.
 CREATE OR REPLACE MACRO rate_low(part, whole) AS CASE
     WHEN whole >= 5
         THEN greatest(0, (

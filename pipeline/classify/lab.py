@@ -23,9 +23,9 @@ from pipeline.classify.night import read_scores
 from pipeline.classify.past import Channels, Key, PastThread, Scores, threads
 from pipeline.settings import Community
 from pipeline.shadow import in_light
-from pipeline.shares import wilson
 from pipeline.statements import value
 from pipeline.warehouse import BATCH
+from pipeline.wilson import wilson
 
 if TYPE_CHECKING:
     import duckdb

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, cast, get_args
 
 from pipeline.digest.edition import Claim, ItemId, ItemKey
-from pipeline.shares import wilson
+from pipeline.wilson import wilson
 
 Choice = Literal["agree", "disagree", "unsure", "handled", "snooze", "claim"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)

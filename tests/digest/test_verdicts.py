@@ -4,10 +4,12 @@ import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import build, warehouse
 from pipeline.digest.edition import Claim, ItemKey
 from pipeline.digest.heard import Heard, Verdicts
 from pipeline.digest.verdicts import (
@@ -23,7 +25,7 @@ from pipeline.digest.verdicts import (
     snoozed,
     woken,
 )
-from pipeline.shares import wilson
+from pipeline.wilson import wilson
 from tests.digest.night import edition, row
 
 AT = datetime(2026, 3, 3, 8, tzinfo=UTC)
@@ -191,6 +193,16 @@ def test_wilson_as_published():
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
     low, high = wilson(0, 20)
     assert (round(low, 4), round(high, 4)) == (0.0, 0.1611)
+
+
+def test_wilson_as_the_marts_have_it():
+    with duckdb.connect() as db:
+        warehouse.prepare(db)
+        db.execute((build.SQL / "macros.sql").read_text(encoding="utf-8"))
+        for agreed, judged in [(0, 5), (5, 5), (2, 5), (81, 263), (499, 500)]:
+            asked = f"SELECT rate_low({agreed}, {judged}), rate_high({agreed}, {judged})"
+            assert db.execute(asked).fetchone() == pytest.approx(wilson(agreed, judged), abs=1e-6)
+        assert db.execute("SELECT rate_low(4, 4), rate_high(4, 4)").fetchone() == (None, None)
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
