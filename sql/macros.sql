@@ -172,6 +172,11 @@ CREATE OR REPLACE MACRO week_of(day) AS date_trunc('week', day)::DATE;
 -- Whether numbers of a day will still move: answers, deletions and late records come within a week.
 CREATE OR REPLACE MACRO is_final(day) AS day + 7 < as_of_day();
 
+-- Whether a question waits, by what was found of it and whether its thread has a solution. What is found follows
+-- the conversation, and the solution may stand outside it: a moderator's note, or a post that was moved elsewhere.
+CREATE OR REPLACE MACRO is_waiting(level, rule, is_solved) AS
+(level = 'L0' OR rule = 'asker_last') AND NOT is_solved;
+
 -- How old the message of a sour or toxic finding may be and still be told.
 CREATE OR REPLACE MACRO heat_lasts() AS INTERVAL 14 DAYS;
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pipeline.classify.findings import Row, asks, findings
@@ -128,6 +129,7 @@ def compare(
         Channels(past),
         due_after=timedelta(hours=community.digest.overdue_h / 2),
         heat_lasts=_heat_lasts(db),
+        is_waiting=_is_waiting(db),
     )
     judges = {setup.judge.version: setup.judge for setup in (current, tried)}
     judged = {version: _scores(db, past, judge) for version, judge in judges.items()}
@@ -140,13 +142,18 @@ def compare(
 
 @dataclass(frozen=True, slots=True)
 class _Nights:
-    """The nights, oldest first; a question may be told from `due_after` on, a sour or toxic message
-    for as long as `heat_lasts`."""
+    """The nights, oldest first; a question that waits (by its level, its rule and whether it is
+    solved) may be told from `due_after` on, a sour or toxic message for as long as `heat_lasts`."""
 
     moments: Sequence[datetime]
     channels: Channels
     due_after: timedelta
     heat_lasts: timedelta
+    is_waiting: Callable[[str, str, bool], bool]
+
+    def due(self, thread: PastThread) -> datetime:
+        """From when on its question may be told."""
+        return thread.said[0].message.created_at + self.due_after
 
 
 def _flags(
@@ -180,6 +187,16 @@ def _heat_lasts(db: duckdb.DuckDBPyConnection) -> timedelta:
     """As marts.digest_items has it: one macro says it for both."""
     lasts: timedelta = value(db, "SELECT heat_lasts()")
     return lasts
+
+
+def _is_waiting(db: duckdb.DuckDBPyConnection) -> Callable[[str, str, bool], bool]:
+    """The same; there are few answers, so each is asked for once."""
+
+    @cache
+    def answer(level: str, rule: str, is_solved: bool) -> bool:
+        return bool(value(db, "SELECT is_waiting(?, ?, ?)", level, rule, is_solved))
+
+    return answer
 
 
 def _scores(db: duckdb.DuckDBPyConnection, past: Sequence[PastThread], judge: Judge) -> Scores:
@@ -229,8 +246,8 @@ def _walk(
 ) -> Iterator[Flag]:
     """Flags of one thread, each on the first night that has it."""
     told: set[str] = set()
-    due = thread.said[0].message.created_at + nights.due_after
-    looked = {bisect_left(nights.moments, at) for at in (*thread.events(), due)}
+    events = (*thread.events(), nights.due(thread))
+    looked = {bisect_left(nights.moments, at) for at in events}
     for at in sorted(looked - {len(nights.moments)}):
         moment = nights.moments[at]
         view = thread.then(moment, scores)
@@ -243,7 +260,7 @@ def _walk(
             evidence = tuple(in_light(*given, shadow))
             if row["kind"] in told or not evidence:
                 continue
-            if not _is_told(row, moment, begun, due, nights.heat_lasts):
+            if not _is_told(row, thread, moment, begun, nights):
                 continue
             told.add(row["kind"])
             yield Flag(
@@ -260,15 +277,17 @@ def _walk(
 
 def _is_told(
     row: Row,
+    thread: PastThread,
     moment: datetime,
     begun: Mapping[str, datetime],
-    due: datetime,
-    heat_lasts: timedelta,
+    nights: _Nights,
 ) -> bool:
     """As marts.digest_items has it, but that newcomers' questions are due as late as others'."""
     if row["kind"] == "question":
-        return moment >= due and (row["level"] == "L0" or row["rule"] == "asker_last")
-    return moment - begun[row["message_id"]] <= heat_lasts
+        is_solved = thread.is_solved(moment)
+        is_waiting = nights.is_waiting(row["level"], row["rule"], is_solved)
+        return is_waiting and moment >= nights.due(thread)
+    return moment - begun[row["message_id"]] <= nights.heat_lasts
 
 
 def _verdicts(db: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], bool]:

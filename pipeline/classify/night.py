@@ -270,8 +270,9 @@ def _helpers(
     waiting, helped = [], []
     for row in each_row(
         db,
-        "SELECT f.*, j.level = 'L0' OR j.rule = 'asker_last' AS is_waiting, a.person_id AS helper"
+        "SELECT f.*, is_waiting(j.level, j.rule, t.is_solved) AS is_waiting, a.person_id AS helper"
         " FROM judgement.threads AS j"
+        " JOIN marts.threads AS t ON j.source = t.source AND j.thread_id = t.thread_id"
         " JOIN lively AS f ON j.source = f.source AND j.thread_id = f.thread_id AND f.is_first"
         " LEFT JOIN lively AS a ON j.source = a.source AND j.thread_id = a.thread_id"
         " AND j.answer_id = a.message_id"

@@ -99,12 +99,17 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class PastThread:
-    """A thread through time."""
+    """A thread through time; `solved_at` is null while it has no solution."""
 
     source: str
     thread_id: str
     said: tuple[Said, ...]
     reports: tuple[Report, ...]
+    solved_at: datetime | None
+
+    def is_solved(self, moment: datetime) -> bool:
+        """Whether it had today's solution by then; one without a time counts as always there."""
+        return self.solved_at is not None and self.solved_at <= moment
 
     def events(self) -> Iterator[datetime]:
         """When something happened that may change what is found."""
@@ -168,7 +173,7 @@ class Channels:
 
 def threads(db: duckdb.DuckDBPyConnection, since: datetime) -> Iterator[PastThread]:
     """Threads of public places in which something was said since, or in the 90 days before."""
-    reports = _reports(db)
+    reports, solved = _reports(db), _solved(db)
     given = {"since": since.astimezone(UTC).replace(tzinfo=None)}
     for (source, thread_id), told in groupby(
         each_row(db, _SQL, given), key=lambda row: (row["source"], row["thread_id"])
@@ -176,7 +181,7 @@ def threads(db: duckdb.DuckDBPyConnection, since: datetime) -> Iterator[PastThre
         said = tuple(map(_said, told))
         if said[0].message.is_first:
             made = (r for s in said for r in reports.get((source, s.message.message_id), ()))
-            yield PastThread(source, thread_id, said, tuple(made))
+            yield PastThread(source, thread_id, said, tuple(made), solved.get((source, thread_id)))
 
 
 def _said(row: Mapping[str, Any]) -> Said:
@@ -200,6 +205,15 @@ def _reports(db: duckdb.DuckDBPyConnection) -> dict[Key, list[Report]]:
         report = Report(message_id, reporter, made.replace(tzinfo=UTC), _utc(end))
         found[source, message_id].append(report)
     return found
+
+
+def _solved(db: duckdb.DuckDBPyConnection) -> dict[Key, datetime]:
+    """(source, thread) -> when it was solved, 1970 where nobody knows."""
+    found = db.execute(
+        "SELECT source, thread_id, coalesce(solved_at, make_timestamp(0)) FROM marts.threads"
+        " WHERE is_solved"
+    ).fetchall()
+    return {(source, thread_id): at.replace(tzinfo=UTC) for source, thread_id, at in found}
 
 
 def _utc(at: datetime | None) -> datetime | None:

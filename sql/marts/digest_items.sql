@@ -5,7 +5,7 @@ WITH found AS (
         t.is_closed, t.views, t.people, t.messages,
         CASE WHEN c.kind = 'category' THEN 60 * 24 ELSE 7 * 24 END AS forgotten_h,
         hours_between(t.created_at, as_of()) AS age_h,
-        (j.level = 'L0' OR j.rule = 'asker_last') AND NOT t.is_solved AS is_waiting,
+        is_waiting(j.level, j.rule, t.is_solved) AS is_waiting,
         CASE
             WHEN t.is_by_newcomer THEN getvariable('newcomer_overdue_h')
             ELSE getvariable('overdue_h')

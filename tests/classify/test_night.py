@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from pipeline import warehouse
+from pipeline.classify.judge import Judge
+from pipeline.classify.lab import Setup, compare
 from pipeline.settings import load
 from tests.test_night import NOW, World, ago
 
@@ -128,6 +130,23 @@ def test_a_question_that_waits_names_who_might_know(world):
     settings.write_text(settings.read_text().replace('unnamed = ["shy"]', 'unnamed = ["BEN"]'))
     world.night()
     assert world.work(sql) == []
+
+
+def test_a_question_solved_by_what_is_no_reply_waits_for_nobody(world):
+    """A moderator's note stands outside the conversation, so the question is still found open."""
+    note = world.forum.reply(world.waiting, world.ben, "Sent new hinges.", ago(30))
+    world.forum.change("posts", note, post_type=2)
+    world.forum.accept(note, world.cleo, ago(29))
+    world.night()
+    here = f"WHERE source = 'forum' AND thread_id = '{world.waiting}'"
+    assert world.work(f"SELECT level FROM judgement.threads {here}") == [("L0",)]
+    assert world.work(f"SELECT is_solved FROM marts.threads {here}") == [(True,)]
+    assert world.work(f"SELECT person_id FROM judgement.helpers {here}") == []
+    assert world.work(f"SELECT kind FROM marts.digest_items {here}") == []
+    with warehouse.read_only(load().community()) as db:
+        plain = Setup(Judge(("en",)))
+        found = compare(db, load().community(), plain, plain, 30)
+    assert ("forum", str(world.waiting)) not in {(f.source, f.thread_id) for f in found.current}
 
 
 def test_only_a_changed_text_is_judged_again_once_it_has_settled(world):
