@@ -20,13 +20,11 @@ from pipeline import identities
 from pipeline.contracts import FOLDER as EXPECTATIONS
 from pipeline.contracts import Contract, contracts
 from pipeline.settings import Community
-from pipeline.statements import identifier
+from pipeline.statements import SQL, identifier, written
 from pipeline.transaction import transaction
 
 if TYPE_CHECKING:
     import duckdb
-
-SQL = Path(__file__).parents[1] / "sql"
 
 
 def build(
@@ -86,7 +84,7 @@ def set_scene(db: duckdb.DuckDBPyConnection, community: Community, as_of: dateti
     from pipeline import network
 
     network.teach(db)
-    db.execute((SQL / "macros.sql").read_text(encoding="utf-8"))
+    db.execute(written("macros"))
     db.execute("SET VARIABLE as_of = ?::TIMESTAMP", [as_of.astimezone(UTC).replace(tzinfo=None)])
     db.execute(
         "SET VARIABLE is_history = (SELECT coalesce(max(as_of) > getvariable('as_of')::TIMESTAMP,"
@@ -165,7 +163,7 @@ def sources_of(table: str) -> frozenset[str]:
 def fingerprint() -> str:
     """Changes when a contract does, or an SQL file that builds a table."""
     digest = hashlib.sha256()
-    sql = [file for file in SQL.rglob("*.sql") if file.parent.name != "reports"]
+    sql = [SQL / "macros.sql", *SQL.glob("staging/**/*.sql"), *SQL.glob("marts/*.sql")]
     for file in sorted([*sql, *EXPECTATIONS.glob("*.yaml")]):
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()[:16]

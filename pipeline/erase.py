@@ -28,7 +28,7 @@ from pipeline.jsonl import JsonLines
 from pipeline.landing import Landing, make_folder, write_whole
 from pipeline.person import Person, Standing, clear
 from pipeline.settings import Community
-from pipeline.statements import literal, value
+from pipeline.statements import literal, value, written
 from pipeline.storage import disk_of, landing_of
 from pipeline.transaction import transaction
 
@@ -159,7 +159,7 @@ def _threads(db: duckdb.DuckDBPyConnection, person: Person) -> set[str]:
 
 
 def _pseudonym(db: duckdb.DuckDBPyConnection, person: Person) -> str:
-    db.execute((build.SQL / "macros.sql").read_text(encoding="utf-8"))
+    db.execute(written("macros"))
     return str(value(db, "SELECT person_id(?, ?)", person.source, person.account_id))
 
 

@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline.build import SQL, files_of
+from pipeline.build import files_of
 from pipeline.contracts import contracts
 from pipeline.errors import FixSettings
+from pipeline.statements import SQL, written
 from pipeline.warehouse import prepare
 
 
@@ -88,7 +89,7 @@ def views() -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     with duckdb.connect() as db:
         prepare(db)
-        db.execute((SQL / "macros.sql").read_text(encoding="utf-8"))
+        db.execute(written("macros"))
         for view, column, kind in db.execute(
             "SELECT table_name, column_name, data_type FROM duckdb_columns()"
             " SEMI JOIN duckdb_views() AS v ON table_name = v.view_name"

@@ -1,13 +1,17 @@
-"""SQL as text: what may stand in a statement, and what one gives back."""
+"""SQL as text: files of statements, what may stand in one, and what one gives back."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import duckdb
 
+SQL = Path(__file__).parents[1] / "sql"
 _FORMULA = r"^[=+@\t\r-]"  # how a cell begins that a spreadsheet would compute
 
 
@@ -25,6 +29,22 @@ def value(db: duckdb.DuckDBPyConnection, sql: str, *given: object) -> Any:
     """The first column of the first row of a query; null where there is no row."""
     row = db.execute(sql, list(given)).fetchone()
     return row[0] if row else None
+
+
+@cache
+def written(name: str) -> str:
+    """The text of `sql/<name>.sql`."""
+    return (SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def run(
+    db: duckdb.DuckDBPyConnection, name: str, given: Mapping[str, object] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Run the statements of `sql/<name>.sql`, each with those of the parameters that it names;
+    what the last one finds can be fetched."""
+    for statement in db.extract_statements(written(name)):
+        db.execute(statement, {key: (given or {})[key] for key in statement.named_parameters})
+    return db
 
 
 def spreadsheet_safe(cell: object) -> object:

@@ -1,5 +1,6 @@
 """Building: order from the SQL, only what changed is typed, and the same result either way."""
 
+import shutil
 from datetime import UTC, datetime
 
 import duckdb
@@ -8,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import build, warehouse
+from pipeline.classify import night
 from pipeline.contracts import contracts
 from pipeline.landing import Landing
 from pipeline.load import load
 from pipeline.records import Part, Record
+from pipeline.statements import SQL
 from tests.conftest import make_community
 
 AS_OF = datetime(2026, 3, 2, 2, tzinfo=UTC)
@@ -181,3 +184,37 @@ def test_no_python_variable_stands_for_a_missing_table(home):
     with warehouse.opened(home) as db, pytest.raises(duckdb.CatalogException, match="rows"):
         db.execute("FROM rows")
     assert rows.fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("file", "builds", "judges"),
+    [
+        ("load/merge", False, False),
+        ("reports/waiting", False, False),
+        ("cases/timeline", False, False),
+        ("judgement/changed", False, True),
+        ("marts/turns", True, True),
+        ("staging/account_states", True, True),
+        ("macros", True, True),
+    ],
+)
+def test_only_sql_that_builds_is_typed_anew_and_what_judges_judges_anew(
+    tmp_path, monkeypatch, file, builds, judges
+):
+    copy = shutil.copytree(SQL, tmp_path / "sql")
+    monkeypatch.setattr(build, "SQL", copy)
+    monkeypatch.setattr(night, "SQL", copy)
+
+    def told():
+        build.fingerprint.cache_clear()
+        night._code.cache_clear()
+        return build.fingerprint(), night._code()
+
+    try:
+        before = told()
+        changed = copy / f"{file}.sql"
+        changed.write_text(f"{changed.read_text()}\n-- changed\n")
+        assert [a != b for a, b in zip(before, told(), strict=True)] == [builds, judges]
+    finally:
+        monkeypatch.undo()
+        told()

@@ -23,14 +23,12 @@ from pipeline.classify.judge import Judge
 from pipeline.classify.memory import remember
 from pipeline.classify.message import Message, Reason, Score
 from pipeline.settings import Community
-from pipeline.statements import value
+from pipeline.statements import SQL, run, written
 from pipeline.transaction import transaction
 from pipeline.warehouse import batches, each_row, insert
 
 if TYPE_CHECKING:
     import duckdb
-
-SETTLED = "INTERVAL 30 MINUTES"  # a text that young is often mended; it is judged the night after
 
 
 def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) -> dict[str, int]:
@@ -43,12 +41,8 @@ def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
     """
     judging = Judge(community.languages, own=in_use(community.home))
     scored = _score(db, judging, as_of)
-    # Whose first message has let its text go cannot be judged: what was found in it stays
-    db.execute(
-        "CREATE OR REPLACE TEMP TABLE lively AS FROM marts.conversations"
-        " QUALIFY bool_or(is_first) OVER (PARTITION BY source, thread_id)"
-    )
-    _stir(db, f"{judging.version} {_code()}", as_of)
+    run(db, "judgement/recent")
+    _find_changed(db, f"{judging.version} {_code()}", as_of)
     in_channel = dict(_in_channel(db))
     found = []
     for thread in _threads(db):
@@ -58,52 +52,16 @@ def judge(db: duckdb.DuckDBPyConnection, community: Community, as_of: datetime) 
     with transaction(db):
         remember(db, as_of)
     with transaction(db):
-        db.execute(
-            "DELETE FROM judgement.helpers AS h USING lively AS l"
-            " WHERE h.source = l.source AND h.thread_id = l.thread_id"
-        )
+        run(db, "judgement/drop_helpers")
         insert(db, "judgement.helpers", map(_helper_row, _helpers(db, community.unnamed, as_of)))
-    flagged = value(
-        db,
-        "SELECT count(DISTINCT (t.source, t.thread_id)) FROM judgement.threads AS t"
-        " SEMI JOIN lively AS l ON t.source = l.source AND t.thread_id = l.thread_id"
-        " WHERE t.kind <> 'question'",
-    )
+    [(flagged,)] = run(db, "judgement/flagged").fetchall()
     return {"scored": scored, "flagged": flagged}
 
 
 def _score(db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime) -> int:
-    """Judge what has no score by this judge on this text; returns how many messages.
-
-    Scores that are out of date go first, so a night that is killed goes on where it stopped. So do
-    those of messages that turned out to be a bot's.
-    """
-    db.execute(
-        "DELETE FROM judgement.scores AS j USING marts.messages AS m"
-        " WHERE j.source = m.source AND j.message_id = m.message_id AND NOT m.is_human"
-    )
-    reading = db.cursor()
-    reading.execute(  # a step of its own: DuckDB would hold both joins in memory at once
-        "CREATE OR REPLACE TEMP TABLE said AS SELECT source, message_id, body_hash"
-        " FROM marts.wordings WHERE is_human AND deleted_at IS NULL"
-    )
-    reading.execute(
-        "CREATE OR REPLACE TEMP TABLE unjudged AS SELECT s.source, s.message_id FROM said AS s"
-        " WHERE NOT EXISTS (FROM judgement.scores AS j"
-        " WHERE j.source = s.source AND j.message_id = s.message_id"
-        " AND j.body_hash = s.body_hash AND j.model_version = $version)",
-        {"version": judging.version},
-    )
-    reading.execute(
-        "DELETE FROM judgement.scores AS j USING unjudged AS u"
-        " WHERE j.source = u.source AND j.message_id = u.message_id"
-    )
-    reading.execute(
-        "SELECT w.* FROM marts.wordings AS w"
-        " SEMI JOIN unjudged AS u ON w.source = u.source AND w.message_id = u.message_id"
-        f" WHERE w.settled_at <= ?::TIMESTAMP - {SETTLED}",
-        [as_of.astimezone(UTC).replace(tzinfo=None)],
-    )
+    """Judge what has no score by this judge on this text; returns how many messages."""
+    given = {"version": judging.version, "as_of": _plain(as_of)}
+    reading = run(db.cursor(), "judgement/unjudged", given)
     scored = 0
     for batch in batches(reading):
         hashes = {(row["source"], row["message_id"]): row["body_hash"] for row in batch}
@@ -119,63 +77,25 @@ def _score(db: duckdb.DuckDBPyConnection, judging: Judge, as_of: datetime) -> in
     return scored
 
 
-_STIRRED = f"""
-CREATE OR REPLACE TEMP TABLE stirred AS
-WITH said AS (
-    SELECT
-        l.source, l.thread_id, bit_xor(hash(l, r.members)) AS content,
-        max(l.created_at) FILTER (l.is_human) <= $as_of - INTERVAL {STALE_DAYS} DAYS AS is_stale
-    FROM lively AS l
-    LEFT JOIN reported AS r ON l.source = r.source AND l.message_id = r.message_id
-    GROUP BY ALL
-),
-around AS (
-    SELECT
-        source, thread_id, message_id, bit_xor(hash(l)) OVER (
-            PARTITION BY source, channel_id ORDER BY created_at, message_id
-            ROWS BETWEEN {chat.WINDOW} PRECEDING AND {chat.AHEAD} FOLLOWING
-        ) AS content
-    FROM lively AS l
-    WHERE is_first AND is_chat
-),
-asked AS (
-    SELECT a.source, a.thread_id, a.content
-    FROM around AS a
-    SEMI JOIN judgement.scores AS j
-        ON a.source = j.source AND a.message_id = j.message_id
-        AND j.label = 'question' AND j.score >= j.threshold
-),
-now AS (
-    SELECT s.source, s.thread_id,
-        hash(s.content, s.is_stale, a.content, $judged_by)::VARCHAR AS fingerprint
-    FROM said AS s
-    LEFT JOIN asked AS a ON s.source = a.source AND s.thread_id = a.thread_id
-)
-FROM now
-ANTI JOIN judgement.conversations AS c
-    ON now.source = c.source AND now.thread_id = c.thread_id AND now.fingerprint = c.fingerprint
-"""
-
-
-def _stir(db: duckdb.DuckDBPyConnection, judged_by: str, as_of: datetime) -> None:
-    """Make `stirred`: conversations of which something changed since they were judged last. The
-    clock counts once, when nobody returned for a week. Of a question in a flat channel what was
-    said around it counts too; not that a name became known which was called long before."""
-    db.execute(
-        "CREATE OR REPLACE TEMP TABLE reported AS"
-        " SELECT source, message_id, count(DISTINCT coalesce(reporter_id, report_id)) AS members"
-        " FROM marts.reports WHERE about = 'message' AND is_by_human AND NOT is_private"
-        " AND outcome = 'open' GROUP BY ALL"
-    )
-    moment = as_of.astimezone(UTC).replace(tzinfo=None)
-    db.execute(_STIRRED, {"judged_by": judged_by, "as_of": moment})
+def _find_changed(db: duckdb.DuckDBPyConnection, judged_by: str, as_of: datetime) -> None:
+    """Make the table `changed`: conversations of which something changed since they were judged
+    last; and `reported`."""
+    given = {
+        "judged_by": judged_by,
+        "as_of": _plain(as_of),
+        "stale_days": STALE_DAYS,
+        "before": chat.WINDOW,
+        "after": chat.AHEAD,
+    }
+    run(db, "judgement/changed", given)
 
 
 @cache
 def _code() -> str:
     """Changes with all that a finding depends on besides the conversation and the models."""
     folder = Path(__file__).parent
-    files = [text.__file__, *folder.rglob("*.py"), *folder.rglob("*.toml")]
+    code = [text.__file__, *folder.rglob("*.py"), *folder.rglob("*.toml")]
+    files = [*code, *(SQL / "judgement").glob("*.sql")]
     digest = hashlib.sha256(fingerprint().encode())
     for file in sorted(map(str, files)):
         digest.update(Path(file).read_bytes())
@@ -183,39 +103,23 @@ def _code() -> str:
 
 
 def _keep(db: duckdb.DuckDBPyConnection, found: Iterable[Mapping[str, Any]]) -> None:
-    """Put these in the place of all that was found in the stirred conversations. What was found in
-    those that are lively no more stays: it still says which of them asked something."""
+    """Put these in the place of all that was found in the conversations that changed."""
     with transaction(db):
-        for table in ("threads", "conversations"):
-            db.execute(
-                f"DELETE FROM judgement.{table} AS t USING stirred AS s"
-                " WHERE t.source = s.source AND t.thread_id = s.thread_id"
-            )
+        run(db, "judgement/drop_changed")
         insert(db, "judgement.threads", found)
-        db.execute("INSERT INTO judgement.conversations BY NAME FROM stirred")
-        db.execute(
-            "DELETE FROM judgement.conversations AS c WHERE NOT EXISTS ("
-            " FROM lively AS l WHERE l.source = c.source AND l.thread_id = c.thread_id)"
-        )
+        run(db, "judgement/note_changed")
 
 
 def _in_channel(db: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str], chat.Heard]]:
-    """(source, thread) of each stirred question in a chat room -> what its room says of it. What
+    """(source, thread) of each changed question in a chat room -> what its room says of it. What
     was said before it is left out where a moderator should rather see it as flagged."""
-    said = each_row(
-        db,
-        "WITH first AS (SELECT l.*, s.thread_id IS NOT NULL AS is_stirred FROM lively AS l"
-        " LEFT JOIN stirred AS s ON l.source = s.source AND l.thread_id = s.thread_id"
-        " WHERE l.is_first AND l.is_chat)"
-        " FROM first QUALIFY bool_or(is_stirred) OVER (PARTITION BY source, channel_id)"
-        " ORDER BY source, channel_id, created_at, message_id",
-    )
+    said = each_row(db, written("judgement/channels"))
     for (source, _), told in groupby(said, key=lambda row: (row["source"], row["channel_id"])):
         channel, asked, scores = [], [], {}
         for row in told:
             channel.append(message(row))
             scores[row["message_id"]] = row["scores"]
-            if row["is_stirred"] and "question" in _flagged(row["scores"]):
+            if row["is_changed"] and "question" in _flagged(row["scores"]):
                 asked.append(channel[-1])
         if asked:
             talk = chat.Talk(channel)
@@ -233,19 +137,13 @@ def _flagged(scores: str) -> set[str]:
 
 
 def _threads(db: duckdb.DuckDBPyConnection) -> Iterator[ThreadView]:
-    """Stirred threads as they stand: their own messages, and in flat channels those that answer
-    them from outside (marts.links)."""
+    """The changed threads as they stand, with what answers them from outside (marts.links)."""
     reports = {
         (source, message_id): members
         for source, message_id, members in db.execute("FROM reported").fetchall()
     }
     for (source, thread_id), those in groupby(
-        each_row(
-            db,
-            "FROM lively AS l"
-            " SEMI JOIN stirred AS s ON l.source = s.source AND l.thread_id = s.thread_id"
-            " ORDER BY source, thread_id, created_at, message_id",
-        ),
+        each_row(db, written("judgement/changed_threads")),
         key=lambda row: (row["source"], row["thread_id"]),
     ):
         told = list(those)
@@ -258,26 +156,13 @@ def _threads(db: duckdb.DuckDBPyConnection) -> Iterator[ThreadView]:
 def _helpers(
     db: duckdb.DuckDBPyConnection, never: Collection[str], as_of: datetime
 ) -> Iterator[Suggestion]:
-    """Who might know, by all that lively conversations asked and who helped there; the newest
+    """Who might know, by all that recent conversations asked and who helped there; the newest
     questions choose first, for old ones have been told before."""
-    seen = db.execute(
-        "SELECT source, person_id, max(created_at) FROM lively WHERE is_human"
-        " AND person_id IS NOT NULL AND NOT list_contains(?, lower(coalesce(username, '')))"
-        " GROUP BY ALL",
-        [[name.lower() for name in never]],
-    ).fetchall()
+    names = {"never": [name.lower() for name in never]}
+    seen = run(db, "judgement/last_active", names).fetchall()
     last_active = {(source, person): at.replace(tzinfo=UTC) for source, person, at in seen}
     waiting, helped = [], []
-    for row in each_row(
-        db,
-        "SELECT f.*, is_waiting(j.level, j.rule, t.is_solved) AS is_waiting, a.person_id AS helper"
-        " FROM judgement.threads AS j"
-        " JOIN marts.threads AS t ON j.source = t.source AND j.thread_id = t.thread_id"
-        " JOIN lively AS f ON j.source = f.source AND j.thread_id = f.thread_id AND f.is_first"
-        " LEFT JOIN lively AS a ON j.source = a.source AND j.thread_id = a.thread_id"
-        " AND j.answer_id = a.message_id"
-        " WHERE j.kind = 'question' ORDER BY f.created_at DESC, f.thread_id DESC, f.source",
-    ):
+    for row in each_row(db, written("judgement/questions")):
         asked = question(message(row), row["helper"])
         if row["is_waiting"]:
             waiting.append(asked)
@@ -321,5 +206,9 @@ def message(row: Mapping[str, Any]) -> Message:
 
 
 def _helper_row(suggestion: Suggestion) -> dict[str, Any]:
-    at = suggestion.last_active_at.astimezone(UTC).replace(tzinfo=None)
-    return asdict(suggestion) | {"last_active_at": at.isoformat()}
+    return asdict(suggestion) | {"last_active_at": _plain(suggestion.last_active_at).isoformat()}
+
+
+def _plain(at: datetime) -> datetime:
+    """UTC without a zone, as DuckDB's TIMESTAMP wants it."""
+    return at.astimezone(UTC).replace(tzinfo=None)

@@ -15,18 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.build import SQL
 from pipeline.digest import safe
 from pipeline.digest.render import templates
 from pipeline.digest.words import Said, Words
 from pipeline.errors import FixSettings
 from pipeline.landing import make_folder, write_whole
 from pipeline.settings import Community
+from pipeline.statements import run
 
 if TYPE_CHECKING:
     import duckdb
-
-_EVENTS = SQL / "cases" / "timeline.sql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def collect(
         )
     db.execute("SET VARIABLE case_source = $source", {"source": source})
     db.execute("SET VARIABLE case_thread = $thread", {"thread": thread_id})
-    rows = db.execute(_EVENTS.read_text(encoding="utf-8")).fetchall()
+    rows = run(db, "cases/timeline").fetchall()
     parties = _parties(db, source, (row[2] for row in rows if row[1] == "message" and row[2]))
     labels = {party.person_id: party.label for party in parties}
     sites = (community.sources[source].url,) if source in community.sources else ()

@@ -18,12 +18,12 @@ from pipeline.errors import FixSettings
 from pipeline.publish import FILES
 from pipeline.report.period import Period
 from pipeline.settings import Community
-from pipeline.statements import literal, value
+from pipeline.statements import SQL, literal, value, written
 
 if TYPE_CHECKING:
     import duckdb
 
-QUESTIONS = build.SQL / "reports"
+QUESTIONS = SQL / "reports"
 WHOLE = 0.98  # a period of which less was read is shown, but greyed
 LOOKS_BACK = timedelta(weeks=13)  # of curves, bars and heat maps
 
@@ -139,7 +139,7 @@ def _opened(community: Community) -> Iterator[duckdb.DuckDBPyConnection]:
                     db.execute(f"CREATE VIEW marts.{table} AS FROM {audience}.marts.{table}")
         as_of = value(db, "SELECT as_of FROM marts.health")
         build.set_scene(db, community, as_of.replace(tzinfo=UTC))
-        db.execute((QUESTIONS / "macros.sql").read_text(encoding="utf-8"))
+        db.execute(written("reports/macros"))
         what = (
             f"{community.name}: the published night is of another version of Hearth and lacks "
             "what the report asks"
@@ -209,4 +209,4 @@ def _set(db: duckdb.DuckDBPyConnection, period: Period, asker: str = "all") -> N
 
 
 def _ask(db: duckdb.DuckDBPyConnection, question: str) -> list[Row]:
-    return warehouse.rows(db, (QUESTIONS / f"{question}.sql").read_text(encoding="utf-8"))
+    return warehouse.rows(db, written(f"reports/{question}"))

@@ -17,7 +17,7 @@ FIRST = datetime(2026, 3, 1, 2, tzinfo=UTC)
 def db():
     with duckdb.connect() as db:
         warehouse.prepare(db)
-        db.execute("CREATE TEMP TABLE lively (source VARCHAR, thread_id VARCHAR)")
+        db.execute("CREATE TEMP TABLE recent (source VARCHAR, thread_id VARCHAR)")
         yield db
 
 
@@ -28,9 +28,9 @@ def night(db, number, found):
         "INSERT INTO raw.builds VALUES (now()::TIMESTAMP, ?, 1, '')", [at.replace(tzinfo=None)]
     )
     db.execute("DELETE FROM judgement.threads WHERE thread_id <> 'old'")
-    db.execute("DELETE FROM lively")
+    db.execute("DELETE FROM recent")
     for thread, level in found:
-        db.execute("INSERT INTO lively VALUES ('forum', ?)", [thread])
+        db.execute("INSERT INTO recent VALUES ('forum', ?)", [thread])
         put(db, thread, level)
     remember(db, at)
 
@@ -46,7 +46,7 @@ def put(db, thread, level):
 
 
 def forget(db):
-    for table in ("judgement.found", "judgement.threads", "raw.builds", "lively"):
+    for table in ("judgement.found", "judgement.threads", "raw.builds", "recent"):
         db.execute(f"DELETE FROM {table}")
 
 

@@ -90,7 +90,7 @@ def test_what_is_derived_anew_stays_the_same(old):
 
 def test_a_thread_that_is_taken_up_again_keeps_what_was_found_in_it(old):
     old.clock.set(NOW - timedelta(days=199))
-    old.night(day=-199)  # while its thread was lively
+    old.night(day=-199)  # while its thread was recent
     old.clock.set(NOW)
     old.night()
     old.night()
