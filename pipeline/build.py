@@ -9,7 +9,7 @@ build speaks of is `as_of()`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from graphlib import TopologicalSorter
@@ -101,40 +101,6 @@ def set_scene(db: duckdb.DuckDBPyConnection, community: Community, as_of: dateti
     db.execute("DELETE FROM raw.sources")
     for name, source in community.sources.items():
         db.execute("INSERT INTO raw.sources VALUES (?, ?, ?)", [name, source.platform, source.url])
-
-
-def check_shape(db: duckdb.DuckDBPyConnection) -> list[str]:
-    """One sentence for every SQL file whose columns or types differ from its contract.
-
-    Run over empty tables (`warehouse.prepare` and `set_scene` first): binding alone tells. A
-    platform's staging file may leave columns out; a mart may not.
-    """
-    db.execute("SET VARIABLE since_load = 0")
-    problems = []
-    for contract in contracts().values():
-        for file in files_of(contract):
-            name = f"{file.relative_to(SQL)} against {contract.table}"
-            problems += [f"{name}: {what}" for what in _misfits(db, contract, file)]
-    return problems
-
-
-def _misfits(db: duckdb.DuckDBPyConnection, contract: Contract, file: Path) -> Iterator[str]:
-    import duckdb
-
-    try:
-        rows = db.execute(f"DESCRIBE {_select(file)}").fetchall()
-    except duckdb.Error as error:
-        yield str(error)
-        return
-    found = {name: kind for name, kind, *_ in rows}
-    wanted = {name: column.type for name, column in contract.columns.items()}
-    yield from (f"unknown column {name}" for name in found if name not in wanted)
-    for name, kind in wanted.items():
-        if name not in found:
-            if contract.build != "merge":
-                yield f"no column {name}"
-        elif found[name] != kind and found[name] != '"NULL"':
-            yield f"{name} is {found[name]}, the contract says {kind}"
 
 
 def files_of(contract: Contract) -> list[Path]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from pipeline import __version__, landing
 from pipeline.build import fingerprint
+from pipeline.classify.judge import MODELS
 from pipeline.digest.heard import rules
 from pipeline.digest.ledger import Ledger
 from pipeline.digest.render import templates
@@ -33,7 +34,6 @@ from pipeline.storage import disk_of, landing_of
 SHOWN_RUNS = 14
 STATES = ("whole", "stale", "failed", "unfinished")
 _FOLDERS = ("work", "landing", "published", "docs", "digests", "runs", "damaged")
-_MODELS = Path(__file__).parent / "classify" / "models"
 _TEMPLATE = Path(__file__).with_suffix(".html")
 
 
@@ -68,7 +68,7 @@ def collect(community: Community, now: datetime) -> dict[str, Any]:
             "judges": [version for (version,) in judges],
             "models": {
                 file.stem: hashlib.sha256(file.read_bytes()).hexdigest()[:12]
-                for file in sorted(_MODELS.glob("*.skops"))
+                for file in sorted(MODELS.glob("*.skops"))
             },
         },
     }

@@ -7,7 +7,6 @@ where they are better, and used from when an operator switches them on.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline.classify import cues
 from pipeline.classify.judge import MODELS, RULES
 from pipeline.errors import FixSettings
+from pipeline.jsonl import JsonLines
 from pipeline.landing import make_folder, write_whole
 from pipeline.statements import value
 
@@ -80,9 +80,7 @@ def made_with() -> str:
 
 def history(home: Path) -> list[Step]:
     """All steps of a community, oldest first."""
-    file = home / "models" / "history.jsonl"
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    return [Step(**json.loads(line)) for line in lines]
+    return [Step(**entry) for entry in _book(home)]
 
 
 def in_use(home: Path) -> dict[str, Path]:
@@ -257,10 +255,12 @@ def _note_on_card(step: Step) -> str:
 
 
 def _note(home: Path, step: Step) -> Step:
-    file = home / "models" / "history.jsonl"
-    lines = [json.dumps(asdict(each)) for each in (*history(home), step)]
-    write_whole(file, ("\n".join(lines) + "\n").encode())
+    _book(home).add(asdict(step))
     return step
+
+
+def _book(home: Path) -> JsonLines:
+    return JsonLines(home / "models" / "history.jsonl")
 
 
 def _file(home: Path, step: Step) -> Path:

@@ -13,8 +13,9 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline.classify import reasons
+
 _FOLDER = Path(__file__).parent / "words"
-_REASONS = Path(__file__).parents[1] / "classify" / "reasons.toml"
 LANGUAGES = tuple(sorted(file.stem for file in _FOLDER.glob("*.toml")))
 LANGUAGE_TAGS = {"en": "en", "zh": "zh-Hans"}
 
@@ -23,8 +24,7 @@ LANGUAGE_TAGS = {"en": "en", "zh": "zh-Hans"}
 def catalogue(language: str) -> dict[str, Any]:
     """Every text of this language by its dotted key; plural forms are a table, lists stay lists."""
     texts = read_words(_FOLDER / f"{language}.toml")
-    reasons = tomllib.loads(_REASONS.read_text(encoding="utf-8"))
-    return texts | {f"reason.{code}": said[language] for code, said in reasons.items()}
+    return texts | {f"reason.{code}": said[language] for code, said in reasons().items()}
 
 
 def read_words(file: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import build, warehouse
+from pipeline import warehouse
 from pipeline.digest.edition import Claim, ItemKey
 from pipeline.digest.heard import Heard, Verdicts
 from pipeline.digest.verdicts import (
@@ -25,6 +25,7 @@ from pipeline.digest.verdicts import (
     snoozed,
     woken,
 )
+from pipeline.statements import written
 from pipeline.wilson import wilson
 from tests.digest.night import edition, row
 
@@ -198,7 +199,7 @@ def test_wilson_as_published():
 def test_wilson_as_the_marts_have_it():
     with duckdb.connect() as db:
         warehouse.prepare(db)
-        db.execute((build.SQL / "macros.sql").read_text(encoding="utf-8"))
+        db.execute(written("macros"))
         for agreed, judged in [(0, 5), (5, 5), (2, 5), (81, 263), (499, 500)]:
             asked = f"SELECT rate_low({agreed}, {judged}), rate_high({agreed}, {judged})"
             assert db.execute(asked).fetchone() == pytest.approx(wilson(agreed, judged), abs=1e-6)
