@@ -177,6 +177,9 @@ CREATE OR REPLACE MACRO is_final(day) AS day + 7 < as_of_day();
 CREATE OR REPLACE MACRO is_waiting(level, rule, is_solved) AS
 (level = 'L0' OR rule = 'asker_last') AND NOT is_solved;
 
+-- How long after its last message a conversation is judged.
+CREATE OR REPLACE MACRO conversation_lasts() AS INTERVAL 90 DAYS;
+
 -- How old the message of a sour or toxic finding may be and still be told.
 CREATE OR REPLACE MACRO heat_lasts() AS INTERVAL 14 DAYS;
 
@@ -239,3 +242,7 @@ END;
 CREATE OR REPLACE MACRO is_thanks(emoji) AS emoji IN (
     'like', ':+1:', ':thumbsup:', ':heart:', ':pray:', ':tada:', ':white_check_mark:', ':heavy_check_mark:'
 );
+
+-- The same of one that stands, by somebody who is known.
+CREATE OR REPLACE MACRO is_somebodys_thanks(emoji, person_id, is_removed) AS
+NOT is_removed AND person_id IS NOT NULL AND is_thanks(emoji);

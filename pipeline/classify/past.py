@@ -13,6 +13,7 @@ from pipeline.classify import chat
 from pipeline.classify.answers import ThreadView
 from pipeline.classify.message import Message, Score
 from pipeline.classify.night import message
+from pipeline.statements import written
 from pipeline.warehouse import each_row
 
 if TYPE_CHECKING:
@@ -21,50 +22,6 @@ if TYPE_CHECKING:
 Key = tuple[str, str]  # source, and a message or a thread in it
 Scores = Mapping[Key, list[Score]]
 
-_SQL = """
-WITH placed AS (
-    SELECT source, thread_id, message_id, TRUE AS is_inside FROM marts.messages
-    UNION
-    SELECT k.source, k.thread_id, k.message_id, FALSE
-    FROM marts.links AS k
-    JOIN marts.messages AS m ON k.source = m.source AND k.message_id = m.message_id
-    WHERE m.thread_id <> k.thread_id
-),
-lively AS (
-    SELECT source, thread_id FROM marts.messages
-    GROUP BY ALL HAVING max(created_at) >= $since::TIMESTAMP - INTERVAL 90 DAYS
-),
-said AS MATERIALIZED (
-    SELECT
-        w.* EXCLUDE (thread_id, is_first), w.thread_id AS own_thread_id, p.thread_id, p.is_inside,
-        w.is_first AND p.is_inside AS is_first
-    FROM placed AS p
-    JOIN lively AS l ON p.source = l.source AND p.thread_id = l.thread_id
-    JOIN marts.wordings AS w ON p.source = w.source AND p.message_id = w.message_id
-),
-accepted AS (
-    SELECT source, message_id, min(coalesce(accepted_at, make_timestamp(0))) AS accepted_at
-    FROM staging.solutions WHERE gone_at IS NULL GROUP BY ALL
-),
-thanked AS (
-    SELECT source, message_id, list(struct_pack(who := person_id, at := created_at)) AS thanks
-    FROM marts.reactions
-    WHERE NOT is_removed AND person_id IS NOT NULL AND is_thanks(emoji) GROUP BY ALL
-)
-SELECT
-    s.*, coalesce(t.is_notice, FALSE) AS is_notice, c.name AS channel, o.message_id AS reply_to,
-    a.username, k.accepted_at,
-    coalesce(h.thanks, []) AS thanks
-FROM said AS s
-LEFT JOIN staging.channels AS c ON s.source = c.source AND s.channel_id = c.channel_id
-LEFT JOIN marts.threads AS t ON s.is_first AND s.source = t.source AND s.thread_id = t.thread_id
-LEFT JOIN staging.accounts AS a ON s.source = a.source AND s.account_id = a.account_id
-LEFT JOIN staging.messages AS o
-    ON s.source = o.source AND s.own_thread_id = o.thread_id AND s.answered_position = o.position
-LEFT JOIN accepted AS k ON s.source = k.source AND s.message_id = k.message_id
-LEFT JOIN thanked AS h ON s.source = h.source AND s.message_id = h.message_id
-ORDER BY s.source, s.thread_id, s.created_at, s.message_id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +129,13 @@ class Channels:
 
 
 def threads(db: duckdb.DuckDBPyConnection, since: datetime) -> Iterator[PastThread]:
-    """Threads of public places in which something was said since, or in the 90 days before."""
+    """Threads of public places in which something was said since, or as long before as one is
+    judged."""
     reports, solved = _reports(db), _solved(db)
     given = {"since": since.astimezone(UTC).replace(tzinfo=None)}
     for (source, thread_id), told in groupby(
-        each_row(db, _SQL, given), key=lambda row: (row["source"], row["thread_id"])
+        each_row(db, written("judgement/past"), given),
+        key=lambda row: (row["source"], row["thread_id"]),
     ):
         said = tuple(map(_said, told))
         if said[0].message.is_first:

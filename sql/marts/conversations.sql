@@ -33,7 +33,7 @@ thanked AS (
     SELECT r.source, r.message_id, list_sort(list(DISTINCT r.person_id)) AS thanked_by
     FROM marts.reactions AS r
     SEMI JOIN said AS s ON r.source = s.source AND r.message_id = s.message_id
-    WHERE NOT r.is_removed AND r.person_id IS NOT NULL AND is_thanks(r.emoji)
+    WHERE is_somebodys_thanks(r.emoji, r.person_id, r.is_removed)
     GROUP BY r.source, r.message_id
 ),
 
