@@ -23,7 +23,6 @@ Key = tuple[str, str]  # source, and a message or a thread in it
 Scores = Mapping[Key, list[Score]]
 
 
-
 @dataclass(frozen=True, slots=True)
 class Said:
     """A message with what befell it later; times are null where it did not happen."""
