@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline import landing
 from pipeline.landing import Landing, Report
 from pipeline.migrations import UNREAD
-from pipeline.records import merge_ranges
+from pipeline.records import HIGHEST, LOWEST, merge_ranges
 from pipeline.statements import run, value, written
 from pipeline.transaction import transaction
 from pipeline.warehouse import insert
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import duckdb
 
 BATCH = 128 * 2**20  # bytes of JSON that one transaction loads
-EVERYTHING = (-(2**62), 2**62)  # the range of a span that names no keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,7 @@ def _note_spans(db: duckdb.DuckDBPyConnection, source: str) -> None:
     new = db.execute(
         "SELECT stream, container, coalesce(low, $low), coalesce(high, $high)"
         " FROM incoming WHERE kind = 'span' AND covers",
-        {"low": EVERYTHING[0], "high": EVERYTHING[1]},
+        {"low": LOWEST, "high": HIGHEST},
     ).fetchall()
     for stream, container, low, high in new:
         held.setdefault((stream, container), []).append((low, high))

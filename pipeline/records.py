@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# No number of a key, and no time in µs, lies beyond these
+LOWEST, HIGHEST = -(2**62), 2**62
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -114,7 +117,7 @@ class Bookmark:
         """The watermark: all that changed up to this source time (µs) is held; null if unknown.
 
         Clocks differ and rows commit late, so read again from some minutes before it."""
-        limit = self.started if self.started is not None else 2**62
+        limit = self.started if self.started is not None else HIGHEST
         rows = self.ask('SELECT max("at") WHERE container = ? AND "at" <= ?', container, limit)
         return rows[0][0] if rows else None
 
@@ -127,7 +130,7 @@ class Bookmark:
     def settled(self) -> int:
         """Highest source time (µs) among what reads that ran to their end have brought; 0 if none.
         Ours is compared with ours and theirs with theirs, so clocks may differ."""
-        limit = self.ended if self.ended is not None else 2**62
+        limit = self.ended if self.ended is not None else HIGHEST
         rows = self.ask('SELECT max("at") WHERE seen_at <= ?', limit)
         return rows[0][0] or 0 if rows else 0
 

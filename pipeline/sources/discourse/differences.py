@@ -15,9 +15,17 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pipeline.errors import BadAnswer
-from pipeline.records import MARK_BEGINS, Bookmark, Bookmarks, Part, Record, Span
+from pipeline.records import (
+    HIGHEST,
+    LOWEST,
+    MARK_BEGINS,
+    Bookmark,
+    Bookmarks,
+    Part,
+    Record,
+    Span,
+)
 from pipeline.sources.discourse.explorer import LIMIT, Explorer, TooMuch
-from pipeline.sources.discourse.tables import EVERYTHING
 
 FEW = 1_000  # rows: rather read them all than ask which have changed
 PAGE_BYTES = 12_000_000  # of JSON in one answer; some times that in memory
@@ -84,7 +92,7 @@ class Differences:
 
         Raises BadAnswer where the forum seems to have lost everything: no deletion is believed.
         """
-        there = self._digests(list(self._explorer.tables), *EVERYTHING)
+        there = self._digests(list(self._explorer.tables), LOWEST, HIGHEST)
         closed = _closed(bookmarks)
         found = []
         for stream, table in self._explorer.tables.items():
@@ -138,9 +146,9 @@ class Differences:
         if high - low < 2 * width:
             raise BadAnswer(f"{self._name}/{streams[0]}: Data Explorer cannot read even few rows")
         middle = (low + high) // 2
-        if low == EVERYTHING[0]:
-            middle = 4096 * width if high == EVERYTHING[1] else 0
-        elif high == EVERYTHING[1]:
+        if low == LOWEST:
+            middle = 4096 * width if high == HIGHEST else 0
+        elif high == HIGHEST:
             middle = 2 * low
         edge = middle // width * width
         yield streams, low, edge - 1
@@ -213,8 +221,8 @@ class Differences:
             "rows",
             hasty=sum(bucket.there for bucket in group) > FEW,
             streams=",".join(streams),
-            low=min(b.low for b in group) if alone else EVERYTHING[0],
-            high=max(b.high for b in group) if alone else EVERYTHING[1],
+            low=min(b.low for b in group) if alone else LOWEST,
+            high=max(b.high for b in group) if alone else HIGHEST,
             buckets=",".join(f"{b.stream}/{b.number}" for b in group),
             by_ids=0,
             ids=0,

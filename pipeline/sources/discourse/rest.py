@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from pipeline.errors import BadAnswer, FixAccess
-from pipeline.records import Bookmark, Bookmarks, Part, Record, Span
+from pipeline.records import HIGHEST, Bookmark, Bookmarks, Part, Record, Span
 from pipeline.settings import DiscourseSettings
 from pipeline.sources.discourse.client import ForumClient, Refused
 from pipeline.sources.discourse.tables import PAIR
@@ -197,8 +197,8 @@ def unlisted(
     None where a slice lacks more than could have gone in a week: on a forum that was imported,
     ids are not in order of creation.
     """
-    low = 0 if tonight.start == 0 else min(listed, default=2**62)
-    high = 2**62 if tonight.stop >= number_of_pages else max(listed, default=0)
+    low = 0 if tonight.start == 0 else min(listed, default=HIGHEST)
+    high = HIGHEST if tonight.stop >= number_of_pages else max(listed, default=0)
     missing = sorted(
         int(key)
         for key, mark in bookmark.marks(low, high).items()

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from pipeline.errors import FixAccess
-from pipeline.records import Bookmark, Bookmarks, Part, Record
+from pipeline.records import HIGHEST, Bookmark, Bookmarks, Part, Record
 from pipeline.sources.discourse.client import Refused
 from pipeline.sources.discourse.rest import (
     DAY_US,
@@ -125,7 +125,7 @@ class _Channel:
         self._seen: set[int] = set()
         self._answers: set[int] = set()  # some held as no answers: threads were just switched on
         self._is_whole = False
-        self.oldest_at = 2**62
+        self.oldest_at = HIGHEST
 
     def read(self, *, to_its_end: bool) -> Iterator[Part]:
         """Down to what is held, or to its end. The replies of a thread come with its first message,
@@ -164,7 +164,7 @@ class _Channel:
         return Part(tuple(self._destroyed("", min(self._seen), seen, unexpired)))
 
     def _destroyed(
-        self, first: str, oldest: int, seen: set[int], unexpired: int = 2**62
+        self, first: str, oldest: int, seen: set[int], unexpired: int = HIGHEST
     ) -> Iterator[Record]:
         """Tombstones of what is held of a thread (empty: of the channel itself), is newer than the
         oldest message there or `unexpired`, and was not seen. What expires goes from the oldest on,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pipeline.records import Bookmark, Part, Span, merge_ranges, uncovered
+from pipeline.records import HIGHEST, Bookmark, Part, Span, merge_ranges, uncovered
 from pipeline.sources.discourse.rest import DAY_US, NIGHTS, Site, micros
 from pipeline.sources.discourse.rest_posts import Posts
 
@@ -30,7 +30,7 @@ def newest_posts(site: Site, held: Bookmark, posts: Posts) -> Iterator[Part]:
         ids = [post["id"] for post in page]
         by_rank = by_rank or (len(ids) == PAGE and max(ids) - min(ids) >= PAGE)
         low, high = _reach(ids, before, by_rank)
-        posts.miss(low, 2**62 if before is None else high, set(ids))
+        posts.miss(low, HIGHEST if before is None else high, set(ids))
         if high >= low:
             records = posts.see(page, asked_at)
             if records or any(uncovered(covered, low, high)):

@@ -25,7 +25,6 @@ Schema = Mapping[str, frozenset[str]]
 
 WIDTH = 256  # ids in a bucket
 PAIR = 2**32  # a pair of ids as one: first * PAIR + second
-EVERYTHING = (-(2**62), 2**62)
 
 # Read where a forum has them; which of them decides where accepted answers are kept
 SOLVED = ("discourse_solved_topic_answers", "discourse_solved_solved_topics")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.records import Bookmarks, Part, Record
+from pipeline.records import HIGHEST, Bookmarks, Part, Record
 from pipeline.sources.rocketchat.client import (
     MOST_A_PAGE,
     Client,
@@ -108,7 +108,7 @@ class ReportReader:
             rows = rows_of(reply, name, *_FIELDS[endpoint])
             yield from ((reply, row) for row in rows)
             offset += len(rows)
-            if not rows or offset >= int(reply.value.get("total", 2**62)):
+            if not rows or offset >= int(reply.value.get("total", HIGHEST)):
                 return
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pytest
 
-from pipeline.records import Bookmark, Bookmarks
+from pipeline.records import HIGHEST, LOWEST, Bookmark, Bookmarks
 from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.faults import Faults
 from pipeline.sandbox.rocketchat import READER_ID, READER_TOKEN, Workspace, chat_app
@@ -26,7 +26,6 @@ COLUMNS = {
     "gone": "BOOLEAN",
     "seen_at": "BIGINT",
 }
-WHOLE = (-(2**62), 2**62)
 
 
 class Store:
@@ -58,7 +57,7 @@ class Store:
 
     def _load_span(self, span):
         if span.covers:
-            low, high = (span.low, span.high) if span.low is not None else WHOLE
+            low, high = (span.low, span.high) if span.low is not None else (LOWEST, HIGHEST)
             ranges = self.spans.setdefault(span.stream, {}).setdefault(span.container, [])
             ranges.append((low, high))
         if span.keys is None:
