@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,8 +80,6 @@ class StreamPlan:
     blind_spots: tuple[str, ...] = ()
 
 
-# For `Bookmark.ask`: whether the first part of a mark is among these
-MARK_BEGINS = "list_contains(CAST(? AS VARCHAR[]), split_part(mark, '|', 1))"
 _DIGEST_ROWS = 50_000  # at once, so that memory stays flat
 
 
@@ -153,9 +151,11 @@ class Bookmark:
             )
         )
 
-    def digests(self, width: int, without: Collection[str] = ()) -> dict[int, tuple[int, str]]:
+    def digests(
+        self, width: int, without: str = "FALSE", *values: object
+    ) -> dict[int, tuple[int, str]]:
         """Bucket -> how many rows are held and not gone, and the MD5 of their keys and marks;
-        rows left out whose marks have one of `without` as their first part.
+        rows left out for which the SQL `without`, with these values, is true.
 
         Bucket n holds the numeric keys from n * width up to the next bucket."""
         number = f"floor(try_cast(key AS BIGINT) / {width}.0)"
@@ -165,16 +165,16 @@ class Bookmark:
         if first is None:
             return {}
         found = {}
-        spared = f" AND NOT coalesce({MARK_BEGINS}, FALSE)" if without else ""
         step = (last - first) // (rows // _DIGEST_ROWS + 1) + 1
         for low in range(first, last + 1, step):
             for bucket, entries, state in self.ask(
                 f"SELECT CAST({number} AS BIGINT) AS bucket, count(*),"
                 " md5(string_agg(concat(key, ':', mark), ',' ORDER BY try_cast(key AS BIGINT)))"
-                f" WHERE NOT gone AND bucket BETWEEN ? AND ?{spared} GROUP BY bucket",
+                " WHERE NOT gone AND bucket BETWEEN ? AND ?"
+                f" AND NOT coalesce({without}, FALSE) GROUP BY bucket",
                 low,
                 low + step - 1,
-                *([[*without]] if without else ()),
+                *values,
             ):
                 found[bucket] = (entries, state)
         return found

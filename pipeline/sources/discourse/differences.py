@@ -18,7 +18,6 @@ from pipeline.errors import BadAnswer
 from pipeline.records import (
     HIGHEST,
     LOWEST,
-    MARK_BEGINS,
     Bookmark,
     Bookmarks,
     Part,
@@ -26,6 +25,7 @@ from pipeline.records import (
     Span,
 )
 from pipeline.sources.discourse.explorer import LIMIT, Explorer, TooMuch
+from pipeline.sources.discourse.marks import ChatMark, sql
 
 FEW = 1_000  # rows: rather read them all than ask which have changed
 PAGE_BYTES = 12_000_000  # of JSON in one answer; some times that in memory
@@ -33,7 +33,8 @@ PAGE_ROWS = LIMIT - 500  # rows may be added between digest and read
 PAGE_BUCKETS = 400
 PAGE_IDS = 2_000
 ROW_BYTES = {"posts": 4_000, "revisions": 3_000, "chat_messages": 1_000}  # until we know better
-CHANNELS, TALK = "chat_channels", "chat_messages"  # marks of what is said begin with the channel
+CHANNELS, TALK = "chat_channels", "chat_messages"
+SAID_IN = f"list_contains(CAST(? AS VARCHAR[]), {sql(ChatMark, 'channel')})"  # one of some channels
 NEVER_EMPTY = ("users", "topics", "posts")  # every forum has its system user and a welcome topic
 
 
@@ -96,8 +97,8 @@ class Differences:
         closed = _closed(bookmarks)
         found = []
         for stream, table in self._explorer.tables.items():
-            without = closed if stream == TALK else ()
-            ours, theirs = bookmarks[stream].digests(table.width, without), there.get(stream, {})
+            waiting = (SAID_IN, closed) if stream == TALK and closed else ()
+            ours, theirs = bookmarks[stream].digests(table.width, *waiting), there.get(stream, {})
             if ours and not theirs and stream in NEVER_EMPTY:
                 raise BadAnswer(
                     f"{self._name}/{stream}: the forum shows none of the {stream} we hold; nothing "
@@ -348,9 +349,9 @@ def _differing(stream: str, width: int, theirs: Digests, ours: Digests) -> list[
     ]
 
 
-def _closed(bookmarks: Bookmarks) -> set[str]:
+def _closed(bookmarks: Bookmarks) -> list[str]:
     """Channels of the chat that could not be read any more when last looked at."""
-    return {key for (key,) in bookmarks[CHANNELS].ask("SELECT key WHERE gone")}
+    return [key for (key,) in bookmarks[CHANNELS].ask("SELECT key WHERE gone")]
 
 
 class _Waiting:
@@ -359,7 +360,7 @@ class _Waiting:
 
     def __init__(self, bookmarks: Bookmarks) -> None:
         self._held = bookmarks
-        self._closed = _closed(bookmarks)
+        self._closed = set(_closed(bookmarks))
         self._keys = self._said()
 
     def spared(self, part: Part) -> Part:
@@ -378,9 +379,9 @@ class _Waiting:
 
     def _said(self) -> list[int]:
         """Keys of what was said in closed channels and is held, ascending."""
-        sql = f"SELECT CAST(key AS BIGINT) WHERE NOT gone AND {MARK_BEGINS} ORDER BY ALL"
-        closed = sorted(self._closed)
-        return [key for (key,) in self._held[TALK].ask(sql, closed)] if closed else []
+        closed, said = sorted(self._closed), "SELECT CAST(key AS BIGINT) WHERE NOT gone AND"
+        rows = self._held[TALK].ask(f"{said} {SAID_IN} ORDER BY ALL", closed) if closed else ()
+        return [key for (key,) in rows]
 
     def _longer(self, span: Span) -> Span:
         if span.low is None or span.high is None or span.keys is None:

@@ -5,7 +5,6 @@ An admin key sees everything, so what is private is dropped here before it becom
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from pipeline.errors import BadAnswer, FixAccess
 from pipeline.records import HIGHEST, Bookmark, Bookmarks, Part, Record, Span
 from pipeline.settings import DiscourseSettings
 from pipeline.sources.discourse.client import ForumClient, Refused
+from pipeline.sources.discourse.marks import is_out_of_sight
 from pipeline.sources.discourse.tables import PAIR
 
 NIGHTS = 7
 MOST_MISSING = 100  # things a night to look for one by one
-OUT_OF_SIGHT = ("deleted|", "inactive|")  # how marks of what lists do not name begin
 LAZY_CHILDREN = 5
 LIKE = 2  # post_action_type_id
 DAY_US = 86_400_000_000
@@ -146,16 +145,6 @@ def _flat(categories: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str, Any]
         yield from _flat(children)
 
 
-def state(*parts: object) -> str:
-    """A mark of these parts; null is empty."""
-    return "|".join("" if part is None else str(part) for part in parts)
-
-
-def text_state(text: object) -> str:
-    """A short stand-in for a text in a mark."""
-    return hashlib.md5(str(text).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
-
-
 def micros(written: str | None) -> int | None:
     """A time of the API as µs since 1970 UTC."""
     if not written:
@@ -203,7 +192,7 @@ def unlisted(
         int(key)
         for key, mark in bookmark.marks(low, high).items()
         if int(key) not in listed
-        if int(key) not in apart and not (mark or "").startswith(OUT_OF_SIGHT)
+        if int(key) not in apart and not is_out_of_sight(mark)
     )
     if len(tonight) < number_of_pages and len(missing) > MOST_MISSING // 4:
         return []

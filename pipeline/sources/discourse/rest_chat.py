@@ -13,6 +13,16 @@ from typing import Any
 from pipeline.errors import FixAccess
 from pipeline.records import HIGHEST, Bookmark, Bookmarks, Part, Record
 from pipeline.sources.discourse.client import Refused
+from pipeline.sources.discourse.marks import (
+    ChannelMark,
+    ChatMark,
+    parse,
+    sql,
+    sql_is_whole,
+    state,
+    text_state,
+    written,
+)
 from pipeline.sources.discourse.rest import (
     DAY_US,
     NIGHTS,
@@ -22,8 +32,6 @@ from pipeline.sources.discourse.rest import (
     micros,
     newest_first,
     only,
-    state,
-    text_state,
     whole,
 )
 
@@ -103,13 +111,13 @@ def _channels(site: Site, bookmarks: Bookmarks) -> Iterator[dict[str, Any]]:
 
 
 def _channel_record(channel: dict[str, Any], asked_at: int) -> Record:
-    """Its mark begins with whether its replies stand in threads."""
-    mark = state(channel.get("threading_enabled"), text_state(state(*channel.values())))
+    threads, rest = channel.get("threading_enabled"), text_state(state(*channel.values()))
+    mark = written(ChannelMark, threads=threads, rest=rest)
     return Record("chat_channels", str(channel["id"]), channel, asked_at, mark=mark)
 
 
 def _threading(mark: str | None) -> str:
-    return (mark or "").partition("|")[0]
+    return parse(ChannelMark, mark).threads or ""
 
 
 class _Channel:
@@ -174,8 +182,8 @@ class _Channel:
         channel = self._path.rpartition("/")[2]
         for (key,) in self._held.ask(
             'SELECT CAST(key AS BIGINT) AS id WHERE NOT gone AND (id > ? OR "at" > ?)'
-            " AND split_part(mark, '|', 1) = ? AND split_part(mark, '|', 7) = ?"
-            " AND len(string_split(mark, '|')) = 9",
+            f" AND {sql(ChatMark, 'channel')} = ? AND {sql(ChatMark, 'first')} = ?"
+            f" AND {sql_is_whole(ChatMark)}",
             oldest,
             unexpired,
             channel,
@@ -231,16 +239,17 @@ def _record(message: dict[str, Any], asked_at: int, first: int | None = None) ->
     if "mentioned_users" in message:
         payload["mentioned_user_ids"] = [who["id"] for who in message["mentioned_users"]]
     thread = message.get("thread") or {}
-    mark = state(
-        message["chat_channel_id"],
-        user.get("id"),
-        user.get("id") and message.get("deleted_at"),
-        message.get("edited"),
-        text_state(message["message"]),
-        text_state(payload["reactions"]),
-        first,
-        thread.get("reply_count"),
-        (thread.get("preview") or {}).get("last_reply_id"),
+    mark = written(
+        ChatMark,
+        channel=message["chat_channel_id"],
+        user=user.get("id"),
+        deleted_at=user.get("id") and message.get("deleted_at"),
+        edited=message.get("edited"),
+        message=text_state(message["message"]),
+        reactions=text_state(payload["reactions"]),
+        first=first,
+        replies=thread.get("reply_count"),
+        last_reply=(thread.get("preview") or {}).get("last_reply_id"),
     )
     at = micros(message["created_at"])
     return Record("chat_messages", str(message["id"]), payload, asked_at, at=at, mark=mark)

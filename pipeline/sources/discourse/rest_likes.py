@@ -7,7 +7,8 @@ from typing import Any
 
 from pipeline.records import Bookmarks, Part, Record, Span
 from pipeline.sources.discourse.client import Refused
-from pipeline.sources.discourse.rest import LIKE, Site, likes_range, micros, pages, state
+from pipeline.sources.discourse.marks import PostMark, sql_is_number, sql_number, state
+from pipeline.sources.discourse.rest import LIKE, Site, likes_range, micros, pages
 from pipeline.sources.discourse.tables import PAIR
 
 LIKES_GIVEN = 1  # user_actions.action_type
@@ -82,8 +83,8 @@ class Likes:
         known = dict(
             self._posts.ask(
                 "SELECT CAST(key AS BIGINT) AS post,"
-                " CAST(split_part(mark, '|', 3) AS BIGINT) AS likes"
-                " WHERE NOT gone AND regexp_matches(split_part(mark, '|', 3), '^[0-9]+$')"
+                f" {sql_number(PostMark, 'likes')} AS likes"
+                f" WHERE NOT gone AND {sql_is_number(PostMark, 'likes')}"
                 " AND (likes > 0 OR post IN (SELECT unnest(CAST(? AS BIGINT[]))))",
                 list(held),
             )

@@ -6,14 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.records import Bookmark, Bookmarks, Part, Record
-from pipeline.sources.discourse.rest import (
-    Site,
-    differing,
-    micros,
-    newest_first,
-    only,
-    state,
-)
+from pipeline.sources.discourse.marks import ReportMark, parse, state, written
+from pipeline.sources.discourse.rest import Site, differing, micros, newest_first, only
 from pipeline.sources.discourse.streams import STAFF_ACTIONS
 
 LOG_PAGE = 200
@@ -95,7 +89,7 @@ def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     pending = sorted(
         key
         for key, mark in bookmarks["reports"].marks().items()
-        if key not in seen and f"{mark}|".startswith(f"{PENDING}|")
+        if key not in seen and parse(ReportMark, mark).status == str(PENDING)
     )
     for first in range(0, len(pending), 10):
         _, part = ask("all", **{"ids[]": pending[first : first + 10]})
@@ -106,13 +100,19 @@ def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
 def _report(report: dict[str, Any], is_open: bool, asked_at: int) -> Record:
     if not is_open:
         return Record("reports", str(report["id"]), {}, asked_at, gone=True)
+    mark = written(
+        ReportMark,
+        status=report["status"],
+        version=report.get("version"),
+        score=report.get("score"),
+    )
     return Record(
         "reports",
         str(report["id"]),
         only(report, *_REPORT_FIELDS),
         asked_at,
         at=micros(report["created_at"]),
-        mark=state(report["status"], report.get("version"), report.get("score")),
+        mark=mark,
     )
 
 

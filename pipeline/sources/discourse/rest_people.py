@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.errors import BadAnswer
 from pipeline.records import Bookmark, Bookmarks, Part, Record
 from pipeline.sources.discourse.client import Refused
+from pipeline.sources.discourse.marks import INACTIVE, UserMark, state, text_state, written
 from pipeline.sources.discourse.rest import (
     EPOCH,
     OVERLAP_US,
@@ -18,8 +19,6 @@ from pipeline.sources.discourse.rest import (
     micros,
     only,
     pages,
-    state,
-    text_state,
     unlisted,
     whole,
 )
@@ -133,7 +132,8 @@ def _user(site: Site, user: int, bookmark: Bookmark) -> Iterator[Part]:
 def _user_record(user: dict[str, Any], asked_at: int) -> Record:
     payload = only(user, *_USER_FIELDS)
     states = (payload.get(name) for name in _USER_FIELDS if name != "last_seen_at")
-    mark = state("" if user.get("active", True) else "inactive", text_state(state(*states)))
+    inactive = "" if user.get("active", True) else INACTIVE
+    mark = written(UserMark, inactive=inactive, rest=text_state(state(*states)))
     at = micros(user.get("last_seen_at") or user.get("created_at"))
     return Record("users", str(user["id"]), payload, asked_at, at=at, mark=mark)
 

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.records import Bookmark, Bookmarks, Record
-from pipeline.sources.discourse.rest_records import WHISPER, is_shown, post_record
+from pipeline.sources.discourse.marks import (
+    PostMark,
+    SolutionMark,
+    beginning,
+    parse,
+    sql,
+    sql_begins_with_numbers,
+    sql_number,
+)
+from pipeline.sources.discourse.rest_records import WHISPER, post_record, shown_in
 
 
 @dataclass(slots=True)
@@ -71,7 +80,8 @@ class Posts:
     def of_topic(self, topic: int) -> set[int]:
         """Posts held as readable posts of this topic; of a negative one, its deleted posts and
         whispers."""
-        rows = self._held.ask("SELECT key WHERE NOT gone AND starts_with(mark, ?)", f"{topic}|")
+        begins = beginning(PostMark, topic=topic)
+        rows = self._held.ask("SELECT key WHERE NOT gone AND starts_with(mark, ?)", begins)
         return {int(key) for (key,) in rows}
 
     def see(self, posts: Iterable[dict[str, Any]], asked_at: int) -> tuple[Record, ...]:
@@ -95,22 +105,23 @@ class Posts:
         """Note the topics of posts between these ids that are held as posts which the list of posts
         shows, and that it did not show: they are hidden now, or deleted."""
         for key, mark in self._held.marks(low, high).items():
-            if int(key) not in listed and is_shown(mark):
-                self.absent.add(int((mark or "").partition("|")[0]))
+            if int(key) not in listed and (topic := shown_in(mark)) is not None:
+                self.absent.add(topic)
 
     def _count(self, record: Record, held: str | None) -> None:
         post = int(record.key)
         topics, counts = [], []
         for mark, sign in ((held, -1), (record.mark, 1)):
-            topic, number, likes, accepted, *_ = (mark or "|||").split("|")
+            state = parse(PostMark, mark)
+            topic, likes = state.topic or "", int(state.likes or 0)
             topics.append(topic)
-            counts.append(int(likes or 0))
+            counts.append(likes)
             if topic.isdigit():
                 tally = self.tallies[int(topic)]
                 tally.posts += sign
-                tally.likes += sign * int(likes)
-                tally.highest = max(tally.highest, int(number))
-                tally.accepted += sign * (accepted == "1")  # a time, by Data Explorer
+                tally.likes += sign * likes
+                tally.highest = max(tally.highest, int(state.number or 0))
+                tally.accepted += sign * (state.accepted == "1")  # a time, by Data Explorer
         if any(counts):
             self.likes[post] = counts[-1]
         if held is not None and topics[0] != topics[1]:
@@ -122,11 +133,11 @@ def _tallies(posts: Bookmark) -> defaultdict[int, Tally]:
     """Topic -> what is held of it, by the marks of its posts."""
     found: defaultdict[int, Tally] = defaultdict(Tally)
     for topic, *tally in posts.ask(
-        "SELECT CAST(split_part(mark, '|', 1) AS BIGINT) AS topic, count(*),"
-        " sum(CAST(split_part(mark, '|', 3) AS BIGINT)),"
-        " max(CAST(split_part(mark, '|', 2) AS BIGINT)),"
-        " count(*) FILTER (split_part(mark, '|', 4) = '1')"
-        " WHERE NOT gone AND regexp_matches(mark, '^[0-9]+\\|[0-9]+\\|[0-9]+\\|')"
+        f"SELECT {sql_number(PostMark, 'topic')} AS topic, count(*),"
+        f" sum({sql_number(PostMark, 'likes')}),"
+        f" max({sql_number(PostMark, 'number')}),"
+        f" count(*) FILTER ({sql(PostMark, 'accepted')} = '1')"
+        f" WHERE NOT gone AND {sql_begins_with_numbers(PostMark, 'likes')}"
         " GROUP BY topic"
     ):
         found[topic] = Tally(*(int(number) for number in tally))
@@ -136,6 +147,4 @@ def _tallies(posts: Bookmark) -> defaultdict[int, Tally]:
 def _solved(solutions: Bookmark) -> dict[str, int]:
     """Accepted answer (as text) -> its topic, of those that Data Explorer told of before it was
     switched off."""
-    return dict(
-        solutions.ask("SELECT key, CAST(split_part(mark, '|', 1) AS BIGINT) WHERE NOT gone")
-    )
+    return dict(solutions.ask(f"SELECT key, {sql_number(SolutionMark, 'topic')} WHERE NOT gone"))

@@ -12,6 +12,14 @@ from typing import Any
 
 from pipeline.errors import BadAnswer, FixAccess, SourceDown
 from pipeline.records import Bookmark, Bookmarks
+from pipeline.sources.discourse.marks import (
+    DELETED,
+    SQL_BY_REST,
+    PostMark,
+    TopicMark,
+    sql,
+    sql_number,
+)
 from pipeline.sources.discourse.rest import DAY_US, EPOCH, NIGHTS, Site, micros
 
 HASTY_S = 20.0  # no night waits longer for a forum that cannot give this report
@@ -41,9 +49,9 @@ def _left_behind(bookmarks: Bookmarks) -> set[int]:
     """Topics with a post whose account is gone: by now it is another's, or nobody's."""
     gone = [user for (user,) in bookmarks["users"].ask("SELECT key WHERE gone")]
     rows = gone and bookmarks["posts"].ask(
-        "SELECT DISTINCT abs(CAST(split_part(mark, '|', 1) AS BIGINT)) WHERE NOT gone"
-        " AND contains(split_part(mark, '|', 5), 'T')"  # a mark by REST, where times are text
-        " AND list_contains(?, split_part(mark, '|', 7))",
+        f"SELECT DISTINCT abs({sql_number(PostMark, 'topic')}) AS topic WHERE NOT gone"
+        f" AND topic IS NOT NULL AND {SQL_BY_REST}"
+        f" AND list_contains(?, {sql(PostMark, 'user')})",
         gone,
     )
     return {topic for (topic,) in rows}
@@ -77,10 +85,9 @@ def _edited(site: Site, posts: Bookmark, reached: int) -> set[int]:
 def _written(posts: Bookmark, topics: set[str]) -> dict[tuple[int, int], int]:
     """Topic and number of the posts held of these topics -> when they were last written (µs)."""
     rows = posts.ask(
-        "SELECT CAST(split_part(mark, '|', 1) AS BIGINT), CAST(split_part(mark, '|', 2) AS BIGINT),"
-        " split_part(mark, '|', 5)"
-        " WHERE NOT gone AND contains(split_part(mark, '|', 5), 'T')"
-        " AND list_contains(?, split_part(mark, '|', 1))",
+        f"SELECT {sql_number(PostMark, 'topic')}, {sql_number(PostMark, 'number')},"
+        f" {sql(PostMark, 'updated_at')} WHERE NOT gone AND {SQL_BY_REST}"
+        f" AND list_contains(?, {sql(PostMark, 'topic')})",
         sorted(topics),
     )
     return {(topic, number): micros(at) or 0 for topic, number, at in rows}
@@ -89,7 +96,8 @@ def _written(posts: Bookmark, topics: set[str]) -> dict[tuple[int, int], int]:
 def _last_bumped(topics: Bookmark) -> list[int]:
     """The topics bumped last, as many as can have their turn in a week."""
     rows = topics.ask(
-        "SELECT CAST(key AS BIGINT) AS topic WHERE NOT gone AND NOT starts_with(mark, 'deleted|')"
+        "SELECT CAST(key AS BIGINT) AS topic"
+        f" WHERE NOT gone AND {sql(TopicMark, 'deleted')} <> '{DELETED}'"
         f' ORDER BY "at" DESC NULLS LAST, topic LIMIT {TURN * NIGHTS}'
     )
     return [topic for (topic,) in rows]

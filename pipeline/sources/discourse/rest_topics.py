@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.records import Bookmarks, Part, Record
+from pipeline.sources.discourse.marks import TopicMark, parse
 from pipeline.sources.discourse.rest import (
     MOST_MISSING,
     OVERLAP_US,
@@ -139,9 +140,9 @@ class Topics:
         """Whether the posts held account for all the list says of this topic."""
         if not self.posts.tallies[item["id"]].explains(item):
             return False
-        before = (held or "").split("|")
-        was_bumped = before[1:2] != [str(item["bumped_at"])]
-        return held is None or not was_bumped or before[2:3] != [str(item["posts_count"])]
+        before = parse(TopicMark, held)
+        was_bumped = before.bumped_at != str(item["bumped_at"])
+        return held is None or not was_bumped or before.posts != str(item["posts_count"])
 
     def _unnamed(self) -> list[int]:
         """Topics to be read that no list has named tonight: of posts seen tonight, and what an open
