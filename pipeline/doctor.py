@@ -24,7 +24,7 @@ from pipeline.digest.mail import check_login
 from pipeline.errors import FixSettings, HearthError, SourceDown
 from pipeline.landing import make_folder, write_whole
 from pipeline.settings import AT_A_PROMPT_S, Community, DiscourseSettings
-from pipeline.sources import Finding, Source, budgets, open_source
+from pipeline.sources import Finding, Source, budgets, open_source, understood
 from pipeline.storage import disk_of
 
 _SHORTEST_KEY = 16  # characters of a pseudonym key that nobody guesses
@@ -170,10 +170,11 @@ def _source(home: Community, name: str) -> list[Finding]:
         return [Finding("warn", "not asked: its secrets are not set", "set them, then ask again")]
     found: list[Finding] = []
     try:
-        source = open_source(home, name)
-        found += source.probe()
-        if isinstance(chosen, DiscourseSettings) and exit_code(found) == 0:
-            found.append(_key_rights(home, name, source, reports=chosen.review_queue))
+        with understood(home, name):
+            source = open_source(home, name)
+            found += source.probe()
+            if isinstance(chosen, DiscourseSettings) and exit_code(found) == 0:
+                found.append(_key_rights(home, name, source, reports=chosen.review_queue))
     except HearthError as error:
         found.append(Finding.of(error))
     return found
@@ -249,11 +250,12 @@ def _look(home: Community, kind: str, place: str) -> Callable[[], None]:
     source, _, channel = place.partition("/")
 
     def ask() -> None:
-        writer: Any = open_source(home, source).writer
-        if kind == "discourse":
-            check_group(writer, channel)
-        else:
-            writer.check(channel)
+        with understood(home, source):
+            writer: Any = open_source(home, source).writer
+            if kind == "discourse":
+                check_group(writer, channel)
+            else:
+                writer.check(channel)
 
     return ask
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import steps, warehouse
 from pipeline.contracts import contracts
-from pipeline.errors import Degraded, FixAccess, FixSettings, SourceDown, WarehouseBusy
+from pipeline.errors import BadAnswer, Degraded, FixAccess, FixSettings, SourceDown, WarehouseBusy
 from pipeline.journal import Journal
 from pipeline.landing import Landing, parts
 from pipeline.sandbox import server
@@ -205,6 +205,20 @@ def test_a_wrong_key_is_named_and_the_rest_is_published(world, unchecked, monkey
     assert "f" * 64 not in world.said()
 
 
+@pytest.mark.parametrize("broken", ["plan", "estimate"])
+def test_an_estimate_goes_on_past_a_source_nobody_foresaw(world, monkeypatch, broken):
+    def surprised(*_):
+        raise KeyError("about")
+
+    monkeypatch.setattr(f"pipeline.sources.rocketchat.RocketChat.{broken}", surprised)
+    with world.serve() as addresses:
+        world.settings(addresses)
+        found = steps.estimate()
+        assert next(found)["source"] == "forum"
+        with pytest.raises(BadAnswer, match=rf"chat: .*KeyError\); see .* at {addresses.chat}"):
+            next(found)
+
+
 def test_an_estimate_goes_on_past_a_source_that_fails(world, monkeypatch):
     monkeypatch.setenv("HEARTH_EMBER_FORUM_KEY", "0" * 64)
     with world.serve() as addresses:
@@ -216,7 +230,9 @@ def test_an_estimate_goes_on_past_a_source_that_fails(world, monkeypatch):
 
 
 @pytest.mark.parametrize("broken", ["plan", "read"])
-def test_a_source_nobody_foresaw_costs_the_others_nothing(world, unchecked, monkeypatch, broken):
+def test_a_source_nobody_foresaw_costs_the_others_nothing(
+    world, unchecked, monkeypatch, caplog, broken
+):
     def surprised(*_):
         raise KeyError("topic_list")
 
@@ -226,7 +242,10 @@ def test_a_source_nobody_foresaw_costs_the_others_nothing(world, unchecked, monk
         with pytest.raises(Degraded, match="forum"):
             world.night()
     assert world.published("SELECT DISTINCT source FROM marts.messages") == [("chat",)]
-    assert "an answer of a form that Hearth does not know (KeyError)" in world.said()
+    place = "forum" if broken == "plan" else "forum/forum"
+    assert f"{place}: an answer of a form that Hearth does not know (KeyError)" in world.said()
+    assert f"see what answers at {addresses.forum}" in world.said()
+    assert any(entry.exc_info and entry.exc_info[0] is KeyError for entry in caplog.records)
 
 
 def test_a_stream_that_is_lost_is_stale_and_not_merely_unavailable(world, unchecked):

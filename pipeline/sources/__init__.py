@@ -7,18 +7,22 @@ its settings model in `pipeline/settings/models.py`, and its files in `sql/stagi
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, Protocol
 
-from pipeline.errors import FixAccess, FixSettings, HearthError
+from pipeline.errors import BadAnswer, FixAccess, FixSettings, HearthError
 from pipeline.landing import make_folder, write_once
 from pipeline.records import Bookmarks, Part, StreamPlan
 from pipeline.settings import Community, RocketChatSettings
 from pipeline.sources.budget import Budget, RedisBudget
 from pipeline.sources.http import Usage
+
+log = logging.getLogger("hearth")
 
 MOST_SKEW_S = 300  # a clock that is set by hand; one kept by NTP is off by less than a second
 
@@ -104,6 +108,26 @@ def open_source(community: Community, name: str) -> Source:
     from pipeline.sources import discourse
 
     return discourse.connect(settings, name, budgets(community, name), installation(community))
+
+
+@contextmanager
+def understood(community: Community, name: str, stream: str = "") -> Iterator[None]:
+    """While a source is asked: turn an error that nobody foresaw into BadAnswer, and log where it
+    came from. Another version of the server, or a plugin, answered in an unknown form, or the
+    mistake is ours. It costs this source or stream its night, and no other."""
+    try:
+        yield
+    except (HearthError, OSError):
+        raise
+    except Exception as error:
+        place = f"{name}/{stream}" if stream else name
+        log.exception("%s could not be understood", place)
+        site = community.sources.get(name)  # one may be gone from the settings since the plan
+        raise BadAnswer(
+            f"{place}: an answer of a form that Hearth does not know ({type(error).__name__}); see "
+            f"what answers at {site.url if site else 'its address'}. Nothing was lost, the next "
+            "night asks again; if it stays so, report it with the log"
+        ) from error
 
 
 def budgets(community: Community, source: str) -> Callable[..., Budget]:

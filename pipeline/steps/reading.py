@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline import housekeeping, landing, runs, settings
-from pipeline.errors import BadAnswer, HearthError
+from pipeline.errors import HearthError
 from pipeline.landing import Report
 from pipeline.records import Bookmarks, StreamPlan
 from pipeline.settings import Community
@@ -35,8 +34,6 @@ from pipeline.tonight import (
 if TYPE_CHECKING:
     from pipeline.sources import Source
 
-log = logging.getLogger("hearth")
-
 
 def plan(community: str | None = None, as_of: str | None = None) -> Plan:
     """Bring in what an earlier night landed and did not load, tidy up, ask every source what it can
@@ -53,6 +50,7 @@ def plan(community: str | None = None, as_of: str | None = None) -> Plan:
 
 def _plan(home: Community, night: Night) -> Plan:
     from pipeline import load, warehouse
+    from pipeline.sources import understood
 
     journal = journal_of(home, night)
     housekeeping.check_room(home)
@@ -68,7 +66,7 @@ def _plan(home: Community, night: Night) -> Plan:
     silent: dict[str, HearthError] = {}
     for name in home.sources:
         try:
-            with _understood(name):
+            with understood(home, name):
                 journal.progress(name, "asked what it can give")  # a sick server may take long
                 units += _streams_of(home, night, name, read_before.get(name, set()))
         except HearthError as error:
@@ -137,14 +135,15 @@ def estimate(community: str | None = None) -> Iterator[dict[str, Any]]:
 
 def _cost_of(home: Community, name: str) -> dict[str, Any]:
     from pipeline import load, warehouse
-    from pipeline.sources import open_source
+    from pipeline.sources import open_source, understood
 
     place = home.home / "work" / "bookmarks" / "estimate" / name
     with warehouse.opened(home) as db:
         load.write_bookmarks(db, name, place)
-    source = open_source(home, name)
-    streams = source.plan()
-    cost = source.estimate(Bookmarks.read(place))
+    with understood(home, name):
+        source = open_source(home, name)
+        streams = source.plan()
+        cost = source.estimate(Bookmarks.read(place))
     return {
         "source": name,
         "requests": cost.requests,
@@ -157,25 +156,11 @@ def _cost_of(home: Community, name: str) -> dict[str, Any]:
 
 def extract(night: Night, unit: Unit) -> dict[str, Any]:
     """Land everything of one stream that is new, changed or gone. Returns its report."""
-    place = f"{unit['source']}/{unit['stream']}"
-    with journal_of(home_of(night), night).telling(place), _understood(place):
+    from pipeline.sources import understood
+
+    home, place = home_of(night), f"{unit['source']}/{unit['stream']}"
+    with journal_of(home, night).telling(place), understood(home, unit["source"], unit["stream"]):
         return _extract(night, unit)
-
-
-@contextmanager
-def _understood(place: str) -> Iterator[None]:
-    """Turn an error that nobody foresaw into BadAnswer: another version of the server, or a plugin,
-    answered in an unknown form. It costs this stream its night, and no other stream."""
-    try:
-        yield
-    except (HearthError, OSError):
-        raise
-    except Exception as error:
-        log.exception("%s could not be understood", place)
-        raise BadAnswer(
-            f"{place}: an answer of a form that Hearth does not know ({type(error).__name__}); "
-            "nothing was lost, the next night asks again. If it stays so, report it with the log"
-        ) from error
 
 
 def _extract(night: Night, unit: Unit) -> dict[str, Any]:

@@ -423,6 +423,18 @@ def test_a_sound_installation_ends_with_0_and_says_what_there_is(office):
         assert said in told
 
 
+def test_an_answer_nobody_foresaw_is_named_and_the_rest_is_told(office, monkeypatch):
+    def surprised(*_):
+        raise KeyError("version")
+
+    monkeypatch.setattr("pipeline.sources.discourse.Discourse.probe", surprised)
+    ended, told = diagnosis()
+    assert ended == 76, told
+    assert "forum: an answer of a form that Hearth does not know (KeyError)" in told
+    assert f"see what answers at {office.addresses.forum}" in told
+    assert "signed in as hearth" in told
+
+
 def test_all_that_is_wrong_is_told_in_one_run(office):
     office.monkeypatch.delenv("HEARTH_EMBER_PSEUDONYM_KEY")
     office.add("memory = '90TB'\nping = 'http://127.0.0.1:9/x'")

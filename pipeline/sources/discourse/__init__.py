@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from pipeline.errors import BadAnswer, FixAccess, FixSettings, HearthError
+from pipeline.errors import FixAccess, FixSettings, HearthError
 from pipeline.records import Bookmarks, Part, StreamPlan
 from pipeline.settings import DiscourseSettings
 from pipeline.sources import Estimate, Finding, clocks
@@ -118,15 +118,6 @@ class Discourse:
 
     def read(self, stream: str, bookmarks: Bookmarks) -> Iterator[Part]:
         """Everything of this unit of work that is new, changed or gone since the bookmarks."""
-        try:
-            yield from self._read(stream, bookmarks)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise BadAnswer(
-                f"{self.name}/{stream}: an answer was not what Discourse's API promises "
-                f"({type(error).__name__}); see what answers at {self._settings.url}"
-            ) from error
-
-    def _read(self, stream: str, bookmarks: Bookmarks) -> Iterator[Part]:
         if stream != FORUM:
             yield from REST_UNITS[stream].read(self._site(), bookmarks)
             return

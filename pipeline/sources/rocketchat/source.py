@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from pipeline.errors import BadAnswer, FixAccess, FixSettings
+from pipeline.errors import FixAccess, FixSettings
 from pipeline.records import Bookmarks, Part, Record, Span, StreamPlan
 from pipeline.settings import RocketChatSettings
 from pipeline.sources import Estimate, Finding
@@ -85,11 +85,6 @@ class RocketChat:
         Raises FixAccess where a permission was lost since the plan was made."""
         try:
             yield from self._read(stream, bookmarks)
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            raise BadAnswer(
-                f"{self.name}/{stream}: an answer was not what Rocket.Chat's API promises "
-                f"({type(error).__name__}); see what answers at {self._settings.url}"
-            ) from error
         except Refused as refusal:
             if refusal.denied:
                 raise FixAccess(f"{refusal}; `hearth doctor` names what is missing") from refusal

@@ -11,6 +11,7 @@ from pipeline.records import Bookmarks
 from pipeline.sandbox.rocketchat import READER_ID
 from pipeline.sandbox.rocketchat.app import ROUTES
 from pipeline.sandbox.rocketchat.protocol import Refusal
+from pipeline.sources import understood
 from pipeline.sources.http import Budget
 from pipeline.sources.rocketchat import connect, messages
 from pipeline.sources.rocketchat.client import to_ms
@@ -139,7 +140,7 @@ def test_a_token_without_its_second_factor(world, monkeypatch):
         world.night(units=("users",))
 
 
-def test_an_answer_in_another_shape_is_no_crash(world, monkeypatch):
+def test_an_answer_in_another_shape_is_told_in_words(world, monkeypatch, community):
     world.workspace.post("general", "ann", "rude", START, id="m")
     world.workspace.report("m", "ben", "rude", START)
     bare = replace(
@@ -152,7 +153,8 @@ def test_an_answer_in_another_shape_is_no_crash(world, monkeypatch):
         },
     )
     monkeypatch.setitem(ROUTES["GET"], "moderation.user.reportedMessages", bare)
-    with pytest.raises(BadAnswer, match=r"chat/reports: .* API promises \(KeyError\)"):
+    said = r"chat/reports: an answer of a form that Hearth does not know \(KeyError\)"
+    with pytest.raises(BadAnswer, match=said), understood(community, "chat", "reports"):
         world.night(START + DAY)
 
 
