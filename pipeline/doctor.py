@@ -12,7 +12,6 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline import housekeeping, settings
@@ -24,7 +23,7 @@ from pipeline.digest.mail import check_login
 from pipeline.errors import FixSettings, HearthError, SourceDown
 from pipeline.landing import make_folder, write_whole
 from pipeline.settings import AT_A_PROMPT_S, Community, DiscourseSettings
-from pipeline.sources import Finding, Source, budgets, open_source, understood
+from pipeline.sources import Finding, Writers, budgets, open_source, understood
 from pipeline.storage import disk_of
 
 _SHORTEST_KEY = 16  # characters of a pseudonym key that nobody guesses
@@ -171,20 +170,19 @@ def _source(home: Community, name: str) -> list[Finding]:
     found: list[Finding] = []
     try:
         with understood(home, name):
-            source = open_source(home, name)
-            found += source.probe()
+            found += open_source(home, name).probe()
             if isinstance(chosen, DiscourseSettings) and exit_code(found) == 0:
-                found.append(_key_rights(home, name, source, reports=chosen.review_queue))
+                found.append(_key_rights(home, name, reports=chosen.review_queue))
     except HearthError as error:
         found.append(Finding.of(error))
     return found
 
 
-def _key_rights(home: Community, name: str, source: Source, *, reports: bool) -> Finding:
+def _key_rights(home: Community, name: str, *, reports: bool) -> Finding:
     """Whether the key may write if something is posted with it, and only then. That a key which
     `reports` may do so is for the source's own probe to find out."""
     posts = any(place.startswith(f"{name}/") for place in _forum_places(home))
-    writes = may_write(source.writer)
+    writes = may_write(Writers(home).forum(name))
     if writes and not (posts or reports):
         return Finding(
             "warn",
@@ -251,11 +249,10 @@ def _look(home: Community, kind: str, place: str) -> Callable[[], None]:
 
     def ask() -> None:
         with understood(home, source):
-            writer: Any = open_source(home, source).writer
             if kind == "discourse":
-                check_group(writer, channel)
+                check_group(Writers(home).forum(source), channel)
             else:
-                writer.check(channel)
+                Writers(home).chat(source).check(channel)
 
     return ask
 

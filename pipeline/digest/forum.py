@@ -12,12 +12,13 @@ from pipeline.digest.page import page
 from pipeline.digest.render import posts, render_markdown
 from pipeline.digest.safe import for_header
 from pipeline.errors import FixAccess, FixSettings
-from pipeline.sources.discourse.client import ForumClient, Refused
+from pipeline.sources import ForumWriter
+from pipeline.sources.discourse.client import Refused
 
 _MOST = 31_900  # characters; a post may have 32,000, and our mark needs some
 
 
-def post_to_group(client: ForumClient, group: str, edition: Edition, language: str) -> str:
+def post_to_group(client: ForumWriter, group: str, edition: Edition, language: str) -> str:
     """Send the edition to a group as a private message; returns the thread's address.
 
     May run twice, also after a kill between two posts: the week's thread is found again by its
@@ -47,21 +48,21 @@ def post_to_group(client: ForumClient, group: str, edition: Edition, language: s
     return f"{client.host}/t/{topic}"
 
 
-def check_group(client: ForumClient, group: str) -> None:
+def check_group(client: ForumWriter, group: str) -> None:
     """Raise FixSettings where the account sees no such group."""
     try:
-        client._get(f"/groups/{group}/members.json", limit=1)
+        client.fetch(f"/groups/{group}/members.json", limit=1)
     except Refused as refusal:
         raise FixSettings(
-            f"{client.transport.source}: the account sees no group {group!r} "
+            f"{client.source}: the account sees no group {group!r} "
             f"({refusal.status}); change the name in hearth.toml, or let the account see it"
         ) from None
 
 
-def may_write(client: ForumClient) -> bool:
+def may_write(client: ForumWriter) -> bool:
     """Whether the key may write posts. An empty one is sent, which the forum never takes."""
     try:
-        client._post("/posts.json")
+        client.submit("/posts.json")
     except FixAccess:
         return False
     except Refused as refusal:
@@ -70,7 +71,7 @@ def may_write(client: ForumClient) -> bool:
 
 
 def answers(
-    client: ForumClient, community: str, audience: str, night: date
+    client: ForumWriter, community: str, audience: str, night: date
 ) -> list[tuple[str, str, datetime]]:
     """(account, Markdown, when) of what readers wrote into this week's and last week's thread."""
     found = []
@@ -103,10 +104,10 @@ def _title(edition: Edition, language: str) -> str:
     return for_header(words.say("page.week", title=words.title, year=str(year), week=week))
 
 
-def thread_of(client: ForumClient, key: str) -> int | None:
+def thread_of(client: ForumWriter, key: str) -> int | None:
     """The thread with this `external_id`; null if there is none."""
     try:
-        found = client._get(f"/t/external_id/{key}.json")
+        found = client.fetch(f"/t/external_id/{key}.json")
     except Refused as refusal:
         if refusal.status == 404:
             return None
@@ -114,13 +115,13 @@ def thread_of(client: ForumClient, key: str) -> int | None:
     return int(found["id"])
 
 
-def _posts(client: ForumClient, topic: int) -> list[dict[str, Any]]:
+def _posts(client: ForumWriter, topic: int) -> list[dict[str, Any]]:
     """Posts of a thread with their Markdown; a week's posts fit into one answer."""
-    found = client._get(f"/t/{topic}.json", include_raw="true", print="true")
+    found = client.fetch(f"/t/{topic}.json", include_raw="true", print="true")
     return [post for post in found["post_stream"]["posts"] if post.get("raw")]
 
 
-def create(client: ForumClient, raw: str, **where: Any) -> int:
+def create(client: ForumWriter, raw: str, **where: Any) -> int:
     """Write one post; returns the id of its thread. Raises FixSettings where it may not."""
     try:
         post = client.create_post(raw, **where)
@@ -131,7 +132,7 @@ def create(client: ForumClient, raw: str, **where: Any) -> int:
         ) from refusal
     if "topic_id" not in post:
         raise FixSettings(
-            f"{client.transport.source}: the digest waits in the forum's review queue; let the "
+            f"{client.source}: the digest waits in the forum's review queue; let the "
             "account post without approval"
         )
     return int(post["topic_id"])

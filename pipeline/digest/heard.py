@@ -8,7 +8,7 @@ beside what they were told of.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from pipeline.settings import Community
 if TYPE_CHECKING:
     import duckdb
 
-    Writer = Callable[[str], Any]
+    from pipeline.sources import Writers
 
 LISTENING = timedelta(days=7)  # how long emoji and replies under an item are asked for
 ERASED = "erased"  # instead of the name of who was erased
@@ -88,15 +88,15 @@ class Heard:
 
 
 def hear(
-    db: duckdb.DuckDBPyConnection, community: Community, ledger: Ledger, writer: Writer, day: date
+    db: duckdb.DuckDBPyConnection, community: Community, ledger: Ledger, writers: Writers, day: date
 ) -> list[Verdict]:
     """All that moderators said: by `hearth verdict`, by emoji in chat, by replies in the forum,
     in its review queue. What was heard of the latter three is written down."""
-    heard = from_reactions(ledger.posted(), _reactions(db, community, ledger, writer, day))
+    heard = from_reactions(ledger.posted(), _reactions(db, community, ledger, writers, day))
     for name, audience in community.digest.audiences.items():
         if audience.discourse:
             source = audience.discourse.partition("/")[0]
-            replies = answers(writer(source), community.name, name, day)
+            replies = answers(writers.forum(source), community.name, name, day)
             heard += from_replies(ledger.keys_of, replies, source)
     now = datetime.combine(day, time(), UTC)
     heard += outcomes(db, community, ledger.reported(), now)
@@ -152,7 +152,7 @@ def store_told(db: duckdb.DuckDBPyConnection, community: Community) -> None:
 
 
 def _reactions(
-    db: duckdb.DuckDBPyConnection, community: Community, ledger: Ledger, writer: Writer, day: date
+    db: duckdb.DuckDBPyConnection, community: Community, ledger: Ledger, writers: Writers, day: date
 ) -> list[tuple[str, str, str, str]]:
     """(message id, emoji, account, source) under items told in chat. A moderators' room is mostly
     private and not among what the night reads, so recent items of it are asked for one by one,
@@ -179,7 +179,7 @@ def _reactions(
     for room in sorted(rooms):
         asked = [message for message, source in recent.items() if source in {room, None}]
         if asked:
-            said_of = writer(room).said_of
+            said_of = writers.chat(room).said_of
             found += [(message, *said, room) for message in asked for said in said_of(message)]
     return found
 

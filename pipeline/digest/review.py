@@ -12,7 +12,8 @@ from pipeline.digest.verdicts import Choice, Verdict
 from pipeline.digest.words import Words
 from pipeline.errors import FixAccess
 from pipeline.settings import Community, DiscourseSettings
-from pipeline.sources.discourse.client import ForumClient, Refused
+from pipeline.sources import ForumWriter
+from pipeline.sources.discourse.client import Refused
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,7 +39,7 @@ def takes(item: Item) -> bool:
     return item.message_id.isdigit()
 
 
-def report(client: ForumClient, item: Item, language: str) -> None:
+def report(client: ForumWriter, item: Item, language: str) -> None:
     """Report the item's message to the moderators, as the account of this client, with reasons and
     reference. May run twice: a post the account has reported already is left alone.
 
@@ -50,7 +51,7 @@ def report(client: ForumClient, item: Item, language: str) -> None:
     reasons = say("unit.semicolon").join(reason_of(code, v, say) for code, v in item.reasons)
     text = say("review.text", reasons=reasons, ref=item.ref)
     try:
-        client._post(
+        client.submit(
             "/post_actions.json",
             id=int(item.message_id),
             post_action_type_id=NOTIFY_MODERATORS,
@@ -91,8 +92,8 @@ def outcomes(
                 yield Verdict(keys, resolver or "", OUTCOMES[outcome], at, via=name)
 
 
-def _is_reported(client: ForumClient, message_id: str) -> bool:
-    post = client._get(f"/posts/{message_id}.json")
+def _is_reported(client: ForumWriter, message_id: str) -> bool:
+    post = client.fetch(f"/posts/{message_id}.json")
     return any(
         action["id"] == NOTIFY_MODERATORS and action.get("acted")
         for action in post.get("actions_summary", ())

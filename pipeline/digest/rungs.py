@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.digest import safe
 from pipeline.digest.forum import create, thread_of
@@ -15,13 +14,16 @@ from pipeline.digest.words import Words
 from pipeline.errors import FixSettings
 from pipeline.settings import Community, MailSettings
 
+if TYPE_CHECKING:
+    from pipeline.sources import ForumWriter, Writers
+
 
 def take(
     community: Community,
     audience: str,
     step: Step,
     sent_at: datetime,
-    open_client: Callable[[str], Any],
+    writers: Writers,
 ) -> str:
     """Send the step; returns where it went. A second time, after a kill, sends nothing new: chat
     messages and forum threads are found again by their keys, a mail keeps its Message-ID."""
@@ -30,14 +32,14 @@ def take(
     if step.rung == "mention":
         source, _, room = str(reader.rocketchat).partition("/")
         said = text(step, Words(language, safe.for_chat), ladder.mention)
-        open_client(source).post(room, said, key=f"{community.name}/{audience}/{step.key}")
+        writers.chat(source).post(room, said, key=f"{community.name}/{audience}/{step.key}")
         return room
     if ladder.lead_mail:
         return _mail(community, ladder.lead_mail, step, language, sent_at)
     source, _, name = str(ladder.lead_discourse).partition("/")
     said = text(step, Words(language, safe.for_markdown))
     subject = _subject(community, step, language)
-    return _message(open_client(source), name, subject, said, f"{audience}/{step.key}")
+    return _message(writers.forum(source), name, subject, said, f"{audience}/{step.key}")
 
 
 def _subject(community: Community, step: Step, language: str) -> str:
@@ -62,7 +64,7 @@ def _message_id(community: str, mail: MailSettings, step: Step) -> str:
     return f"<{step.key.replace('/', '.')}.{community}@{mail.sender.partition('@')[2]}>"
 
 
-def _message(client: Any, name: str, subject: str, said: str, key: str) -> str:
+def _message(client: ForumWriter, name: str, subject: str, said: str, key: str) -> str:
     external = f"hearth-{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}"
     topic = thread_of(client, external)
     if topic is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from pipeline.errors import FixSettings, HearthError
 from pipeline.settings import Audience, Community
 
 if TYPE_CHECKING:
-    from pipeline.sources.rocketchat.posting import Poster
+    from pipeline.sources import Writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ _Sent = tuple[str, dict[str, str]]  # where it went, and chat messages by refere
 class Teller:
     """Sends the editions of one night of a community.
 
-    folder       where the files go
-    open_client  the name of a source -> its ForumClient, or its Poster
-    as_of        the night's moment; `night` is its day on the community's clock
-    sent_at      now
+    folder   where the files go
+    writers  opens what writes to the sites
+    as_of    the night's moment; `night` is its day on the community's clock
+    sent_at  now
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Teller:
         community: Community,
         ledger: Ledger,
         folder: Path,
-        open_client: Callable[[str], Any],
+        writers: Writers,
         *,
         as_of: datetime,
         sent_at: datetime,
@@ -69,7 +69,7 @@ class Teller:
         self._as_of = as_of
         self.night = as_of.astimezone(ZoneInfo(community.time_zone)).date()
         self._sent_at = sent_at
-        self._open_client = open_client
+        self._writers = writers
 
     def due(self) -> list[Place]:
         """What is to be told now: the files always, a channel once and when its readers may be
@@ -177,7 +177,7 @@ class Teller:
         sent = 0
         try:
             for item in items:
-                report(self._open_client(source), item, self._community.digest.languages[0])
+                report(self._writers.forum(source), item, self._community.digest.languages[0])
                 self._ledger.record_report(self._community.name, self.night, item, self._sent_at)
                 sent += 1
         except HearthError as error:
@@ -188,7 +188,7 @@ class Teller:
         from pipeline.digest.rungs import take
 
         try:
-            where = take(self._community, audience, step, self._sent_at, self._open_client)
+            where = take(self._community, audience, step, self._sent_at, self._writers)
         except HearthError as error:
             return Told(audience, step.channel, trouble=str(error))
         self._ledger.record_step(self._community.name, audience, self.night, step, self._sent_at)
@@ -245,12 +245,12 @@ class Teller:
         from pipeline.digest.forum import post_to_group
 
         source, _, group = str(reader.discourse).partition("/")
-        return post_to_group(self._open_client(source), group, edition, language), {}
+        return post_to_group(self._writers.forum(source), group, edition, language), {}
 
     def _to_chat(self, edition: Edition, reader: Audience, language: str) -> _Sent:
         """The head of the night in the room, and each item in its thread."""
         source, _, room = str(reader.rocketchat).partition("/")
-        chat: Poster = self._open_client(source)
+        chat = self._writers.chat(source)
         night = f"{edition.community}/{edition.audience}/{edition.night:%Y-%m-%d}"
         head, items = render_chat(edition, language)
         thread = chat.post(room, head, key=f"{night}/head")[0]

@@ -1,7 +1,8 @@
 """One source per configured site, behind one short interface.
 
 To add a platform: a module here with a class that satisfies `Source`, its line in `open_source`,
-its settings model in `pipeline/settings/models.py`, and its files in `sql/staging/`.
+its settings model in `pipeline/settings/models.py`, and its files in `sql/staging/`. Where digests
+are to be told there, too: what they write with, in `Writers`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pipeline.errors import BadAnswer, FixAccess, FixSettings, HearthError
 from pipeline.landing import make_folder, write_once
 from pipeline.records import Bookmarks, Part, StreamPlan
-from pipeline.settings import Community, RocketChatSettings
+from pipeline.settings import Community, DiscourseSettings, RocketChatSettings
 from pipeline.sources.budget import Budget, RedisBudget
 from pipeline.sources.http import Usage
+
+if TYPE_CHECKING:
+    from pipeline.sources.discourse import Discourse
+    from pipeline.sources.rocketchat import RocketChat
 
 log = logging.getLogger("hearth")
 
@@ -75,10 +80,6 @@ class Source(Protocol):
     def usage(self) -> Usage:
         """What talking to the site has cost so far."""
 
-    @property
-    def writer(self) -> Any:
-        """What writes to the site for digests: a forum's client, a workspace's poster."""
-
     def plan(self) -> list[StreamPlan]:
         """Probe the server once: the streams to read, each with its way in, or why it is not
         available. Raises FixAccess where the credentials are refused, SourceDown where nothing
@@ -98,16 +99,78 @@ class Source(Protocol):
         """What an operator should know of this site and account; raises nothing of ours."""
 
 
+class ForumWriter(Protocol):
+    """A forum's API with one acting user, as digests use it. Raises Refused for a 4xx, FixAccess
+    where the key itself is not accepted."""
+
+    host: str
+
+    @property
+    def source(self) -> str:
+        """The name of the source whose forum this is."""
+
+    def fetch(self, path: str, /, **params: Any) -> Any:
+        """The answer to a GET, JSON."""
+
+    def submit(self, path: str, /, **form: Any) -> Any:
+        """The answer to a POST of a form, JSON."""
+
+    def create_post(self, content: str, /, **where: Any) -> Any:
+        """The answer to a new post with this Markdown."""
+
+
+class ChatWriter(Protocol):
+    """What posts in the rooms of a workspace, and reads what stands under it."""
+
+    def post(self, room: str, text: str, *, key: str, thread: str | None = None) -> list[str]:
+        """Post a text once, whatever its length; returns the ids of its messages."""
+
+    def check(self, room: str) -> None:
+        """Raise FixSettings where the account sees no such room."""
+
+    def said_of(self, message: str) -> list[tuple[str, str]]:
+        """(emoji, name) of each reaction of others under a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writers:
+    """Opens what writes to the sites of a community, by the name of a source."""
+
+    community: Community
+
+    def forum(self, name: str) -> ForumWriter:
+        """What writes to a forum, as the account that reads it."""
+        settings = self.community.sources[name]
+        if not isinstance(settings, DiscourseSettings):
+            raise FixSettings(f"{name} is no forum; name a source of Discourse in its place")
+        return _forum(self.community, name, settings).writer
+
+    def chat(self, name: str) -> ChatWriter:
+        """What writes to a workspace, as the account that reads it."""
+        settings = self.community.sources[name]
+        if not isinstance(settings, RocketChatSettings):
+            raise FixSettings(f"{name} is no workspace; name a source of Rocket.Chat in its place")
+        return _workspace(self.community, name, settings).writer
+
+
 def open_source(community: Community, name: str) -> Source:
     """The named source over a polite transport. All who open it share one budget of requests."""
     settings = community.sources[name]
     if isinstance(settings, RocketChatSettings):
-        from pipeline.sources import rocketchat
+        return _workspace(community, name, settings)
+    return _forum(community, name, settings)
 
-        return rocketchat.connect(settings, name, budgets(community, name))
+
+def _forum(community: Community, name: str, settings: DiscourseSettings) -> Discourse:
     from pipeline.sources import discourse
 
     return discourse.connect(settings, name, budgets(community, name), installation(community))
+
+
+def _workspace(community: Community, name: str, settings: RocketChatSettings) -> RocketChat:
+    from pipeline.sources import rocketchat
+
+    return rocketchat.connect(settings, name, budgets(community, name))
 
 
 @contextmanager

@@ -113,12 +113,13 @@ def _write_mail(file: Path, edition: Edition, language: str, mail: MailSettings)
 def _teller(home: Community, night: Night) -> Teller:
     from pipeline.digest.ledger import Ledger
     from pipeline.digest.tell import Teller
+    from pipeline.sources import Writers
 
     return Teller(
         home,
         Ledger.of(home),
         home.home / "digests",
-        _writer(home),
+        Writers(home),
         as_of=moment_of(night["as_of"]),
         sent_at=_now(),
     )
@@ -126,12 +127,6 @@ def _teller(home: Community, night: Night) -> Teller:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _writer(home: Community) -> Any:
-    from pipeline.sources import open_source
-
-    return lambda source: open_source(home, source).writer
 
 
 def _tell(
@@ -143,11 +138,12 @@ def _tell(
 ) -> list[Told]:
     from pipeline.digest.heard import hear
     from pipeline.digest.ledger import Ledger
+    from pipeline.sources import Writers
 
     journal = journal_of(home, night)
     with warehouse as db:
         found = _items_and_numbers(db, home, night)
-        said = hear(db, home, Ledger.of(home), _writer(home), teller.night)
+        said = hear(db, home, Ledger.of(home), Writers(home), teller.night)
     sent = list(teller.tell(places, *found, said))
     sent += teller.climb(found[0], said)
     sent += teller.report(found[0], said)

@@ -49,6 +49,13 @@ _PLAIN: dict[str, Any] = {
 }
 
 
+class Writers:
+    """In place of those of a community: what writes to a source, whatever its platform."""
+
+    def __init__(self, find: Any) -> None:
+        self.forum = self.chat = find
+
+
 def row(thread_id: str, kind: str = "unanswered", **changes: Any) -> dict[str, Any]:
     """A row of marts.digest_items."""
     url = f"{SITE}/t/{thread_id}"

@@ -10,7 +10,7 @@ from pipeline.digest.ledger import Ledger
 from pipeline.digest.tell import Teller
 from pipeline.digest.verdicts import Verdict, snoozed
 from pipeline.settings import Ladder
-from tests.digest.night import community, row
+from tests.digest.night import Writers, community, row
 from tests.digest.test_forum import world  # noqa: F401 - a fixture
 from tests.digest.test_tell import chat, said  # noqa: F401 - fixtures, but for `said`
 
@@ -30,7 +30,12 @@ class Climbing:
     def night(self, number, verdicts=(), rows=ROWS):
         now = FIRST + timedelta(days=number)
         teller = Teller(
-            self.home, self.ledger, self.folder, self.clients.__getitem__, as_of=now, sent_at=now
+            self.home,
+            self.ledger,
+            self.folder,
+            Writers(self.clients.__getitem__),
+            as_of=now,
+            sent_at=now,
         )
         list(teller.tell([("moderators", "files")], rows, Health()))
         climbed = teller.climb(rows, verdicts)

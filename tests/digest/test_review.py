@@ -9,7 +9,7 @@ from pipeline.digest.ledger import Ledger
 from pipeline.digest.tell import Teller
 from pipeline.settings import load
 from pipeline.sources import open_source
-from tests.digest.night import community, row
+from tests.digest.night import Writers, community, row
 from tests.digest.test_forum import world  # noqa: F401 - a fixture
 from tests.test_night import NOW, World, ago
 
@@ -24,7 +24,7 @@ def teller(folder, world, **source):  # noqa: F811
         home,
         Ledger(folder / "sent.jsonl"),
         folder,
-        lambda _: world.client,
+        Writers(lambda _: world.client),
         as_of=NIGHT,
         sent_at=NIGHT,
     )

@@ -19,7 +19,7 @@ from pipeline.settings import Community
 from pipeline.sources.http import Budget, Transport
 from pipeline.sources.rocketchat.client import Client
 from pipeline.sources.rocketchat.posting import Poster
-from tests.digest.night import community, row
+from tests.digest.night import Writers, community, row
 
 FIRST = date(2026, 3, 2)  # a Monday
 
@@ -57,8 +57,8 @@ def usage(workspace):
 class Nights:
     """Tells the same audiences night after night from one ledger."""
 
-    def __init__(self, home: Community, folder, open_client=None):
-        self.home, self.folder, self.open_client = home, folder, open_client
+    def __init__(self, home: Community, folder, find=None):
+        self.home, self.folder, self.writers = home, folder, Writers(find)
         self.ledger = Ledger(folder / "sent.jsonl")
 
     def tell(self, night, rows, verdicts=(), health=None):
@@ -67,7 +67,7 @@ class Nights:
             self.home,
             self.ledger,
             self.folder / "digests",
-            self.open_client,
+            self.writers,
             as_of=as_of,
             sent_at=as_of,
         )
@@ -190,7 +190,7 @@ def test_each_item_is_asked_for_where_it_was_posted_and_who_we_are_once(chat, tm
         db.execute("CREATE SCHEMA staging")
         for table in ("messages", "reactions"):
             db.execute(contracts()[f"staging.{table}"].ddl())
-        heard = hearing._reactions(db, home, nights.ledger, nights.open_client, FIRST)
+        heard = hearing._reactions(db, home, nights.ledger, nights.writers, FIRST)
     assert heard == [(item, ":x:", "ann", "chat") for item in items]
     assert usage(chat) - asked_before == len(items) + 1
 

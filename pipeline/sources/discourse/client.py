@@ -58,9 +58,23 @@ class ForumClient(DiscourseClient):  # type: ignore[misc]
         self.transport = transport
         self.explorer_root = EXPLORER_ROOTS[0]
 
-    def data_explorer_query(self, query_id: int, **kwargs: Any) -> Any:
-        """The result of one run; the route is the one that answered when queries were listed."""
-        return self._post(f"{self.explorer_root}/queries/{query_id}/run.json", **kwargs)
+    @property
+    def source(self) -> str:
+        """The name of the source whose forum this is."""
+        return self.transport.source
+
+    def fetch(self, path: str, /, *, patience_s: float | None = None, **params: Any) -> Any:
+        """The answer to a GET, JSON. A sick server is asked again for `patience_s` seconds; null:
+        for as long as the transport's own patience lasts."""
+        return self._get(path, override_request_kwargs={"patience_s": patience_s}, **params)
+
+    def submit(self, path: str, /, *, patience_s: float | None = None, **form: Any) -> Any:
+        """The answer to a POST of a form, JSON; see `fetch`."""
+        return self._post(path, override_request_kwargs={"patience_s": patience_s}, **form)
+
+    def remove(self, path: str, /) -> None:
+        """Have what has this address deleted."""
+        self._delete(path)
 
     def _request(  # noqa: PLR0917 - pydiscourse calls it so
         self,

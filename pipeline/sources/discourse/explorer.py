@@ -77,7 +77,7 @@ class Explorer:
         if self._names_limit:
             form["limit"] = LIMIT
         try:
-            answer = self._run(self._ids[kind], form, {"patience_s": HASTY_S} if hasty else {})
+            answer = self._run(self._ids[kind], form, HASTY_S if hasty else None)
         except TooLarge:
             raise TooMuch("too large") from None
         except SourceDown:
@@ -98,16 +98,15 @@ class Explorer:
             raise TooMuch("an answer of just as many rows as the forum gives unasked")
         return rows
 
-    def _run(self, query: int, form: dict[str, Any], manner: dict[str, float]) -> Any:
+    def _run(self, query: int, form: dict[str, Any], patience_s: float | None) -> Any:
         if not self._runs_by_get:
+            path = f"{self._client.explorer_root}/queries/{query}/run.json"
             try:
-                return self._client.data_explorer_query(
-                    query, **form, override_request_kwargs=manner
-                )
+                return self._client.submit(path, patience_s=patience_s, **form)
             except FixAccess:  # a key with "global: read" may only GET
                 self._runs_by_get = True
-        return self._client._get(
-            f"/data-explorer/queries/{query}/run.json", **form, override_request_kwargs=manner
+        return self._client.fetch(
+            f"/data-explorer/queries/{query}/run.json", patience_s=patience_s, **form
         )
 
     def _sql(self, schema: Schema) -> dict[str, str]:
@@ -145,7 +144,7 @@ class Explorer:
         seen: set[int] = set()
         offset = 0
         while True:  # old versions give all at once and know no offset
-            page = self._client._get(f"{root}/queries.json", filter="Hearth", offset=offset)
+            page = self._client.fetch(f"{root}/queries.json", filter="Hearth", offset=offset)
             queries = page.get("queries", []) if isinstance(page, dict) else []
             new = [query for query in queries if query["id"] not in seen]
             yield from new
@@ -166,26 +165,26 @@ class Explorer:
         for query in mine:
             if query["id"] != chosen:
                 with suppress(Refused):  # another run of ours was quicker
-                    self._client._delete(f"{self._client.explorer_root}/queries/{query['id']}.json")
+                    self._client.remove(f"{self._client.explorer_root}/queries/{query['id']}.json")
         return int(chosen)
 
     def _made_by_hand(self, stored: Sequence[dict[str, Any]], kind: str, sql: str) -> int | None:
         for query in stored:
             if query.get("name") == self._title(kind) and not _described(query):
                 path = f"{self._client.explorer_root}/queries/{query['id']}.json"
-                text = query.get("sql") or self._client._get(path)["query"]["sql"]
+                text = query.get("sql") or self._client.fetch(path)["query"]["sql"]
                 if text.split() == sql.split():
                     return int(query["id"])
         return None
 
     def _create(self, kind: str, sql: str, description: str) -> int:
-        form = {
+        form: dict[str, Any] = {
             "query[name]": self._title(kind),
             "query[description]": f"Made by Hearth, which reads this forum nightly. {description}",
             "query[sql]": sql,
         }
         try:
-            made = self._client._post(f"{self._client.explorer_root}/queries.json", **form)
+            made = self._client.submit(f"{self._client.explorer_root}/queries.json", **form)
         except FixAccess as error:
             raise FixAccess(
                 f"{error}. If the key is meant to be read-only, an admin must make the Data "

@@ -114,7 +114,7 @@ class Site:
         """Whether the acting user sees all there is, so that a 404 proves a deletion; false where
         the key may not even ask."""
         try:
-            user = self.client._get(f"/u/{self.settings.username}.json")["user"]
+            user = self.client.fetch(f"/u/{self.settings.username}.json")["user"]
         except (Refused, FixAccess):
             return False
         return bool(user.get("admin"))

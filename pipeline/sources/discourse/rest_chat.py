@@ -98,7 +98,7 @@ def _channels(site: Site, bookmarks: Bookmarks) -> Iterator[dict[str, Any]]:
     open_ = {category["id"]: category for category in site.categories(bookmarks)}
     seen: set[int] = set()
     while True:
-        page = site.client._get("/chat/api/channels.json", limit=CHANNELS_PAGE, offset=len(seen))
+        page = site.client.fetch("/chat/api/channels.json", limit=CHANNELS_PAGE, offset=len(seen))
         new = [channel for channel in page["channels"] if channel["id"] not in seen]
         seen |= {channel["id"] for channel in new}
         for channel in new:
@@ -194,9 +194,11 @@ class _Channel:
 
     def _page(self, path: str, before: int | None) -> list[dict[str, Any]]:
         """Messages before one, or the newest; the newest first. None where they are refused."""
-        below = {} if before is None else {"direction": "past", "target_message_id": before}
+        wish: dict[str, Any] = {"page_size": PAGE}
+        if before is not None:
+            wish |= {"direction": "past", "target_message_id": before}
         try:
-            answer = self._site.client._get(f"{path}/messages.json", page_size=PAGE, **below)
+            answer = self._site.client.fetch(f"{path}/messages.json", **wish)
         except Refused:  # a channel deleted or closed since it was listed, threads switched off
             return []
         messages: list[dict[str, Any]] = answer["messages"]

@@ -125,7 +125,7 @@ class Likes:
             return
 
     def _directory_page(self, page: int) -> list[dict[str, Any]]:
-        answer = self._client._get(
+        answer = self._client.fetch(
             "/directory_items.json", period="all", order="likes_given", page=page
         )
         items: list[dict[str, Any]] = answer["directory_items"]

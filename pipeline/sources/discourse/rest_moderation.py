@@ -66,9 +66,9 @@ def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
         # A report may name the category that its topic was in
         return bool(topic and bookmarks["topics"].marks(topic, topic))
 
-    def ask(status: str, **wish: object) -> tuple[list[dict[str, Any]], Part]:
+    def ask(status: str, **wish: Any) -> tuple[list[dict[str, Any]], Part]:
         asked_at = site.now()
-        answer = site.client._get("/review.json", status=status, **wish)
+        answer = site.client.fetch("/review.json", status=status, **wish)
         page: list[dict[str, Any]] = answer["reviewables"]
         fresh = [report for report in page if str(report["id"]) not in seen]
         seen.update(str(report["id"]) for report in page)
@@ -155,7 +155,7 @@ def staff_actions(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     def ask(offset: int) -> tuple[list[dict[str, Any]], Part]:
         asked_at = site.now()
         wish = {"page": -(-offset // LOG_PAGE), "limit": LOG_PAGE}
-        answer = site.client._get("/admin/logs/staff_action_logs.json", **wish)
+        answer = site.client.fetch("/admin/logs/staff_action_logs.json", **wish)
         listed: list[dict[str, Any]] = answer["staff_action_logs"]
         records = [
             _action(entry, asked_at) for entry in listed if entry.get("action") in STAFF_ACTIONS

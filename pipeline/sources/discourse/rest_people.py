@@ -159,7 +159,7 @@ def visits(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     bookmark = bookmarks["visits"]
     today = datetime.fromtimestamp(asked_at / 1_000_000, UTC).date()
     first = date.fromordinal(today.toordinal() - 14) if bookmark.marks() else date(2010, 1, 1)
-    answer = site.client._get(
+    answer = site.client.fetch(
         "/admin/reports/visits.json", start_date=first.isoformat(), end_date=today.isoformat()
     )
     records = [

@@ -64,9 +64,9 @@ def _edited(site: Site, posts: Bookmark, reached: int) -> set[int]:
     Source: `app/models/concerns/reports/post_edits.rb`."""
     first, last = reached - NIGHTS * DAY_US, max(reached, site.now()) + DAY_US
     try:
-        answer = site.client._get(
+        answer = site.client.fetch(
             "/admin/reports/post_edits.json",
-            override_request_kwargs={"patience_s": HASTY_S},
+            patience_s=HASTY_S,
             start_date=_day(first),
             end_date=_day(last),
         )

@@ -121,13 +121,13 @@ class TopicReader:
 
     def _page(self, topic: int, number: int) -> dict[str, Any]:
         """A page of a topic, deleted posts included. Raises Refused where it may not be read."""
-        wish = {"include_raw": "true", "show_deleted": "true"}
+        wish: dict[str, Any] = {"include_raw": "true", "show_deleted": "true"}
         if self._prints:
             wish["print"] = "true"  # a thousand posts instead of twenty
         if number > 1:
             wish["page"] = str(number)
         try:
-            answer: dict[str, Any] = self._client._get(f"/t/{topic}.json", **wish)
+            answer: dict[str, Any] = self._client.fetch(f"/t/{topic}.json", **wish)
         except Refused as refused:
             if not self._prints or refused.status not in {403, 422}:
                 raise

@@ -33,7 +33,7 @@ class Unit:
         """Why this forum does not give these streams; null where it does."""
         if self.probe:
             try:
-                site.client._get(self.probe)
+                site.client.fetch(self.probe)
             except Refused as refused:
                 return f"{self.probe} is refused ({refused.status}): {refused.said}"
             except FixAccess as error:  # the key is good, but its scopes do not reach so far

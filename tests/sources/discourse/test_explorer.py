@@ -374,7 +374,7 @@ def test_a_read_only_key_runs_queries_made_by_hand(world_of: Serve, quiet: Switc
                 world.night()
             title = str(raised.value).split("query '")[1].split("'")[0]
             sql = str(raised.value).split("without a description:")[1].strip()
-            world.source(key=ADMIN_KEY)._client._post(
+            world.source(key=ADMIN_KEY)._client.submit(
                 "/admin/plugins/explorer/queries.json",
                 **{"query[name]": title, "query[sql]": sql},
             )
@@ -389,7 +389,7 @@ def test_queries_are_made_once_replaced_when_they_change_and_removed(
     with world_of(history.forum) as world:
 
         def stored() -> list[str]:
-            answer = world.source()._client._get("/admin/plugins/explorer/queries.json")
+            answer = world.source()._client.fetch("/admin/plugins/explorer/queries.json")
             return sorted(query["name"] for query in answer["queries"] if query["id"] > 0)
 
         world.night()
@@ -404,7 +404,7 @@ def test_two_installations_leave_each_others_queries_alone(
     with world_of(history.forum) as world:
 
         def stored() -> set[int]:
-            answer = world.source()._client._get("/admin/plugins/explorer/queries.json")
+            answer = world.source()._client.fetch("/admin/plugins/explorer/queries.json")
             return {query["id"] for query in answer["queries"] if query["id"] > 0}
 
         world.night()
