@@ -1,7 +1,7 @@
 """Hearth's night, one DAG a community.
 
 plan -> extract (one task a stream of a source) -> load -> build -> score -> validate -> publish
--> digest -> evaluate -> conclude -> report, which runs however the night went. What each does is in
+-> digest -> write_reports -> conclude -> wrap_up, which runs however the night went. What each does is in
 `pipeline/steps/`; this file only says in which order.
 
 ## Run book
@@ -70,8 +70,8 @@ def nightly(community, schedule):
             )
 
         @task(trigger_rule="all_done")
-        def report():
-            in_a_night(community, steps.report, community)
+        def wrap_up():
+            in_a_night(community, steps.wrap_up, community)
 
         units = plan()
         night = units["night"]
@@ -84,11 +84,11 @@ def nightly(community, schedule):
             verb(steps.validate)(night),
             verb(steps.publish, outlets=[published(community)])(night),
             verb(steps.digest)(night),
-            verb(steps.evaluate)(night),
+            verb(steps.write_reports)(night),
             verb(steps.conclude)(night),
         ]
         # A teardown runs however the night went and does not make a failed one green.
-        chain(landed, loaded, *rest, report().as_teardown())
+        chain(landed, loaded, *rest, wrap_up().as_teardown())
 
     return night_of()
 

@@ -33,6 +33,18 @@ from pipeline.storage import disk_of, landing_of
 
 SHOWN_RUNS = 14
 STATES = ("whole", "stale", "failed", "unfinished")
+# Those that end a night where they fail; "evaluate" is what older nights called write_reports.
+_VERBS = (
+    "plan",
+    "load",
+    "build",
+    "score",
+    "validate",
+    "publish",
+    "digest",
+    "write_reports",
+    "evaluate",
+)
 _FOLDERS = ("work", "landing", "published", "docs", "digests", "runs", "damaged")
 _TEMPLATE = Path(__file__).with_suffix(".html")
 
@@ -145,8 +157,7 @@ def outcome(lines: Iterable[Line]) -> tuple[str, list[Line]]:
         return "whole", troubles
     if last.get("conclude") == "trouble":
         return "stale", troubles
-    verbs = ("plan", "load", "build", "score", "validate", "publish", "digest", "evaluate")
-    failed = any(last.get(verb) == "trouble" for verb in verbs)
+    failed = any(last.get(verb) == "trouble" for verb in _VERBS)
     return ("failed" if failed else "unfinished"), troubles
 
 

@@ -1,5 +1,5 @@
 """The verbs: what a DAG, cron or the command line may ask for. Those of a night, in their order:
-plan, extract, load, build, score, validate, publish, digest, evaluate, conclude, report.
+plan, extract, load, build, score, validate, publish, digest, write_reports, conclude, wrap_up.
 
 Each takes and returns plain data (it travels between processes), may run twice, and writes only
 below the community's home. Heavy libraries are imported where they are used, so that this module is
@@ -11,7 +11,7 @@ from pipeline.steps.meaning import build, publish, rebuild, score, validate
 from pipeline.steps.morning import case_file, digest, give_verdict, preview, send_due
 from pipeline.steps.reading import estimate, extract, load, plan
 from pipeline.steps.running import at_work, communities, erase, last_night, lend_secrets, run_night
-from pipeline.steps.telling import conclude, evaluate, report, tell_failure, watch
+from pipeline.steps.telling import conclude, tell_failure, watch, wrap_up, write_reports
 from pipeline.tonight import LONGEST_TASK
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "digest",
     "erase",
     "estimate",
-    "evaluate",
     "extract",
     "give_verdict",
     "last_night",
@@ -35,11 +34,12 @@ __all__ = [
     "preview",
     "publish",
     "rebuild",
-    "report",
     "run_night",
     "score",
     "send_due",
     "tell_failure",
     "validate",
     "watch",
+    "wrap_up",
+    "write_reports",
 ]

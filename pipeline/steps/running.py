@@ -14,7 +14,7 @@ from pipeline.errors import HearthError
 from pipeline.steps.meaning import build, publish, score, validate
 from pipeline.steps.morning import digest
 from pipeline.steps.reading import extract, load, plan
-from pipeline.steps.telling import conclude, evaluate, report
+from pipeline.steps.telling import conclude, wrap_up, write_reports
 from pipeline.tonight import Night
 
 
@@ -53,7 +53,7 @@ def run_night(community: str | None = None, as_of: str | None = None) -> Night:
         try:
             return _run_night(name, as_of)
         finally:
-            report(name)
+            wrap_up(name)
 
 
 def _run_night(community: str, as_of: str | None) -> Night:
@@ -62,7 +62,7 @@ def _run_night(community: str, as_of: str | None) -> Night:
     for unit in planned["units"]:
         with suppress(HearthError):  # the journal tells, and `conclude` raises for it
             extract(night, unit)
-    for verb in (load, build, score, validate, publish, digest, evaluate, conclude):
+    for verb in (load, build, score, validate, publish, digest, write_reports, conclude):
         verb(night)
     return night
 

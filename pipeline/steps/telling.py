@@ -19,22 +19,22 @@ from pipeline.tonight import (
 
 
 @in_journal
-def evaluate(night: Night) -> dict[str, Any]:
+def write_reports(night: Night) -> dict[str, Any]:
     """Write the evaluation report of a week or month that has ended, and mail it once to those who
     asked for it. What cannot be printed or sent is noted as trouble and holds nothing up; the next
     night sends what a mail server did not take."""
-    from pipeline import report as evaluation
+    from pipeline import report
 
     home = home_of(night)
     journal = journal_of(home, night)
     written: list[str] = []
-    for period in evaluation.ended(home):
+    for period in report.ended(home):
         try:
-            if not evaluation.is_written(home, period):
-                files = evaluation.write(home, period, home.report.languages, pdf=home.report.pdf)
+            if not report.is_written(home, period):
+                files = report.write(home, period, home.report.languages, pdf=home.report.pdf)
                 written += [file.name for file in files]
                 journal.done("report", f"{period.name}: {home.home / 'reports' / files[0].name}")
-            evaluation.send(home, period, datetime.now(UTC))
+            report.send(home, period, datetime.now(UTC))
         except HearthError as error:
             journal.trouble("report", str(error))
     return {"written": written}
@@ -55,7 +55,7 @@ def conclude(night: Night) -> dict[str, Any]:
     return {"run": night["run"]}
 
 
-def report(community: str) -> str:
+def wrap_up(community: str) -> str:
     """Write the operations page, tell other programs, and mail the operators of a night that was
     not whole; the last step, however the night went. Returns how the newest run ended."""
     from pipeline import notice, status, telemetry

@@ -24,12 +24,12 @@ VERBS = (
     "load",
     "build",
     "score",
-    "evaluate",
+    "write_reports",
     "validate",
     "publish",
     "digest",
     "conclude",
-    "report",
+    "wrap_up",
 )
 
 
@@ -103,7 +103,7 @@ def test_a_refused_source_fails_at_once_and_the_rest_is_published(airflow, world
     told = airflow.night()
     assert told.returncode != 0
     states = dict(airflow.ask("SELECT task_id, state FROM task_instance WHERE map_index < 1"))
-    assert (states["publish"], states["conclude"], states["report"]) == (
+    assert (states["publish"], states["conclude"], states["wrap_up"]) == (
         "success",
         "failed",
         "success",

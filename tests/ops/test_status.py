@@ -31,7 +31,7 @@ def line(level, step, text=""):
         ([line("trouble", "load"), line("done", "load"), line("done", "night")], "whole"),
         ([line("trouble", "forum"), line("trouble", "conclude")], "stale"),
         ([line("trouble", "validate")], "failed"),
-        ([line("done", "digest"), line("trouble", "evaluate")], "failed"),
+        ([line("done", "digest"), line("trouble", "write_reports")], "failed"),
         ([line("trouble", "publish"), line("done", "publish")], "unfinished"),
         ([line("trouble", "ping"), line("done", "publish")], "unfinished"),
     ],
