@@ -22,7 +22,8 @@ seconds AS (
     SELECT a.source, a.person_id, min(m.created_at) AS second_at
     FROM marts.arrivals AS a
     INNER JOIN marts.messages AS m
-        ON a.source = m.source AND a.person_id = m.person_id AND m.is_countable AND m.message_id <> a.message_id
+        ON a.source = m.source AND a.person_id = m.person_id AND m.message_id <> a.message_id
+    WHERE m.is_countable AND m.is_human
     GROUP BY ALL
 ),
 
