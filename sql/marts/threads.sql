@@ -17,7 +17,6 @@ inside AS (
         source, thread_id,
         count(*) FILTER (is_countable) AS messages,
         count(DISTINCT person_id) FILTER (is_countable AND is_human) AS people,
-        min(created_at) FILTER (is_countable AND NOT is_human AND NOT is_first) AS first_bot_response_at,
         max(created_at) FILTER (is_countable) AS last_message_at,
         arg_max_null(person_id, (created_at, message_id)) FILTER (
             is_countable AND is_human AND NOT is_first
@@ -35,6 +34,16 @@ answers AS (
         min(l.created_at) FILTER (m.is_staff) AS first_staff_response_at
     FROM marts.links AS l
     INNER JOIN marts.messages AS m ON l.source = m.source AND l.message_id = m.message_id
+    GROUP BY ALL
+),
+
+bots AS (
+    SELECT m.source, m.thread_id, min(m.created_at) AS first_bot_response_at
+    FROM marts.messages AS m
+    INNER JOIN staging.threads AS t ON m.source = t.source AND m.thread_id = t.thread_id
+    WHERE
+        m.is_countable AND NOT m.is_human AND NOT m.is_first
+        AND m.person_id IS DISTINCT FROM person_id(t.source, t.account_id)
     GROUP BY ALL
 ),
 
@@ -85,7 +94,7 @@ SELECT
     a.first_response_rule,
     a.first_response_by,
     a.first_staff_response_at,
-    i.first_bot_response_at,
+    o.first_bot_response_at,
     CASE
         WHEN a.first_response_at IS NOT NULL THEN greatest(hours_between(t.created_at, a.first_response_at), 0)
     END AS time_to_first_response_h,
@@ -100,4 +109,5 @@ INNER JOIN beginnings AS b ON t.source = b.source AND t.thread_id = b.thread_id
 LEFT JOIN notices AS n ON t.source = n.source AND t.thread_id = n.thread_id
 LEFT JOIN inside AS i ON t.source = i.source AND t.thread_id = i.thread_id
 LEFT JOIN answers AS a ON t.source = a.source AND t.thread_id = a.thread_id
+LEFT JOIN bots AS o ON t.source = o.source AND t.thread_id = o.thread_id
 LEFT JOIN solved AS s ON t.source = s.source AND t.thread_id = s.thread_id
