@@ -29,8 +29,8 @@ stretches AS (
         0::BIGINT AS low,
         count(*) AS high,
         0::DOUBLE AS x_before,
-        sum(x) AS x_through,
-        2 * ln(count(*)) * avg(step ** 2) FILTER (is_between_weeks) / 14 AS penalty
+        sum(x ORDER BY place) AS x_through,
+        2 * ln(count(*)) * avg(step ** 2 ORDER BY place) FILTER (is_between_weeks) / 14 AS penalty
     FROM placed
     GROUP BY metric, source
 

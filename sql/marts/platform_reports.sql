@@ -81,8 +81,10 @@ counted AS (
     SELECT source, day, 'topics_with_no_response' AS report, count(*) AS value
     FROM replies WHERE is_unanswered GROUP BY ALL
     UNION ALL
-    SELECT source, day, 'time_to_first_response' AS report, avg(hours_between(created_at, first_at)) AS value
-    FROM replies WHERE first_at IS NOT NULL GROUP BY ALL
+    SELECT source, day, 'time_to_first_response' AS report, avg(waited_h ORDER BY waited_h) AS value
+    FROM (SELECT *, hours_between(created_at, first_at) AS waited_h FROM replies) AS answered
+    WHERE waited_h IS NOT NULL
+    GROUP BY ALL
     UNION ALL
     SELECT source, day, 'daily_engaged_users' AS report, count(DISTINCT account_id) AS value FROM engaged GROUP BY ALL
     UNION ALL

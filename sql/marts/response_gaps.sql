@@ -69,8 +69,10 @@ tested AS (
     SELECT
         population, source, aspect, group_name,
         min(waited_h) FILTER (still_waiting <= 0.5) AS p50_h,
-        sum(happened * part) AS expected_answered,
-        sum(happened * part * (1 - part) * (at_risk - happened) / (at_risk - 1)) FILTER (at_risk > 1) AS variance
+        sum(happened * part ORDER BY waited_h) AS expected_answered,
+        sum(happened * part * (1 - part) * (at_risk - happened) / (at_risk - 1) ORDER BY waited_h) FILTER (
+            at_risk > 1
+        ) AS variance
     FROM curves
     GROUP BY ALL
 )

@@ -1,6 +1,7 @@
 -- Two threads are alike by the rare words they share: a word weighs ln(threads / threads with it)
 -- (Spaerck Jones 1972), and likeness is the weight of the shared words over that of the lighter of both.
 -- Only words of at most 20 threads bring two together, and four of them: the work grows with the threads.
+-- Weights are added up in order of size: fractions in any order differ in their last digits.
 WITH asked AS (
     SELECT DISTINCT w.source, w.thread_id, w.created_at
     FROM marts.waits AS w
@@ -41,7 +42,7 @@ weighed AS (
 ),
 
 sizes AS (
-    SELECT source, thread_id, sum(weight) AS weight
+    SELECT source, thread_id, sum(weight ORDER BY weight) AS weight
     FROM weighed
     GROUP BY source, thread_id
 ),
@@ -49,7 +50,7 @@ sizes AS (
 pairs AS (
     SELECT
         a.source, a.thread_id, b.source AS other_source, b.thread_id AS other_thread_id,
-        sum(a.weight) AS weight,
+        sum(a.weight ORDER BY a.weight) AS weight,
         list(a.word ORDER BY a.weight DESC, a.word ASC) AS shared_words
     FROM weighed AS a
     INNER JOIN weighed AS b ON a.word = b.word AND a.source <> b.source
