@@ -180,6 +180,11 @@ CREATE OR REPLACE MACRO is_waiting(level, rule, is_solved) AS
 -- How long after its last message a conversation is judged.
 CREATE OR REPLACE MACRO conversation_lasts() AS INTERVAL 90 DAYS;
 
+-- Whether a wait lies in a week that marts.waits holds whole. Questions begin 90 days before the moment: the
+-- week in which that falls would lose some of them each night.
+CREATE OR REPLACE MACRO is_in_whole_week(population, day) AS
+population <> 'questions' OR week_of(day) > local_day(as_of() - INTERVAL 90 DAYS - INTERVAL 1 MICROSECOND);
+
 -- How old the message of a sour or toxic finding may be and still be told.
 CREATE OR REPLACE MACRO heat_lasts() AS INTERVAL 14 DAYS;
 

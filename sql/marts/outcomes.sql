@@ -1,7 +1,7 @@
 WITH asked AS (
     SELECT source, thread_id, population, has_happened, is_waiting, week_of(created_day) AS week
     FROM marts.waits
-    WHERE event = 'response'
+    WHERE event = 'response' AND is_in_whole_week(population, created_day)
 ),
 
 ended AS (

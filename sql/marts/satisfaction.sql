@@ -10,7 +10,7 @@ WITH asked AS (
         ON
             w.source = s.source AND w.thread_id = s.thread_id AND w.population = s.population
             AND s.event = 'solution'
-    WHERE w.event = 'response'
+    WHERE w.event = 'response' AND is_in_whole_week(w.population, w.created_day)
 ),
 
 -- Chosen first, or all that askers ever thanked for would be joined.

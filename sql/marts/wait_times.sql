@@ -6,6 +6,7 @@
 WITH placed AS (
     SELECT *, 'week' AS period, week_of(created_day) AS begins_on
     FROM marts.waits
+    WHERE is_in_whole_week(population, created_day)
 
     UNION ALL
 
