@@ -56,7 +56,7 @@ SECTIONS = (
     ),
     Spec(
         "newcomers",
-        ("newcomers", "contributors"),
+        ("welcomes", "daily_contributors", "contributors"),
         weekly="newcomers",
         parts=("new", "reactivated", "lost"),
         tables=("again",),

@@ -1,47 +1,35 @@
--- A regular is lost on the day a silence of 90 days completes, not back on the last day seen: what a
--- week once said does not change when somebody stays away.
-WITH days AS (
-    SELECT
-        day, source, person_id,
-        lag(day) OVER persons AS day_before,
-        lead(day) OVER persons AS day_after,
-        sum(messages) OVER (persons RANGE BETWEEN 89 PRECEDING AND CURRENT ROW) AS recent_messages
+-- Nobody is new, comes back or is lost twice in a week, so the days of these add up; who wrote on several
+-- days is one.
+WITH wrote AS (
+    SELECT week_of(day) AS week, source, count(DISTINCT person_id) AS contributors
     FROM marts.person_days
     WHERE messages > 0
-    WINDOW persons AS (PARTITION BY source, person_id ORDER BY day)
+    GROUP BY ALL
 ),
 
-moves AS (
+moved AS (
     SELECT
-        week_of(day) AS week, source, person_id,
-        bool_or(day_before IS NULL) AS is_new,
-        bool_or(coalesce(day - day_before > 90, FALSE)) AS is_reactivated,
-        FALSE AS is_lost,
-        bool_or(day_after IS NULL AND day + 90 < as_of_day()) AS is_last_seen
-    FROM days
+        week_of(day) AS week, source,
+        sum(new_contributors)::BIGINT AS new_contributors,
+        sum(reactivated_contributors)::BIGINT AS reactivated_contributors,
+        sum(lost_regulars)::BIGINT AS lost_regulars,
+        sum(inactive_compat)::BIGINT AS inactive_compat
+    FROM marts.daily_contributors
     GROUP BY ALL
-
-    UNION ALL
-
-    SELECT
-        week_of(day + 90) AS week, source, person_id,
-        FALSE AS is_new, FALSE AS is_reactivated, TRUE AS is_lost, FALSE AS is_last_seen
-    FROM days
-    WHERE recent_messages >= 4 AND coalesce(day_after > day + 90, TRUE) AND day + 90 < as_of_day()
 )
 
 SELECT
     m.week,
     m.source,
-    count(*) FILTER (NOT is_lost) AS contributors,
-    count(*) FILTER (is_new) AS new_contributors,
-    count(*) FILTER (is_reactivated) AS reactivated_contributors,
-    count(*) FILTER (NOT is_lost AND NOT is_new AND NOT is_reactivated) AS returning_contributors,
-    count(*) FILTER (is_lost) AS lost_regulars,
-    count(*) FILTER (is_new OR is_reactivated) - count(*) FILTER (is_lost) AS net_change,
-    count(*) FILTER (is_last_seen) AS inactive_compat,
-    any_value(w.covered_rate) AS covered_rate,
+    coalesce(o.contributors, 0) AS contributors,
+    m.new_contributors,
+    m.reactivated_contributors,
+    coalesce(o.contributors, 0) - m.new_contributors - m.reactivated_contributors AS returning_contributors,
+    m.lost_regulars,
+    m.new_contributors + m.reactivated_contributors - m.lost_regulars AS net_change,
+    m.inactive_compat,
+    w.covered_rate,
     is_final(m.week + 6) AS is_final
-FROM moves AS m
+FROM moved AS m
+LEFT JOIN wrote AS o ON m.week = o.week AND m.source = o.source
 LEFT JOIN marts.covered_weeks AS w ON m.week = w.week AND m.source = w.source
-GROUP BY m.week, m.source

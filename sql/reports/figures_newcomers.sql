@@ -1,18 +1,23 @@
+-- Whoever wrote in another source before is nobody's newcomer here.
 WITH firsts AS (
-    SELECT min(day) AS day FROM marts.person_days
-    WHERE messages > 0
-    GROUP BY person_id
+    SELECT *
+    FROM marts.welcomes
+    QUALIFY row_number() OVER (PARTITION BY person_id ORDER BY created_at, source) = 1
 ),
 
-replies AS (
-    SELECT sum(replied_24h) AS replied, sum(due_24h) AS due FROM marts.newcomers
-    WHERE in_period(week)
+welcomed AS (
+    SELECT
+        count(*) AS people,
+        rate(count(*) FILTER (age_h >= 24 AND is_replied_24h), count(*) FILTER (age_h >= 24)) AS replied_24h_rate
+    FROM firsts
+    WHERE in_period(created_day)
 )
 
 SELECT
-    (SELECT count(*) FROM firsts WHERE in_period(day)) AS new_contributors,
-    (SELECT rate(replied, due) FROM replies) AS replied_24h_rate,
-    coalesce(sum(reactivated_contributors), 0)::BIGINT AS reactivated_contributors,
-    coalesce(sum(lost_regulars), 0)::BIGINT AS lost_regulars
-FROM marts.contributors
-WHERE in_period(week)
+    w.people AS new_contributors,
+    w.replied_24h_rate,
+    coalesce(sum(c.reactivated_contributors), 0)::BIGINT AS reactivated_contributors,
+    coalesce(sum(c.lost_regulars), 0)::BIGINT AS lost_regulars
+FROM welcomed AS w
+LEFT JOIN marts.daily_contributors AS c ON in_period(c.day)
+GROUP BY ALL

@@ -106,6 +106,59 @@ def test_a_figure_stands_beside_the_period_before_and_the_season_a_year_ago(tmp_
     assert (found.covered, found.is_newest) == (1.0, True)
 
 
+def welcomed(person, day, source="forum", hour=12, **met):
+    return {
+        "source": source,
+        "person_id": person,
+        "created_at": f"{day} {hour}:00:00",
+        "created_day": str(day),
+        "is_first": True,
+        "age_h": 800,
+        "is_replied_24h": False,
+        "has_second_30d": False,
+    } | met
+
+
+def moved(day, **people):
+    kinds = ("contributors", "new_contributors", "reactivated_contributors", "lost_regulars")
+    return (
+        {"day": str(day), "source": "forum", "inactive_compat": 0}
+        | dict.fromkeys(kinds, 0)
+        | people
+    )
+
+
+def test_a_month_counts_its_own_days_and_not_the_weeks_that_begin_in_it(tmp_path):
+    january, february = date(2026, 1, 31), date(2026, 2, 1)  # a Saturday and a Sunday: one week
+    welcomes = [
+        *(welcomed(f"a{n}", february, is_replied_24h=n < 2) for n in range(4)),
+        welcomed("late", date(2026, 2, 28), is_replied_24h=True),
+        welcomed("young", date(2026, 2, 28), age_h=23, is_replied_24h=True),
+        welcomed("old", january, is_replied_24h=True),
+        welcomed("next", date(2026, 3, 1), is_replied_24h=True),
+        welcomed("old", date(2026, 2, 10), source="chat"),  # no newcomer: wrote in the forum before
+    ]
+    moves = [
+        moved(january, reactivated_contributors=1, lost_regulars=1),
+        moved(february, reactivated_contributors=2, lost_regulars=3),
+        moved(date(2026, 2, 28), reactivated_contributors=1, lost_regulars=4),
+        moved(date(2026, 3, 1), reactivated_contributors=7, lost_regulars=7),
+    ]
+    community = publish(tmp_path, welcomes=welcomes, daily_contributors=moves)
+    month = select.findings(community, Period.around("month", february))
+    found = {name: now for name, (now, *_) in figures(month, "newcomers").items()}
+    assert found == {
+        "new_contributors": 6,
+        "replied_24h_rate": 0.6,
+        "reactivated_contributors": 3,
+        "lost_regulars": 7,
+    }
+    assert [(row["source"], row["replied"], row["unreplied"]) for row in month.tables["again"]] == [
+        ("chat", 0, 1),
+        ("forum", 4, 2),
+    ]
+
+
 def test_who_still_waits_counts_for_as_long_as_they_waited(tmp_path):
     day = WEEK.first
     waits = [
