@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -16,25 +17,37 @@ SHORTEST_H, LONGEST_H = 0.25, 24 * 30  # ends of the axis of waiting, which is l
 HOURS = (1, 4, 24, 72, 168, 720)
 
 
-def bars(
-    columns: Sequence[tuple[str, Mapping[str, int]]], parts: Sequence[str], marked: int, says: str
-) -> Markup:
-    """Stacked bars, one a column of (label, height by part); negative parts hang below the line.
+class Column(NamedTuple):
+    """One bar: its label, its height by part (a part left out is 0), whether it belongs to what the
+    report is about, and whether all of it is known."""
 
-    The last `marked` columns are the period the report is about."""
-    top = max([sum(n for n in heights.values() if n > 0) for _, heights in columns], default=0)
-    low = min([sum(n for n in heights.values() if n < 0) for _, heights in columns], default=0)
+    label: str
+    heights: Mapping[str, int]
+    is_marked: bool = True
+    is_whole: bool = True
+
+
+def bars(columns: Sequence[Column], parts: Sequence[str], says: str) -> Markup:
+    """Stacked bars; negative parts hang below the line. A column of which not all is known stands
+    on a ground of its own, so that it is not taken for a low one."""
+    top = max([sum(n for n in c.heights.values() if n > 0) for c in columns], default=0)
+    low = min([sum(n for n in c.heights.values() if n < 0) for c in columns], default=0)
     ceiling = _round_up(max(top, -low, 1))
     floor = -_round_up(-low) if low else 0
     place = _scale(floor, ceiling, HEIGHT - BOTTOM, TOP)
     step = (WIDTH - LEFT) / max(len(columns), 1)
     drawn = [_level(place(n), str(n)) for n in sorted({floor, 0, ceiling})]
-    for at, (label, heights) in enumerate(columns):
+    for at, column in enumerate(columns):
         x = LEFT + at * step
-        is_marked = at >= len(columns) - marked
-        drawn.append(_column(x + step * 0.15, step * 0.7, heights, parts, place, marked=is_marked))
+        if not column.is_whole:
+            drawn.append(
+                Markup('<rect class="unread" x="{}" y="{}" width="{}" height="{}"/>').format(
+                    _n(x), TOP, _n(step), HEIGHT - BOTTOM - TOP
+                )
+            )
+        drawn.append(_column(x + step * 0.15, step * 0.7, column, parts, place))
         if (len(columns) - 1 - at) % 3 == 0:
-            drawn.append(_label(x + step / 2, HEIGHT - 6, label))
+            drawn.append(_label(x + step / 2, HEIGHT - 6, column.label))
     return _picture(drawn, says)
 
 
@@ -102,21 +115,19 @@ def heat(
 def _column(
     x: float,
     width: float,
-    heights: Mapping[str, int],
+    column: Column,
     parts: Sequence[str],
     place: Callable[[float], float],
-    *,
-    marked: bool,
 ) -> Markup:
     up = down = 0
     drawn = Markup()
     for number, part in enumerate(parts):
-        n = heights.get(part, 0)
+        n = column.heights.get(part, 0)
         base = up if n > 0 else down
         ends = sorted((place(base), place(base + n)))
         up, down = up + max(n, 0), down + min(n, 0)
         if n:
-            tone = "" if marked else " past"
+            tone = "" if column.is_marked else " past"
             box = (_n(size) for size in (x, ends[0], width, ends[1] - ends[0]))
             drawn += Markup('<rect class="part{}{}" x="{}" y="{}" width="{}" height="{}"/>').format(
                 number, tone, *box

@@ -106,11 +106,13 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawing, what stands above it, and the names of its colours in order."""
+    """A drawing, what stands above it, and the names of its colours in order; `unread` names the
+    ground of weeks that were not read whole, and is empty where all were."""
 
     caption: str
     drawing: Markup
     legend: tuple[str, ...] = ()
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,16 +234,27 @@ class _Setter:
             yield from self._heat()
 
     def _bars(self, spec: Spec) -> Picture:
+        """A column for each week there is, silent ones too; one that was not read whole says so."""
         rows = self._found.series[spec.weekly]
         parts = spec.parts or tuple(sorted({row["part"] for row in rows}))
-        weeks: dict[date, dict[str, int]] = {}
+        weeks: dict[date, dict[str, int]] = {row["week"]: {} for row in self._found.series["weeks"]}
         for row in rows:
             weeks.setdefault(row["week"], {})[row["part"]] = row["n"]
-        columns = [(f"{week:%m-%d}", heights) for week, heights in sorted(weeks.items())]
-        marked = sum(week >= self._found.period.first for week in weeks)
+        unread = {w["week"] for w in self._found.series["weeks"] if w["covered_rate"] < WHOLE}
+        columns = [
+            draw.Column(
+                f"{week:%m-%d}",
+                heights,
+                is_marked=week >= self._found.period.first,
+                is_whole=week not in unread,
+            )
+            for week, heights in sorted(weeks.items())
+        ]
         caption = self._say(f"picture.{spec.weekly}")
         names = tuple(self._name(f"part.{part}", part) for part in parts)
-        return Picture(caption, draw.bars(columns, parts, marked, caption), names)
+        told = self._say("part.unread", weeks=", ".join(f"{w:%m-%d}" for w in sorted(unread)))
+        says = f"{caption}; {told}" if unread else caption
+        return Picture(caption, draw.bars(columns, parts, says), names, told if unread else "")
 
     def _curves(self) -> Picture:
         caption = self._say("picture.waiting")

@@ -1,7 +1,9 @@
 """What a published night says of a period: figures beside earlier ones, tables, and series.
 
 Every number comes out of a mart, whose contract defines it; `sql/reports/` only adds it up over the
-days of a period, one file a question. Runs over the published files: no night is ever in its way.
+days of a period, one file a question. What there is by the week alone (how askers fared, the load
+of moderators) and what is drawn by the week is of the whole weeks up to its end. Runs over the
+published files: no night is ever in its way.
 """
 
 from __future__ import annotations
@@ -70,7 +72,9 @@ class Findings:
     """All that a report says of a period, before it is put into words.
 
     covered  share of the source days that were read whole
-    figures  by section; tables and series by the name of their question in `sql/reports/`
+    figures  by section; tables and series by the name of their question in `sql/reports/`. Weekly
+             series leave out what is 0; `weeks` has every week there is, and how much of it was
+             read whole
     """
 
     title: str
@@ -111,7 +115,7 @@ def findings(community: Community, period: Period) -> Findings:
             covered=covered[period],
             figures=figures,
             tables=_all(db, "table"),
-            series=_all(db, "weekly") | {"hours": _ask(db, "hours")},
+            series=_all(db, "weekly") | {name: _ask(db, name) for name in ("hours", "weeks")},
             curves=curves,
         )
 

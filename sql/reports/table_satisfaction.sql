@@ -6,6 +6,6 @@ SELECT
     sum(unkind_follow_ups)::BIGINT AS unkind,
     sum(judged_follow_ups)::BIGINT AS follow_ups
 FROM marts.satisfaction
-WHERE population = 'questions' AND in_view(week)
+WHERE population = 'questions' AND in_weeks(week)
 GROUP BY source
 ORDER BY source

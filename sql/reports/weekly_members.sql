@@ -1,5 +1,5 @@
 WITH weeks AS (
-    SELECT unnest(range(day_after() - 91, day_after(), INTERVAL 7 DAYS))::DATE AS week
+    SELECT unnest(range(week_of(day_after()) - 91, week_of(day_after()), INTERVAL 7 DAYS))::DATE AS week
 ),
 
 held AS (

@@ -26,6 +26,16 @@ DAYS = [date(2026, 2, 2) + timedelta(days=n) for n in range(28)]
 WORDS = Path(page.__file__).parent / "words"
 
 
+def week_read(monday, covered_days=7):
+    return {
+        "week": str(monday),
+        "source": "all",
+        "days": 7,
+        "covered_days": covered_days,
+        "covered_rate": covered_days / 7,
+    }
+
+
 def publish(home, title='Ember <script>alert("1")</script>', extra="", **tables):
     """A community whose published files hold these rows."""
     rows = {
@@ -33,6 +43,7 @@ def publish(home, title='Ember <script>alert("1")</script>', extra="", **tables)
         "coverage": [
             {"day": str(day), "source": "forum", "is_covered": True, "messages": 1} for day in DAYS
         ],
+        "covered_weeks": [week_read(monday) for monday in DAYS[::7]],
     } | tables
     (home / "published").mkdir(parents=True)
     for audience, name in FILES.items():
@@ -159,6 +170,81 @@ def test_a_month_counts_its_own_days_and_not_the_weeks_that_begin_in_it(tmp_path
     ]
 
 
+def written(day, messages):
+    return {
+        "day": str(day),
+        "source": "forum",
+        "channel_id": "1",
+        "threads": 0,
+        "messages": messages,
+    }
+
+
+def arrived(week, people):
+    none = {"reactivated_contributors": 0, "lost_regulars": 0}
+    return {"week": str(week), "source": "forum", "new_contributors": people} | none
+
+
+def test_a_month_is_drawn_in_whole_weeks(tmp_path):
+    first, last = date(2026, 2, 1), date(2026, 2, 28)  # a Sunday and a Saturday
+    community = publish(
+        tmp_path,
+        daily_activity=[
+            written(date(2025, 11, 23), 1),  # the day before the thirteen whole weeks
+            written(date(2025, 11, 24), 2),
+            written(date(2026, 1, 31), 3),
+            written(first, 4),
+            written(date(2026, 2, 22), 5),
+            written(last, 6),  # its week is not whole in this month
+        ],
+        contributors=[
+            arrived("2025-11-17", 1),
+            arrived("2026-02-16", 2),
+            arrived("2026-02-23", 3),
+        ],
+    )
+    found = select.findings(community, Period.around("month", last))
+    weeks = {str(row["week"]): row["n"] for row in found.series["messages"]}
+    assert weeks == {"2025-11-24": 2, "2026-01-26": 7, "2026-02-16": 5}
+    assert {str(row["week"]) for row in found.series["newcomers"]} == {"2026-02-16"}
+    assert [str(row["week"]) for row in found.series["weeks"]] == [
+        "2026-02-02",
+        "2026-02-09",
+        "2026-02-16",
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_silent_week_is_an_empty_column_and_an_unread_one_says_so(tmp_path, language):
+    mondays = DAYS[::7]
+    community = publish(
+        tmp_path,
+        daily_activity=[written(mondays[0], 5), written(mondays[3], 5)],
+        contributors=[arrived(mondays[3], 2)],
+        covered_weeks=[
+            *(week_read(monday) for monday in mondays[:2]),
+            week_read(mondays[2], covered_days=0),
+            week_read(mondays[3]),
+        ],
+    )
+    laid = page.page(select.findings(community, WEEK), language)
+    for name, bars in (("activity", [0, 3]), ("newcomers", [3])):
+        (picture, *_) = next(block for block in laid.blocks if block.name == name).pictures
+        step = (draw.WIDTH - draw.LEFT) / 4
+        drawn = re.findall(r'<rect class="(\w+)[^"]*" x="([\d.]+)"', picture.drawing)
+        places = [(kind, int((float(x) - draw.LEFT) // step)) for kind, x in drawn]
+        assert [at for kind, at in places if kind != "unread"] == bars
+        assert [at for kind, at in places if kind == "unread"] == [2]
+        assert "02-16" in picture.unread
+        assert picture.unread in picture.drawing
+
+
+def test_weeks_that_were_read_whole_are_on_no_ground_of_their_own(tmp_path):
+    text = render.render_html(select.findings(publish(tmp_path), WEEK), "en")
+    assert 'class="unread"' not in text
+    assert "not read whole:" not in text
+
+
 def test_who_still_waits_counts_for_as_long_as_they_waited(tmp_path):
     day = WEEK.first
     waits = [
@@ -279,7 +365,12 @@ def test_every_column_of_a_table_has_its_heading(tmp_path):
 
 def test_every_question_has_its_words():
     english = tomllib.loads((WORDS / "en.toml").read_text())
-    names = {file.stem for file in select.QUESTIONS.glob("*.sql")} - {"macros", "waiting", "hours"}
+    names = {file.stem for file in select.QUESTIONS.glob("*.sql")} - {
+        "macros",
+        "waiting",
+        "hours",
+        "weeks",
+    }
     shown = {f"table_{table}" for spec in page.SECTIONS for table in spec.tables}
     shown |= {f"weekly_{spec.weekly}" for spec in page.SECTIONS if spec.weekly}
     sections = {f"figures_{name}" for name in english["section"]}
