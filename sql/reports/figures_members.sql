@@ -1,7 +1,7 @@
 WITH held AS (
     SELECT person_id, max(tier_rank(tier)) AS best
     FROM marts.tiers
-    WHERE valid_from < day_after() AND (valid_to IS NULL OR valid_to >= day_after())
+    WHERE valid_from <= standing_day(day_after()) AND coalesce(valid_to > standing_day(day_after()), TRUE)
     GROUP BY person_id
 )
 

@@ -5,7 +5,8 @@ held AS (
         t.person_id, e.day,
         max_by(t.tier, tier_rank(t.tier)) AS tier
     FROM marts.tiers AS t
-    INNER JOIN ends AS e ON t.valid_from < e.day AND (t.valid_to IS NULL OR t.valid_to >= e.day)
+    INNER JOIN ends AS e
+        ON t.valid_from <= standing_day(e.day) AND coalesce(t.valid_to > standing_day(e.day), TRUE)
     GROUP BY t.person_id, e.day
 ),
 

@@ -245,6 +245,71 @@ def test_weeks_that_were_read_whole_are_on_no_ground_of_their_own(tmp_path):
     assert "not read whole:" not in text
 
 
+def stood(person, tier, since, until=None):
+    return {
+        "source": "forum",
+        "person_id": person,
+        "tier": tier,
+        "reason": "active",
+        "valid_from": str(since),
+        "valid_to": until and str(until),
+        "messages": 1,
+        "helps": 0,
+        "weeks_active": 1,
+    }
+
+
+MONDAY = date(2026, 3, 2)  # looks back on the weeks up to the end of WEEK and of February
+TIERS = [
+    stood("risen", "user", date(2026, 1, 5), MONDAY),
+    stood("risen", "core", MONDAY),
+    stood("new", "user", MONDAY),
+    stood("steady", "contributor", date(2026, 1, 5)),
+    stood("left", "contributor", date(2026, 1, 5), date(2026, 2, 23)),
+    stood("left", "passer_by", date(2026, 2, 23)),
+    stood("next", "user", date(2026, 3, 9)),
+]
+
+
+def test_members_are_told_as_of_the_monday_after_the_period(tmp_path):
+    community = publish(tmp_path, tiers=TIERS)
+    week = select.findings(community, WEEK)
+    assert figures(week, "members") == {
+        "core": (1, 0, None),
+        "contributors": (1, 1, None),
+        "users": (1, 1, None),
+    }
+    moves = [(row["tier_before"], row["tier_after"]) for row in week.tables["moves"]]
+    assert moves == [("none", "user"), ("user", "core")]
+    drawn = {(str(row["week"]), row["part"]): row["n"] for row in week.series["members"]}
+    assert {part: n for (monday, part), n in drawn.items() if monday == "2026-02-23"} == {
+        "core": 1,
+        "contributor": 1,
+        "user": 1,
+    }
+    assert {part: n for (monday, part), n in drawn.items() if monday == "2026-02-16"} == {
+        "contributor": 1,
+        "user": 1,
+    }
+
+
+def test_members_of_a_month_are_told_as_of_the_next_monday_where_the_night_has_it(tmp_path):
+    community = publish(tmp_path / "later", tiers=TIERS)
+    month = Period.around("month", WEEK.first)  # ends on a Saturday
+    now = {
+        name: now
+        for name, (now, *_) in figures(select.findings(community, month), "members").items()
+    }
+    assert now == {"core": 1, "contributors": 1, "users": 1}
+    night = {"health": [{"as_of": "2026-03-01 12:00:00"}]}  # the Sunday before that Monday
+    community = publish(tmp_path / "sooner", tiers=TIERS, **night)
+    now = {
+        name: now
+        for name, (now, *_) in figures(select.findings(community, month), "members").items()
+    }
+    assert now == {"core": 0, "contributors": 1, "users": 1}
+
+
 def test_who_still_waits_counts_for_as_long_as_they_waited(tmp_path):
     day = WEEK.first
     waits = [
