@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -49,19 +50,21 @@ class Memory:
     whole_ms  of the last one that named all that exists
     state     the room's counters then: the same ones mean that nothing was posted or deleted since
     skew_ms   ms that the server's clock was ahead of ours then
+    access    what the last attempt came to, a read or not; empty if an older version noted it
     """
 
     asked_ms: int = 0
     whole_ms: int = 0
     state: str = ""
     skew_ms: int = 0
+    access: str = ""
 
     @staticmethod
     def parse(mark: str | None) -> Memory:
         return Memory(*json.loads(mark)) if mark else Memory()
 
     def mark(self) -> str:
-        return json.dumps([self.asked_ms, self.whole_ms, self.state, self.skew_ms])
+        return json.dumps([self.asked_ms, self.whole_ms, self.state, self.skew_ms, self.access])
 
 
 @dataclass
@@ -103,15 +106,20 @@ class RoomReader:
         return must | set(rest[: max(0, ROOMS_A_NIGHT - len(must))])
 
     def access(self, rid: str, answer: str) -> Part:
-        """That a room could not be read: "lost" (we were sent away), or "private" (it has become
-        so). Its messages stay as they were, and its memory too."""
+        """That a room could not be read: "lost" (we were sent away, or nothing tells of it), or
+        "private" (it has become so, and stays so when nothing tells of it). Its messages stay as
+        they were, and the rest of its memory too."""
         memory = self._memory(rid)
-        return Part((self._read_record(rid, answer, memory, self.inventory.asked_at),))
+        if answer == "lost" and memory.access == "private":
+            answer = "private"
+        memory = replace(memory, access=answer)
+        return Part((self._read_record(rid, memory, time.time_ns() // 1000),))
 
     def _has_news(self, rid: str) -> bool:
         memory = self._memory(rid)
-        rested_ms = abs(self.inventory.server_ms - memory.asked_ms)
-        return memory.state != self._state(rid) or rested_ms >= REST_DAYS * DAY_MS
+        rested = abs(self.inventory.server_ms - memory.asked_ms) >= REST_DAYS * DAY_MS
+        shut = memory.access in ("lost", "private")  # it may be open again
+        return rested or shut or memory.state != self._state(rid)
 
     def _room(self, rid: str) -> Iterator[Part]:
         known, since = self.is_complete(rid), self._since_ms(rid)
@@ -146,7 +154,7 @@ class RoomReader:
             _deletion(rid, mid, at_ms, reply) for mid, at_ms in gone_ms.items() if mid not in keys
         ]
         memory = self._now(rid, reply, whole=whole or filled)
-        records.append(self._read_record(rid, "read", memory, reply.asked_at))
+        records.append(self._read_record(rid, memory, reply.asked_at))
         listed = tuple(keys) if whole else None
         complete = Span("messages", reply.asked_at, container=rid, keys=listed)
         return Part(tuple(records), (complete,) if whole or filled else ())
@@ -207,7 +215,7 @@ class RoomReader:
                 news += [_message(rid, m, reply) for m in found if m["_id"] not in held]
         memory = self._now(rid, first, whole=True)
         span = Span("messages", first.asked_at, container=rid, keys=tuple(keys), covers=False)
-        return Part((*news, self._read_record(rid, "read", memory, first.asked_at)), (span,))
+        return Part((*news, self._read_record(rid, memory, first.asked_at)), (span,))
 
     def _walk(self, rid: str, after_ms: int, page: int) -> Iterator[Reply]:
         """Answers with all messages changed after `after_ms`, in order of change.
@@ -265,7 +273,7 @@ class RoomReader:
 
     def _now(self, rid: str, reply: Reply, *, whole: bool) -> Memory:
         whole_ms = reply.server_ms if whole else self._memory(rid).whole_ms
-        return Memory(reply.server_ms, whole_ms, self._state(rid), reply.skew_ms)
+        return Memory(reply.server_ms, whole_ms, self._state(rid), reply.skew_ms, "read")
 
     def _memory(self, rid: str) -> Memory:
         return self._memories.get(rid, Memory())
@@ -277,8 +285,8 @@ class RoomReader:
     def _state(self, rid: str) -> str:
         return f"{self.size(rid)}/{self.inventory.active_ms.get(rid, 0)}"
 
-    def _read_record(self, rid: str, answer: str, memory: Memory, asked_at: int) -> Record:
-        payload = {"access": answer, "asked_at": iso(memory.asked_ms)}
+    def _read_record(self, rid: str, memory: Memory, asked_at: int) -> Record:
+        payload = {"access": memory.access, "asked_at": iso(memory.asked_ms)}
         payload["whole_at"] = iso(memory.whole_ms)
         at = memory.asked_ms * 1000
         return Record("room_reads", rid, payload, asked_at, at, rid, memory.mark())

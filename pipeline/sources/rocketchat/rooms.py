@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from pipeline.errors import BadAnswer
 from pipeline.sources.rocketchat.client import Client, Doc, Refused, iso, rows_of, to_ms
 
 _KINDS = ["c", "p", "discussions", "teams"]  # never d (direct messages) nor l (visitors)
 _DEEPEST = 5  # discussions below discussions
+ALL_ROOMS, OPEN_ROOMS = "rooms.adminRooms", "channels.list"  # what lists rooms
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Inventory:
     rooms      id -> the room, for those that may be read
     withheld   ids of private rooms the settings do not name: never asked, never written down
     removed    ids the server says were deleted
+    listed_by  the endpoint that listed the rooms
     active_ms  id -> time of its last message, where the server tells
     skew_ms    ms that the server's clock is ahead of ours
     limited    whether the rate limit counts our calls
@@ -26,6 +29,7 @@ class Inventory:
     rooms: dict[str, Doc]
     withheld: set[str]
     removed: set[str]
+    listed_by: str
     active_ms: dict[str, int]
     asked_at: int
     server_ms: int
@@ -33,20 +37,25 @@ class Inventory:
     limited: bool
 
 
-def inventory(client: Client, private: Collection[str]) -> Inventory:
+def inventory(client: Client, private: Collection[str], *, listed_all: bool = False) -> Inventory:
     """All rooms the account can learn of; `private` names the groups to read all the same.
 
     Two requests. Without `view-room-administration` channels of teams the account has not joined
-    are missing.
+    are missing. Raises BadAnswer where the endpoint that `listed_all` rooms before is not there.
     """
+    listed_by = ALL_ROOMS
     try:
-        rows, first = client.listed(
-            "rooms.adminRooms", "rooms", **{"types[]": _KINDS, "sort": '{"_id":1}'}
-        )
+        rows, first = client.listed(ALL_ROOMS, "rooms", **{"types[]": _KINDS, "sort": '{"_id":1}'})
     except Refused as refusal:
+        if refusal.status == 404 and listed_all:
+            raise BadAnswer(
+                f"{client.transport.source}: {ALL_ROOMS} listed the rooms before and is not there "
+                "now (404); see what stands in front of the server"
+            ) from refusal
         if not refusal.denied and refusal.status != 404:  # 404: no such route
             raise
-        rows, first = client.listed("channels.list", "channels", sort='{"_id":1}')
+        listed_by = OPEN_ROOMS
+        rows, first = client.listed(OPEN_ROOMS, "channels", sort='{"_id":1}')
     joined = client.get("rooms.get", updatedSince=iso(0))
     mine = rows_of(joined, "update", "_id")
     known = {row["_id"] for row in rows}
@@ -57,6 +66,7 @@ def inventory(client: Client, private: Collection[str]) -> Inventory:
         rooms={rid: room for rid, room in rooms.items() if rid in open_rooms},
         withheld=rooms.keys() - open_rooms,
         removed={row["_id"] for row in rows_of(joined, "remove", "_id")},
+        listed_by=listed_by,
         active_ms={row["_id"]: to_ms(row["lm"]) for row in mine if row.get("lm")},
         asked_at=first.asked_at,
         server_ms=first.server_ms,

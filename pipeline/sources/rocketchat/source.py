@@ -24,7 +24,7 @@ from pipeline.sources.rocketchat.people import read_people
 from pipeline.sources.rocketchat.posting import Poster
 from pipeline.sources.rocketchat.reports import ReportReader
 from pipeline.sources.rocketchat.rights import Rights
-from pipeline.sources.rocketchat.rooms import Inventory, inventory
+from pipeline.sources.rocketchat.rooms import ALL_ROOMS, Inventory, inventory
 
 _BLIND_SPOTS = (
     "Text that was edited between two nights: only the last version is seen.",
@@ -44,7 +44,9 @@ class RocketChat:
     """One workspace. Streams: rooms, room_reads, messages; users, roles; reports.
 
     room_reads has one record a room: when it was last read, and whether we still may
-    (`access`: "read"; "lost", we were sent away; "private", it is no public room any more).
+    (`access`: "read"; "lost", we were sent away or no list names it any more; "private", it is no
+    public room any more, which it stays until it is listed as one). The mark of a rooms record is
+    the endpoint that listed it.
     """
 
     platform = "rocketchat"
@@ -96,7 +98,7 @@ class RocketChat:
         elif stream == "users":
             yield from read_people(self._client, self._settings.emails)
         elif stream == "reports":
-            tonight = cache(self._inventory)  # not asked for without new reports
+            tonight = cache(lambda: self._inventory(bookmarks))  # not asked for without reports
             reader = ReportReader(self._client, bookmarks, lambda rid: rid in tonight().rooms)
             yield from reader.read()
         else:
@@ -110,7 +112,7 @@ class RocketChat:
         """What the next read costs: one request a room, and pages for large rooms not read yet."""
         if stream in ("users", "reports"):
             return Estimate(2, 0)
-        rooms = self._inventory()
+        rooms = self._inventory(bookmarks)
         reader = RoomReader(self._client, bookmarks, rooms)
         messages = sum(self._requests(reader, rid) for rid in reader.due())
         by_stream = {"messages": 2 + messages, "users": 2, "reports": 2}
@@ -125,13 +127,17 @@ class RocketChat:
             return 1
         return 1 + -(-size // PAGE)
 
-    def _inventory(self) -> Inventory:
-        return inventory(self._client, self._settings.private)
+    def _inventory(self, bookmarks: Bookmarks) -> Inventory:
+        listed_all = ALL_ROOMS in bookmarks["rooms"].marks().values()
+        return inventory(self._client, self._settings.private, listed_all=listed_all)
 
     def _read_rooms(self, bookmarks: Bookmarks) -> Iterator[Part]:
-        rooms = self._inventory()
+        rooms = self._inventory(bookmarks)
         reader = RoomReader(self._client, bookmarks, rooms)
-        records = [Record("rooms", rid, room, rooms.asked_at) for rid, room in rooms.rooms.items()]
+        records = [
+            Record("rooms", rid, room, rooms.asked_at, mark=rooms.listed_by)
+            for rid, room in rooms.rooms.items()
+        ]
         yield Part(tuple(records))
         known = bookmarks["rooms"].marks().keys() | bookmarks["room_reads"].marks().keys()
         for rid in sorted(known - rooms.rooms.keys()):

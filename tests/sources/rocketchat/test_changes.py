@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.sources.rocketchat import messages
 from tests.sources.rocketchat.conftest import START
 
 DAY = timedelta(days=1)
@@ -213,6 +214,61 @@ def test_a_channel_made_private_is_not_asked_any_more(filled):
     assert "help" not in {call.values.get("roomId") for call in asked}
     assert filled.store.live("room_reads")["help"]["access"] == "private"
     assert "h0" in filled.store.live("messages")
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_is_known_to_be_private_stays_so_when_no_list_names_it(filled, listed):
+    """Also where it was never listed as private: without the right to list, none is."""
+    right = filled.workspace.roles["extractor"]
+    if not listed:
+        right.remove("view-room-administration")
+    filled.workspace.make_private("help", START + DAY)
+    filled.night(START + 2 * DAY)
+    first = filled.store.live("room_reads")["help"]["access"]
+    right.discard("view-room-administration")
+    filled.night(START + 3 * DAY)
+    then = filled.store.live("room_reads")["help"]["access"]
+    assert (first, then) == (("private", "private") if listed else ("lost", "lost"))
+    filled.workspace.rooms["help"]["t"] = "c"
+    filled.night(START + 4 * DAY)
+    assert filled.store.live("room_reads")["help"]["access"] == "read"
+
+
+def test_a_private_room_that_is_deleted_keeps_its_last_access(filled):
+    filled.workspace.make_private("help", START + DAY)
+    filled.night(START + 2 * DAY)
+    filled.workspace.delete_room("help", START + 3 * DAY)
+    filled.night(START + 4 * DAY)
+    row = filled.store.rows["room_reads", "help"]
+    assert (row["gone"], row["payload"]["access"]) == (True, "private")
+
+
+def test_a_channel_whose_team_went_private_keeps_its_last_access(filled):
+    chat = filled.workspace
+    chat.add_room("guild", START, id="guild", team_id="t", team_main=True, members=["ann"])
+    chat.add_room("craft", START, id="craft", team_id="t", members=["ann"])
+    filled.night(START + DAY)
+    chat.make_private("guild", START + DAY)
+    filled.night(START + 2 * DAY)
+    chat.delete_room("guild", START + 2 * DAY)
+    filled.night(START + 3 * DAY)
+    chat.delete_room("craft", START + 3 * DAY)
+    filled.night(START + 4 * DAY)
+    rows = {rid: filled.store.rows["room_reads", rid] for rid in ("guild", "craft")}
+    assert {rid: row["payload"]["access"] for rid, row in rows.items()} == {
+        "guild": "private",
+        "craft": "private",
+    }
+
+
+def test_a_private_room_that_was_opened_is_asked_first_under_the_limit(filled, monkeypatch):
+    monkeypatch.setattr(messages, "ROOMS_A_NIGHT", 1)
+    filled.workspace.roles["extractor"].remove("api-bypass-rate-limit")
+    filled.workspace.make_private("help", START + DAY)
+    filled.night(START + 2 * DAY)
+    filled.workspace.rooms["help"]["t"] = "c"
+    filled.night(START + 3 * DAY)
+    assert filled.store.live("room_reads")["help"]["access"] == "read"
 
 
 def test_a_room_opened_later(filled):

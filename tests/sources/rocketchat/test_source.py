@@ -118,6 +118,23 @@ def test_a_room_that_no_list_names_and_that_cannot_be_asked_for_is_lost_not_dele
     assert set(world.store.live("messages")) == {"m"}
 
 
+def test_a_list_of_rooms_that_is_not_there_any_more_is_trouble(world, monkeypatch):
+    """A proxy's 404 must not pass for a server without the endpoint: rooms would look lost."""
+    world.night()
+    before = world.store.text()
+    monkeypatch.delitem(ROUTES["GET"], "rooms.adminRooms")
+    with pytest.raises(BadAnswer, match="listed the rooms before and is not there now"):
+        world.night(START + DAY)
+    assert world.store.text() == before
+
+
+def test_a_server_that_never_had_the_list_of_all_rooms(world, monkeypatch):
+    monkeypatch.delitem(ROUTES["GET"], "rooms.adminRooms")
+    for night in range(2):
+        world.night(START + night * DAY)
+    assert set(world.store.live("rooms")) == {"general", "help"}
+
+
 def test_a_list_that_counts_more_than_it_shows(world, monkeypatch):
     shown = ROUTES["GET"]["users.list"]
 
