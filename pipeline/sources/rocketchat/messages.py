@@ -140,7 +140,7 @@ class RoomReader:
             return
         yield news
         if whole or self._lacks_more(rid, news):
-            yield self._list(rid, missed=True)
+            yield self._list(rid, after=news)
 
     def _ask(self, rid: str, since_ms: int, *, whole: bool = False, filled: bool = False) -> Part:
         """One answer with all that changed or went after `since_ms`; from 0, all there is."""
@@ -200,9 +200,11 @@ class RoomReader:
             yield Part(tuple(_message(rid, message, reply) for message in old))
         yield self._ask(rid, until_ms // 1000 - OVERLAP_MS)
 
-    def _list(self, rid: str, *, missed: bool = False) -> Part:
-        """The ids of all that exists, found by a walk, so that those not named are known gone; and
-        the messages that were `missed`, if asked for: those we do not hold."""
+    def _list(self, rid: str, *, after: Part | None = None) -> Part:
+        """The ids of all that exists, found by a walk, so that those not named are known gone.
+
+        After the news of a night, also the messages we do not hold. What changed between the news
+        and the list is not among these, so the room counts as asked when the news were."""
         walk = self._walk(rid, 0, LIST_PAGE)
         first = next(walk)
         held = self.bookmarks["messages"].keys(rid)
@@ -211,9 +213,12 @@ class RoomReader:
         for reply in chain([first], walk):
             found = _result(reply, "updated")
             keys |= dict.fromkeys(message["_id"] for message in found)
-            if missed:
+            if after is not None:
                 news += [_message(rid, m, reply) for m in found if m["_id"] not in held]
         memory = self._now(rid, first, whole=True)
+        if after is not None:
+            asked = Memory.parse(after.records[-1].mark)
+            memory = replace(memory, asked_ms=asked.asked_ms, skew_ms=asked.skew_ms)
         span = Span("messages", first.asked_at, container=rid, keys=tuple(keys), covers=False)
         return Part((*news, self._read_record(rid, memory, first.asked_at)), (span,))
 

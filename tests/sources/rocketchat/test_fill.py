@@ -1,10 +1,12 @@
 """The first fill of large rooms: ties, kills, limits, and what it costs."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from pipeline.sandbox.rocketchat import Workspace
+from pipeline.sandbox.rocketchat.app import ROUTES
 from pipeline.sources.rocketchat import messages
 from tests.sources.rocketchat.conftest import START
 
@@ -75,6 +77,26 @@ def test_a_large_room_is_listed_every_week(large):
     large.night(START + 8 * DAY)
     assert large.store.live("messages") == large.truth()
     assert large.store.gone("messages") == {"m7", "m8"}
+
+
+def test_what_changes_between_the_news_and_the_list_is_seen_the_next_night(large, monkeypatch):
+    large.night()
+    chat, route = large.workspace, ROUTES["GET"]["chat.syncMessages"]
+
+    def slowly(call):
+        if "next" in call.values and chat.messages["m3"]["msg"] == "line 3":
+            later = START + 8 * DAY + 10 * MINUTE
+            chat.edit("m3", "mended", later)
+            chat.react("m4", "ben", ":+1:", later)
+            large.clock.set(later + 10 * MINUTE)
+            chat.post("general", "ben", "meanwhile", later + 10 * MINUTE)
+        return route.handler(call)
+
+    monkeypatch.setitem(ROUTES["GET"], "chat.syncMessages", replace(route, handler=slowly))
+    large.night(START + 8 * DAY)
+    assert chat.messages["m3"]["msg"] == "mended"
+    large.night(START + 9 * DAY)
+    assert large.store.live("messages") == large.truth()
 
 
 @pytest.fixture
