@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from pipeline.errors import BadAnswer
-from pipeline.records import Bookmarks, Part, Record, Span
+from pipeline.records import HIGHEST, Bookmarks, Part, Record, Span
 from pipeline.sources.http import TooLarge
 from pipeline.sources.rocketchat.client import Client, Doc, Refused, Reply, iso, rows_of, to_ms
 from pipeline.sources.rocketchat.rooms import Inventory
@@ -85,14 +85,25 @@ class RoomReader:
         )
 
     def read(self) -> Iterator[Part]:
-        """All that is due tonight, small rooms first, so that a night cut short has read most."""
+        """All that is due tonight, small rooms first, so that a night cut short has read most.
+
+        Raises TooLarge at the end, for rooms whose answers were too large however little was asked.
+        """
+        too_large: list[str] = []
         for rid in sorted(self.due(), key=lambda rid: (self.size(rid), rid)):
             try:
                 yield from self._room(rid)
+            except TooLarge:
+                too_large.append(rid)
             except Refused as refusal:
                 if not refusal.denied:
                     raise
                 yield self.access(rid, "lost")
+        if too_large:
+            raise TooLarge(
+                f"{self.client.transport.source}/messages: the answers of these rooms are too "
+                f"large even page by page: {', '.join(too_large)}; all other rooms were read"
+            )
 
     def due(self) -> set[str]:
         """Every room, unless our calls are counted. Then: those not read whole yet, those with new
@@ -183,22 +194,35 @@ class RoomReader:
                 began_ms = reply.server_ms
                 spans = (Span("messages", reply.asked_at, began_ms, began_ms, rid),)
             yield Part(tuple(_message(rid, m, reply) for m in _result(reply, "updated")), spans)
-        yield self._ask(rid, began_ms - OVERLAP_MS, filled=True)
+        try:
+            yield self._ask(rid, began_ms - OVERLAP_MS, filled=True)
+        except TooLarge:
+            yield from self._catch_up(rid, began_ms - OVERLAP_MS, filled=True)
 
-    def _catch_up(self, rid: str, since_ms: int) -> Iterator[Part]:
+    def _catch_up(self, rid: str, since_ms: int, *, filled: bool = False) -> Iterator[Part]:
         """What `_ask` would bring, where that is too much for one answer.
 
         Deletions first, by a list, and nothing newer than the list before the last question: a
-        watermark beyond the list would hide what was deleted since, if we were cut short.
+        watermark beyond the list would hide what was deleted since, if we were cut short. Where
+        that question's answer is too large as well, the room counts as asked when it was listed.
         """
         listed = self._list(rid)
         yield listed
-        until_ms = listed.records[0].at or 0
+        listed_ms = (listed.records[0].at or 0) // 1000
+        yield from self._changed(rid, since_ms, before_ms=listed_ms)
+        try:
+            yield self._ask(rid, listed_ms - OVERLAP_MS, filled=filled)
+        except TooLarge:
+            yield from self._changed(rid, listed_ms - OVERLAP_MS)
+            if filled:
+                yield Part((), (replace(listed.spans[0], keys=None, covers=True),))
+
+    def _changed(self, rid: str, since_ms: int, *, before_ms: int = HIGHEST) -> Iterator[Part]:
+        """The messages changed after one time and before another, by pages; not the deletions."""
         for reply in self._walk(rid, since_ms, PAGE):
             rows = _result(reply, "updated")
-            old = [m for m in rows if to_ms(m["_updatedAt"]) * 1000 < until_ms]
-            yield Part(tuple(_message(rid, message, reply) for message in old))
-        yield self._ask(rid, until_ms // 1000 - OVERLAP_MS)
+            some = [m for m in rows if to_ms(m["_updatedAt"]) < before_ms]
+            yield Part(tuple(_message(rid, message, reply) for message in some))
 
     def _list(self, rid: str, *, after: Part | None = None) -> Part:
         """The ids of all that exists, found by a walk, so that those not named are known gone.
@@ -227,25 +251,30 @@ class RoomReader:
 
         The server's cursor skips what shares a millisecond with the end of a page, so each page
         begins one millisecond before; one that lies within a single millisecond is asked again,
-        larger. What changes meanwhile moves to the end and is met again.
+        larger, and one that is too large for an answer smaller. What changes meanwhile moves to the
+        end and is met again. Raises TooLarge where neither helps.
         """
-        cursor, count = max(0, after_ms), page
+        cursor, count, most = max(0, after_ms), page, LARGEST_PAGE
         while True:
-            reply = self.client.get(
-                "chat.syncMessages", roomId=rid, type="UPDATED", next=str(cursor), count=count
-            )
+            try:
+                reply = self.client.get(
+                    "chat.syncMessages", roomId=rid, type="UPDATED", next=str(cursor), count=count
+                )
+            except TooLarge:
+                page = count = most = count // 2
+                if count:
+                    continue
+                raise
             yield reply
             following = (reply.value["result"].get("cursor") or {}).get("next")
             if following is None or not _result(reply, "updated"):
                 return
             if to_ms(following) - 1 > cursor:
-                cursor, count = to_ms(following) - 1, page
-            elif count < LARGEST_PAGE:
+                cursor, count, most = to_ms(following) - 1, page, LARGEST_PAGE
+            elif count < most:
                 count *= 2
             else:
-                raise BadAnswer(
-                    f"{self.client.transport.source}: the cursor of a room stands still"
-                )
+                raise TooLarge(f"{self.client.transport.source}: a room's cursor stands still")
 
     def is_complete(self, rid: str) -> bool:
         """Whether all of this room has been read once."""

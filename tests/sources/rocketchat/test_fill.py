@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.sandbox.rocketchat import Workspace
 from pipeline.sandbox.rocketchat.app import ROUTES
+from pipeline.sources.http import TooLarge
 from pipeline.sources.rocketchat import messages
 from tests.sources.rocketchat.conftest import START
 
@@ -139,6 +140,50 @@ def test_a_deletion_while_catching_up_is_not_hidden_by_a_newer_message(flooded):
     flooded.max_body = 2**26
     flooded.night(START + 221 * MINUTE)
     assert flooded.store.live("messages") == flooded.truth()
+
+
+@pytest.mark.parametrize("parts", range(3, 24, 4))
+def test_a_first_fill_after_which_too_much_changed_for_one_answer(large, parts):
+    """It was cut short; then all messages changed, the last ones while it is caught up."""
+    reading = large.source().read("messages", large.store.bookmarks())
+    for _, part in zip(range(5), reading, strict=False):
+        large.store.load(part)
+    reading.close()
+    chat, later = large.workspace, START + DAY
+    chat.rename_user("ann", "anna", later)
+    chat.delete("m3", "ann", later)
+    for n, message in enumerate(chat.by_room["general"].values()):
+        message["_updatedAt"] = later + timedelta(seconds=n)
+    large.max_body = 5_000
+    for night in range(2):
+        large.clock.set(later + 2 * MINUTE + night * DAY)
+        reading = large.source().read("messages", large.store.bookmarks())
+        for number, part in enumerate(reading):
+            if number == parts and not night:
+                chat.delete("m5", "ann", large.clock.now())
+                break
+            large.store.load(part)
+        reading.close()
+    assert large.store.live("messages") == large.truth()
+    assert len(large.store.bookmarks()["messages"].covered("general")) == 1
+
+
+def test_pages_that_are_too_large_are_asked_for_smaller(flooded):
+    flooded.max_body = 3_000
+    calls = sync_calls(flooded.night())
+    assert flooded.store.live("messages") == flooded.truth()
+    assert {"7", "3"} <= {call.get("count") for call in calls}
+
+
+def test_a_room_whose_messages_are_too_large_keeps_no_other_from_its_turn(large):
+    for n in range(40):
+        large.workspace.post("help", "ben", f"line {n}", START + n * MINUTE)
+    large.workspace.post("general", "ann", "long " * 2_000, START + 35 * MINUTE)
+    large.max_body = 9_000
+    with pytest.raises(TooLarge, match="answers of these rooms are too large .*: general; all"):
+        large.night()
+    assert large.store.live("messages").keys() >= large.truth("help").keys()
+    assert large.store.live("room_reads").keys() == {"help"}
 
 
 def test_under_the_default_limit_it_waits_and_ends_complete(large):
