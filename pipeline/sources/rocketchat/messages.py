@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from pipeline.errors import BadAnswer
+from pipeline.errors import BadAnswer, FixAccess
 from pipeline.records import HIGHEST, Bookmarks, Part, Record, Span
 from pipeline.sources.http import TooLarge
 from pipeline.sources.rocketchat.client import Client, Doc, Refused, Reply, iso, rows_of, to_ms
@@ -59,6 +59,11 @@ class Memory:
     skew_ms: int = 0
     access: str = ""
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the last attempt read the room."""
+        return self.access == "read" or bool(self.asked_ms and not self.access)
+
     @staticmethod
     def parse(mark: str | None) -> Memory:
         return Memory(*json.loads(mark)) if mark else Memory()
@@ -76,6 +81,7 @@ class RoomReader:
     inventory: Inventory
     _memories: dict[str, Memory] = field(init=False)
     _reached: dict[str, int] = field(init=False)
+    _vanished: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         marks = self.bookmarks["room_reads"].marks()
@@ -87,9 +93,11 @@ class RoomReader:
     def read(self) -> Iterator[Part]:
         """All that is due tonight, small rooms first, so that a night cut short has read most.
 
-        Raises TooLarge at the end, for rooms whose answers were too large however little was asked.
+        Raises at the end FixAccess where most rooms are closed that were read before, and TooLarge
+        for rooms whose answers were too large however little was asked.
         """
         too_large: list[str] = []
+        refused: list[str] = []
         for rid in sorted(self.due(), key=lambda rid: (self.size(rid), rid)):
             try:
                 yield from self._room(rid)
@@ -98,11 +106,27 @@ class RoomReader:
             except Refused as refusal:
                 if not refusal.denied:
                     raise
-                yield self.access(rid, "lost")
+                refused.append(rid)
+        self._check_refused(set(refused))
+        yield from (self.access(rid, "lost") for rid in refused)
         if too_large:
             raise TooLarge(
                 f"{self.client.transport.source}/messages: the answers of these rooms are too "
                 f"large even page by page: {', '.join(too_large)}; all other rooms were read"
+            )
+
+    def _check_refused(self, refused: set[str]) -> None:
+        """Raise FixAccess where the account has lost not single rooms, but what lets it read any:
+        most of what it read before is closed now, or all where it has read nothing yet. A private
+        group that is refused is one it was sent away from, and says nothing of the others."""
+        public = {rid for rid in self.due() if self.inventory.rooms[rid]["t"] == "c"}
+        before = {rid for rid in public if self._memory(rid).is_read} | self._vanished
+        closed = (refused | self._vanished) & (before or public)
+        if closed and 2 * len(closed) > len(before or public):
+            raise FixAccess(
+                f"{self.client.transport.source}/messages: {len(closed)} of "
+                f"{len(before or public)} rooms are closed to the account now; grant view-c-room "
+                "and view-room-administration to its role. What was read before stays as it was"
             )
 
     def due(self) -> set[str]:
@@ -123,6 +147,8 @@ class RoomReader:
         memory = self._memory(rid)
         if answer == "lost" and memory.access == "private":
             answer = "private"
+        if rid not in self.inventory.rooms and answer == "lost" and memory.is_read:
+            self._vanished.add(rid)
         memory = replace(memory, access=answer)
         return Part((self._read_record(rid, memory, time.time_ns() // 1000),))
 

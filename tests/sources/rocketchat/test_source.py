@@ -118,6 +118,42 @@ def test_a_room_that_no_list_names_and_that_cannot_be_asked_for_is_lost_not_dele
     assert set(world.store.live("messages")) == {"m"}
 
 
+def test_an_account_that_may_read_no_room_any_more_is_trouble_and_loses_none(world):
+    """The right went after the plan: each room is refused, and the night must not be green."""
+    world.workspace.post("general", "ann", "hello", START)
+    world.night()
+    world.workspace.roles["extractor"].remove("view-c-room")
+    with pytest.raises(FixAccess, match=r"2 of 2 rooms are closed .* grant view-c-room"):
+        world.night(START + DAY, units=("messages",))
+    assert {r["access"] for r in world.store.live("room_reads").values()} == {"read"}
+    world.workspace.roles["extractor"].add("view-c-room")
+    world.night(START + 2 * DAY)
+    assert world.store.live("messages") == world.truth()
+
+
+def test_an_account_that_never_could_read_a_room(world, monkeypatch):
+    monkeypatch.delitem(ROUTES["GET"], "permissions.listAll")
+    world.workspace.roles["extractor"].remove("view-c-room")
+    with pytest.raises(FixAccess, match="2 of 2 rooms are closed"):
+        world.night(units=("messages",))
+
+
+def test_most_rooms_that_vanish_from_the_lists_are_lost_and_trouble(world, monkeypatch):
+    for name in ("one", "two", "three"):
+        world.workspace.add_room(name, START, id=name, team_id="t", members=["ann"])
+    world.workspace.add_room("team", START, id="team", team_id="t", team_main=True, members=["ann"])
+    world.night()
+    world.workspace.roles["extractor"].remove("view-room-administration")
+    with pytest.raises(FixAccess, match="4 of 6 rooms are closed"):
+        world.night(START + DAY, units=("messages",))
+    access = {rid: r["access"] for rid, r in world.store.live("room_reads").items()}
+    assert access == dict.fromkeys(("one", "two", "three", "team"), "lost") | {
+        "general": "read",
+        "help": "read",
+    }
+    world.night(START + 2 * DAY)  # told once; what is left is read
+
+
 def test_a_list_of_rooms_that_is_not_there_any_more_is_trouble(world, monkeypatch):
     """A proxy's 404 must not pass for a server without the endpoint: rooms would look lost."""
     world.night()
