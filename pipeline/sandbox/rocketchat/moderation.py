@@ -48,14 +48,20 @@ def _refuse_count_zero(call: Call) -> None:
 
 
 def reported_messages(call: Call) -> Doc:
+    """A page of open reports of an author's messages, the newest first, a row for each message:
+    what the page says of its length is from before rows of the same message were left out."""
     user_id = call.values["userId"]
-    newest: dict[str, Doc] = {}
-    for report in call.workspace.reports.values():
-        if not report.get("_hidden") and report["message"]["u"]["_id"] == user_id:
-            newest[report["message"]["_id"]] = report
     names = ("_id", "message", "ts", "room")
-    rows = [{name: report[name] for name in names} for report in newest.values()]
-    return {"user": call.workspace.users.get(user_id), **call.page("messages", rows)}
+    rows = [
+        {name: report[name] for name in names}
+        for report in reversed(call.workspace.reports.values())
+        if not report.get("_hidden") and report["message"]["u"]["_id"] == user_id
+    ]
+    page = call.page("messages", rows)
+    first: dict[str, Doc] = {}
+    for row in page["messages"]:
+        first.setdefault(row["message"]["_id"], row)
+    return {"user": call.workspace.users.get(user_id), **page, "messages": [*first.values()]}
 
 
 def message_reports(call: Call) -> Doc:

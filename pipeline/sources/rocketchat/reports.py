@@ -82,8 +82,10 @@ class ReportReader:
         return {row["userId"]: int(row["count"]) for _, row in rows}
 
     def _of_author(self, now: _Open) -> Iterator[Record]:
+        messages: dict[str, Doc] = {}  # one that was often reported is on several pages
         for _, row in self._pages("user.reportedMessages", "messages", userId=now.author):
-            message = row["message"]
+            messages.setdefault(row["message"]["_id"], row["message"])
+        for message in messages.values():
             if not self.may_be_read(message["rid"]):
                 continue
             for reply, report in self._pages("reports", "reports", msgId=message["_id"]):
@@ -100,14 +102,17 @@ class ReportReader:
             yield _record(reply.value["report"], now, reply)
 
     def _pages(self, endpoint: str, name: str, **params: str) -> Iterator[tuple[Reply, Doc]]:
-        """All rows of a list that must not be asked for without a limit (the server fails)."""
+        """All rows of a list that must not be asked for without a limit (the server fails).
+
+        The answer's own count says how far the next page is: the server leaves out rows of a page
+        that are about the same message, after it counted them."""
         offset = 0
         while True:
             page: dict[str, Any] = {**params, "count": MOST_A_PAGE, "offset": offset}
             reply = self.client.get(f"moderation.{endpoint}", **page)
             rows = rows_of(reply, name, *_FIELDS[endpoint])
             yield from ((reply, row) for row in rows)
-            offset += len(rows)
+            offset += max(len(rows), int(reply.value.get("count") or 0))
             if not rows or offset >= int(reply.value.get("total", HIGHEST)):
                 return
 

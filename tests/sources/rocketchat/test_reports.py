@@ -98,6 +98,22 @@ def test_more_than_a_page_of_reports(world):
     assert held(world) == truth(world)
 
 
+def test_many_reports_of_one_message_are_asked_for_once(world):
+    for mid in ("m", "n"):
+        world.workspace.post("general", "ann", "rude words", START, id=mid)
+    for n in range(250):
+        world.workspace.report("m", "ben", f"rude {n}", START + timedelta(seconds=n))
+    world.workspace.report("n", "ben", "rude too", START + DAY)
+    calls = moderation_calls(world.night(START + 2 * DAY))
+    assert held(world) == truth(world)
+    assert len(held(world)) == 251
+    assert calls == [
+        "moderation.reportsByUsers",
+        *["moderation.user.reportedMessages"] * 3,
+        *["moderation.reports"] * 4,
+    ]
+
+
 def test_a_report_from_a_room_that_became_private_is_not_written_down(reported):
     reported.workspace.make_private("help", START + MINUTE)
     reported.workspace.post("help", "ben", "behind doors", START + 2 * MINUTE, id="p")
