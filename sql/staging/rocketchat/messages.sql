@@ -1,6 +1,7 @@
 -- A truthy t is a system message, but for e2e (encrypted) and rm (the stub of a deleted message). The words
 -- that go with an uploaded file stand in its attachment, or in msg, by the server's version. A stub's
--- editedAt is when it was deleted. Ids are any text: imported messages have dashes in theirs.
+-- editedAt is when it was deleted. Ids are any text: imported messages have dashes in theirs. Whoever is
+-- called by @all, @here or a team's name is no account.
 SELECT
     source,
     record,
@@ -30,7 +31,13 @@ SELECT
     END AS characters,
     'markdown' AS form,
     hash_of(form, body) AS body_hash,
-    payload ->> '$.mentions[*]._id' AS mentioned_accounts,
+    list_transform(
+        list_filter(
+            json_extract(payload, '$.mentions[*]'),
+            LAMBDA who: (who ->> '_id') NOT IN ('all', 'here') AND coalesce(who ->> 'type', 'user') = 'user'
+        ),
+        LAMBDA who: who ->> '_id'
+    ) AS mentioned_accounts,
     list_filter(
         list_transform(
             payload ->> '$.attachments[*].message_link',
