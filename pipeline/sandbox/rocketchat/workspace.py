@@ -156,8 +156,10 @@ class Workspace:
             self.post(rid, user_id, self.users[user_id]["username"], at, t="ul")
 
     def make_private(self, rid: str, at: datetime) -> None:
-        """A channel becomes a private group."""
+        """A channel becomes a private group; the room says so."""
         self.rooms[rid] |= {"t": "p", "_updatedAt": _ms(at)}
+        by = next(user_id for of, user_id in self.subscriptions if of == rid)
+        self.post(rid, by, "private", at, t="room_changed_privacy")
 
     def delete_room(self, rid: str, at: datetime) -> None:
         """The room goes with all its messages; only its id remains, in the list of the removed."""

@@ -19,7 +19,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from itertools import chain
 
 from pipeline.errors import BadAnswer, FixAccess
@@ -51,6 +51,7 @@ class Memory:
     state     the room's counters then: the same ones mean that nothing was posted or deleted since
     skew_ms   ms that the server's clock was ahead of ours then
     access    what the last attempt came to, a read or not; empty if an older version noted it
+    listed_ms the server's time when the room was last listed as one that may be read, before that
     """
 
     asked_ms: int = 0
@@ -58,6 +59,7 @@ class Memory:
     state: str = ""
     skew_ms: int = 0
     access: str = ""
+    listed_ms: int = 0
 
     @property
     def is_read(self) -> bool:
@@ -69,7 +71,7 @@ class Memory:
         return Memory(*json.loads(mark)) if mark else Memory()
 
     def mark(self) -> str:
-        return json.dumps([self.asked_ms, self.whole_ms, self.state, self.skew_ms, self.access])
+        return json.dumps(list(astuple(self)))
 
 
 @dataclass
@@ -100,7 +102,11 @@ class RoomReader:
         refused: list[str] = []
         for rid in sorted(self.due(), key=lambda rid: (self.size(rid), rid)):
             try:
-                yield from self._room(rid)
+                for part in self._room(rid):
+                    if self._tells_of_privacy(rid, part) and self._is_private_now(rid):
+                        yield self.access(rid, "private")
+                        break
+                    yield part
             except TooLarge:
                 too_large.append(rid)
             except Refused as refusal:
@@ -114,6 +120,22 @@ class RoomReader:
                 f"{self.client.transport.source}/messages: the answers of these rooms are too "
                 f"large even page by page: {', '.join(too_large)}; all other rooms were read"
             )
+
+    def _tells_of_privacy(self, rid: str, part: Part) -> bool:
+        """Whether a room that was listed as public says that this changed since."""
+        since_ms = self.inventory.server_ms - OVERLAP_MS
+        return self.inventory.rooms[rid]["t"] == "c" and any(
+            record.payload.get("t") == "room_changed_privacy"
+            and to_ms(record.payload["ts"]) >= since_ms
+            for record in part.records
+        )
+
+    def _is_private_now(self, rid: str) -> bool:
+        """Whether a room is no public one any more; true where nothing is said of it."""
+        try:
+            return bool(self.client.get("rooms.info", roomId=rid).value["room"]["t"] != "c")
+        except Refused:
+            return True
 
     def _check_refused(self, refused: set[str]) -> None:
         """Raise FixAccess where the account has lost not single rooms, but what lets it read any:
@@ -143,14 +165,31 @@ class RoomReader:
     def access(self, rid: str, answer: str) -> Part:
         """That a room could not be read: "lost" (we were sent away, or nothing tells of it), or
         "private" (it has become so, and stays so when nothing tells of it). Its messages stay as
-        they were, and the rest of its memory too."""
+        they were, and the rest of its memory too; but what was read of it after it was last listed
+        as public may have been written behind doors, and is let go."""
         memory = self._memory(rid)
+        let_go: list[Record] = []
+        now = time.time_ns() // 1000
+        if rid in self.inventory.withheld and memory.access == "read" and memory.listed_ms:
+            let_go = self._emptied(rid, memory.listed_ms, now)
+            # To have it back, should the room be opened
+            memory = replace(memory, asked_ms=min(memory.asked_ms, memory.listed_ms))
         if answer == "lost" and memory.access == "private":
             answer = "private"
         if rid not in self.inventory.rooms and answer == "lost" and memory.is_read:
             self._vanished.add(rid)
         memory = replace(memory, access=answer)
-        return Part((self._read_record(rid, memory, time.time_ns() // 1000),))
+        return Part((*let_go, self._read_record(rid, memory, now)))
+
+    def _emptied(self, rid: str, after_ms: int, seen_at: int) -> list[Record]:
+        """A room's messages that changed after this time, hidden and without their content."""
+        rows = self.bookmarks["messages"].ask(
+            'SELECT key, "at" WHERE container = ? AND "at" > ?', rid, after_ms * 1000
+        )
+        return [
+            Record("messages", mid, {"_id": mid, "rid": rid, "_hidden": True}, seen_at, at, rid)
+            for mid, at in rows
+        ]
 
     def _has_news(self, rid: str) -> bool:
         memory = self._memory(rid)
@@ -333,7 +372,8 @@ class RoomReader:
 
     def _now(self, rid: str, reply: Reply, *, whole: bool) -> Memory:
         whole_ms = reply.server_ms if whole else self._memory(rid).whole_ms
-        return Memory(reply.server_ms, whole_ms, self._state(rid), reply.skew_ms, "read")
+        state, listed_ms = self._state(rid), self.inventory.server_ms
+        return Memory(reply.server_ms, whole_ms, state, reply.skew_ms, "read", listed_ms)
 
     def _memory(self, rid: str) -> Memory:
         return self._memories.get(rid, Memory())

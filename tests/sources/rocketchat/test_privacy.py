@@ -1,10 +1,13 @@
 """What must leave no trace, planted as words that would be found anywhere."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from pipeline.sandbox.rocketchat import READER_ID
+from pipeline.sandbox.rocketchat.app import ROUTES
+from pipeline.sources.rocketchat import messages
 from tests.sources.rocketchat.conftest import START
 
 DAY = timedelta(days=1)
@@ -81,6 +84,79 @@ def test_a_named_group_the_account_is_not_in_is_known_as_closed(world):
     world.night()
     assert world.store.live("room_reads")["staff"]["access"] == "lost"
     assert "quillon" not in world.store.text()
+
+
+@pytest.fixture
+def during(world, monkeypatch):
+    """What `happens` is done once, when the first room of a night is asked: after the rooms were
+    listed, and before their turn."""
+    route, happens = ROUTES["GET"]["chat.syncMessages"], []
+
+    def handler(call):
+        if happens:
+            happens.pop()()
+        return route.handler(call)
+
+    monkeypatch.setitem(ROUTES["GET"], "chat.syncMessages", replace(route, handler=handler))
+    return happens
+
+
+def test_a_room_made_private_between_the_list_and_its_turn_is_not_read(world, during):
+    chat, at = world.workspace, START + DAY
+    chat.join("help", READER_ID, START)
+    chat.post("help", "ann", "hello", START, id="h")
+    world.night(START)
+
+    def closes():
+        chat.make_private("help", at)
+        chat.post("help", "ann", "quillon", at)
+
+    during.append(closes)
+    world.night(at)
+    held = world.store.live("messages")
+    for night in range(1, 3):
+        assert world.store.live("room_reads")["help"]["access"] == "private"
+        assert "quillon" not in world.store.text()
+        assert world.store.live("messages") == held
+        world.night(at + night * DAY)
+    assert "h" in held
+
+
+def test_a_room_that_says_it_was_private_and_is_public_again_is_read(world):
+    world.workspace.make_private("help", START)
+    world.workspace.rooms["help"]["t"] = "c"
+    world.workspace.post("help", "ann", "hello", START)
+    world.night(START)
+    assert world.store.live("messages") == world.truth()
+
+
+@pytest.mark.parametrize("most", [5_000, 0])
+def test_what_was_read_after_a_team_went_private_is_let_go_the_next_night(
+    world, during, monkeypatch, most
+):
+    """No answer of the channel tells that its team went private meanwhile. In a large room too."""
+    monkeypatch.setattr(messages, "WHOLE_ROOM", most)
+    chat, at = world.workspace, START + DAY
+    members = ["ann", READER_ID]
+    chat.add_room("guild", START, id="guild", team_id="t", team_main=True, members=members)
+    chat.add_room("craft", START, id="craft", team_id="t", members=members)
+    chat.post("craft", "ann", "hello", START, id="c")
+    world.night(START)
+
+    def closes():
+        chat.rooms["guild"]["t"] = "p"
+        chat.post("craft", "ann", "quillon", at + timedelta(seconds=1), id="secret")
+
+    during.append(closes)
+    world.night(at)
+    assert "quillon" in world.store.text()
+    world.night(at + DAY)
+    assert "quillon" not in world.store.text()
+    assert world.store.live("messages")["c"]["msg"] == "hello"
+    assert world.store.live("messages")["secret"]["_hidden"]
+    chat.rooms["guild"]["t"] = "c"
+    world.night(at + 3 * DAY)
+    assert world.store.live("messages") == world.truth()
 
 
 def test_encrypted_messages_keep_their_kind(world):

@@ -10,6 +10,7 @@ from pipeline import warehouse
 from pipeline.landing import Landing, Report
 from pipeline.load import load, write_bookmarks
 from pipeline.records import Bookmarks
+from pipeline.sandbox.rocketchat import READER_ID
 from pipeline.sources.rocketchat import messages
 from tests.sources.rocketchat.conftest import START
 
@@ -94,3 +95,24 @@ def test_killed_at_any_part_and_resumed(house, parts, monkeypatch):
     house.world.workspace.delete("m19", "ann", START + DAY + MINUTE)
     house.night(START + DAY + 2 * MINUTE)
     assert house.held() == house.world.truth()
+
+
+def test_what_was_read_behind_doors_leaves_no_text(house):
+    chat = house.world.workspace
+    chat.join("help", READER_ID, START)
+    house.night(START + DAY)
+    listed = house.world.clock.now()
+    chat.rooms["help"]["t"] = "p"
+    chat.post("help", "ben", "quillon", listed + MINUTE, id="secret")
+    chat.rooms["help"]["t"] = "c"  # the lists of that night name it as public
+    house.night(listed + timedelta(seconds=1))
+    assert house.held()["secret"]["msg"] == "quillon"
+    chat.rooms["help"]["t"] = "p"
+    house.night(START + 2 * DAY)
+    assert house.held()["secret"] == {"_id": "secret", "rid": "help", "_hidden": True}
+
+
+def test_a_mark_of_an_older_version_is_of_a_room_that_was_read():
+    memory = messages.Memory.parse('[1772416800000, 1772416800000, "3/4", 5]')
+    assert (memory.is_read, memory.listed_ms) == (True, 0)
+    assert not messages.Memory().is_read
