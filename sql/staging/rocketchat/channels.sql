@@ -15,6 +15,6 @@ SELECT
     payload ->> 'teamId' AS team_id,
     coalesce(flag(payload ->> 'teamMain'), FALSE) AS is_team_main,
     gone_at,
-    url || CASE WHEN (payload ->> 't') = 'c' THEN '/channel/' ELSE '/group/' END || (payload ->> 'name') || '?msg=' AS message_url
+    url || CASE WHEN (payload ->> 't') = 'c' THEN '/channel/' ELSE '/group/' END || url_encode(payload ->> 'name') || '?msg=' AS message_url
 FROM raw.changed
 WHERE platform = 'rocketchat' AND stream = 'rooms' AND payload IS NOT NULL
