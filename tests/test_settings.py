@@ -49,6 +49,37 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated():
     assert "very-secret-key" not in said
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://bob:very-secret@forum.example.org", "forum.url: must not hold a user name or"),
+        ("https://very-secret@forum.example.org/forum", "forum.url: must not hold a user name or"),
+        (
+            "https://forum.example.org/forum?key=very-secret",
+            "forum.url: must hold no blank and end",
+        ),
+        ("https://forum.example.org/#very-secret", "forum.url: must hold no blank and end before"),
+        ("https://forum.example.org?very-secret", "forum.url: must hold no blank and end before"),
+        ("https://forum.example.org/a very-secret", "forum.url: must hold no blank and end before"),
+    ],
+)
+def test_an_address_holds_no_secret_and_a_refusal_does_not_repeat_it(address, said):
+    refused = refusal(MINIMAL.replace("https://forum.example.org/", address))
+    assert said in refused
+    assert "secret" not in refused
+
+
+def test_a_site_may_lie_below_its_host():
+    text = MINIMAL.replace("https://forum.example.org/", "https://example.org:8443/forum/@all/")
+    ember = settings.parse(text, SECRETS).community()
+    assert ember.sources["forum"].url == "https://example.org:8443/forum/@all"
+
+
+def test_a_watchdogs_address_may_have_a_query():
+    text = MINIMAL + '[communities.ember]\nping = "https://up.example.org/push/x?status=up"\n'
+    assert settings.parse(text, SECRETS).community().ping.endswith("?status=up")
+
+
 def test_secrets_never_show(tmp_path):
     ember = make_community(tmp_path, HEARTH_EMBER_FORUM_KEY="very-secret-key")
     shown = f"{ember!r}{ember}{ember.model_dump()}{ember.model_dump_json()}"

@@ -39,6 +39,19 @@ def _web_address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _site_address(url: str) -> str:
+    """The address of a site, to which paths are added. No problem repeats it: it may hold a
+    password."""
+    address = _web_address(url)
+    if "@" in address.split("/")[2]:
+        raise ValueError(
+            "must not hold a user name or password: every link to the site would tell them"
+        )
+    if not re.fullmatch(r"[^\s?#]+", address):
+        raise ValueError("must hold no blank and end before its query (?) and fragment (#)")
+    return address
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -60,12 +73,13 @@ def _sendable(secret: SecretStr) -> SecretStr:
 Zone = Annotated[str, AfterValidator(_zone)]
 Credential = Annotated[SecretStr, AfterValidator(_sendable)]
 Url = Annotated[str, AfterValidator(_web_address)]
+SiteUrl = Annotated[str, AfterValidator(_site_address)]
 
 
 class SourceSettings(_Section):
     """What every source needs: where it is, and how much of it we may use."""
 
-    url: Url
+    url: SiteUrl
     share: float = Field(0.5, gt=0, le=1, description="part of the server's rate limit we may use")
     timeout_s: float = Field(60, gt=0, description="longest silence of the server, seconds")
     patience_s: float = Field(1800, ge=0, description="longest total wait for a sick server, s")
