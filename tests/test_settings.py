@@ -80,6 +80,14 @@ def test_a_watchdogs_address_may_have_a_query():
     assert settings.parse(text, SECRETS).community().ping.endswith("?status=up")
 
 
+def test_a_scheduler_is_told_which_time_is_none(tmp_path, monkeypatch):
+    file = tmp_path / "hearth.toml"
+    file.write_text(MINIMAL + '[communities.ember]\nschedule = "61 2 * * *"')
+    monkeypatch.setenv("HEARTH_SETTINGS", str(file))
+    with pytest.raises(FixSettings, match=r"communities.ember.schedule: must be a time as cron"):
+        steps.communities()
+
+
 def test_secrets_never_show(tmp_path):
     ember = make_community(tmp_path, HEARTH_EMBER_FORUM_KEY="very-secret-key")
     shown = f"{ember!r}{ember}{ember.model_dump()}{ember.model_dump_json()}"
@@ -114,6 +122,15 @@ def test_secrets_never_show(tmp_path):
         ),
         (MINIMAL + '[communities.ember]\nname = "birch"', "ember.name: the table has the name"),
         (MINIMAL.replace("ember", "Ember"), "name: String should match"),
+        (
+            MINIMAL + '[communities.ember]\nschedule = "61 2 * * *"',
+            'ember.schedule: must be a time as cron has it, such as "0 2 * * *": [61 2 * * *] is not',
+        ),
+        (
+            MINIMAL + '[communities.ember]\nschedule = "0 2 30 2 *"',
+            "ember.schedule: must be a time",
+        ),
+        (MINIMAL + '[communities.ember]\nschedule = "@daily"', "[@daily] has not five fields"),
         (MINIMAL + "most_flags = 3", "most_flags: unknown key of this table; another one has it"),
     ],
 )

@@ -34,6 +34,7 @@ from pipeline.settings.models import (
     RocketChatSettings,
     Settings,
     SourceSettings,
+    cron,
     judge_name,
     known_keys,
 )
@@ -85,8 +86,16 @@ def file_in_use(env: Mapping[str, str] = os.environ) -> Path:
 
 
 def schedules() -> dict[str, str]:
-    """Name of each community -> when its nights begin (cron, UTC), without its secrets."""
-    return {name: str(table.get("schedule", SCHEDULE)) for name, table in _communities()}
+    """Name of each community -> when its nights begin (cron, UTC), without its secrets. Raises
+    FixSettings for a time that is none."""
+    return {name: _schedule(name, table) for name, table in _communities()}
+
+
+def _schedule(community: str, table: Mapping[str, Any]) -> str:
+    try:
+        return cron(str(table.get("schedule", SCHEDULE)))
+    except ValueError as error:
+        raise FixSettings(f"communities.{community}.schedule: {error}") from None
 
 
 def connections(community: str) -> Iterator[tuple[str, str, str]]:

@@ -52,6 +52,19 @@ def _site_address(url: str) -> str:
     return address
 
 
+def cron(text: str) -> str:
+    """The text, if it is a time as cron has it that comes some day. Raises ValueError."""
+    from croniter import CroniterError, croniter  # what the scheduler reads it with
+
+    try:
+        if len(text.split()) != 5:
+            raise CroniterError(f"[{text}] has not five fields")
+        croniter(text).get_next()
+    except CroniterError as error:
+        raise ValueError(f'must be a time as cron has it, such as "{SCHEDULE}": {error}') from error
+    return text
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -71,6 +84,7 @@ def _sendable(secret: SecretStr) -> SecretStr:
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
+Cron = Annotated[str, AfterValidator(cron)]
 Credential = Annotated[SecretStr, AfterValidator(_sendable)]
 Url = Annotated[str, AfterValidator(_web_address)]
 SiteUrl = Annotated[str, AfterValidator(_site_address)]
@@ -315,9 +329,7 @@ class Community(_Section):
     title: str
     home: Path
     time_zone: Zone = "UTC"
-    schedule: str = Field(
-        SCHEDULE, pattern=r"^\S+( \S+){4}$", description="cron, UTC: when Airflow begins a night"
-    )
+    schedule: Cron = Field(SCHEDULE, description="cron, UTC: when Airflow begins a night")
     languages: tuple[str, ...] = ("en",)
     bots: tuple[str, ...] = Field((), description="user names that are bots, beside known ones")
     unnamed: tuple[str, ...] = Field(
