@@ -108,6 +108,11 @@ def streams_read(db: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
     return found
 
 
+def is_empty(db: duckdb.DuckDBPyConnection) -> bool:
+    """Whether nothing was ever read: no record is held, and no read ran to its end."""
+    return last_seen(db) is None and not streams_read(db)
+
+
 def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) -> None:
     """One bookmark a stream of this source, where `Bookmarks.read` finds them."""
     landing.make_folder(folder)

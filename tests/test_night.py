@@ -290,6 +290,34 @@ def test_no_source_at_all_publishes_nothing(world, unchecked):
     assert not (world.folder / "published").exists()
 
 
+def test_an_address_with_no_forum_is_no_quiet_night(world, unchecked):
+    """What answers there says 404 to everything."""
+    with world.serve() as addresses:
+        world.settings(addresses._replace(forum=f"{addresses.forum}/nowhere"), chat="")
+        text = (world.folder / "hearth.toml").read_text()
+        (world.folder / "hearth.toml").write_text(text.split("[communities.ember.sources.chat]")[0])
+        said = r"forum: no Discourse answers at \S+/nowhere \(404 for /about.json\); check `url`"
+        with pytest.raises(FixSettings, match=said):
+            world.night()
+    assert not (world.folder / "published").exists()
+    assert not (world.folder / "digests").exists()
+
+
+def test_what_never_gave_anything_is_no_quiet_night(world, unchecked, monkeypatch):
+    def down(source, stream, bookmarks):
+        raise SourceDown(f"{source.name}/{stream}: it fell over")
+
+    for source in ("discourse.Discourse", "rocketchat.RocketChat"):
+        monkeypatch.setattr(f"pipeline.sources.{source}.read", down)
+    with world.serve() as addresses:
+        world.settings(addresses)
+        with pytest.raises(BadAnswer, match="no source ever gave anything") as refused:
+            world.night()
+    assert "forum/forum: forum/forum: it fell over; chat/messages: " in str(refused.value)
+    assert not (world.folder / "published").exists()
+    assert not (world.folder / "digests").exists()
+
+
 def test_an_insisted_on_plugin_that_is_off_is_explained(world, unchecked):
     world.forum.switches.explorer = False
     with world.serve() as addresses:

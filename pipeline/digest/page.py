@@ -111,7 +111,7 @@ def page(edition: Edition, language: str, escape: Callable[[str], str]) -> Page:
         subject=say("subject.line", community=edition.title, what=summary, day=day),
         title=say("page.weekly" if edition.is_weekly else "page.title", community=edition.title),
         day=day,
-        summary=say("page.quiet") if edition.is_quiet else summary,
+        summary=_lead(edition, say, summary),
         preview=say("page.preview", what=summary, day=day),
         alarms=_alarms(edition.health, say, zone),
         blocks=tuple(blocks),
@@ -142,10 +142,17 @@ def _summary(edition: Edition, say: Words) -> str:
         say(f"subject.{section.name}", n=section.size)
         for section in edition.sections
         if section.name != "answered"
-    ] or [say("subject.quiet")]
+    ]
     if edition.health.stale_sources:
         parts.append(say("subject.degraded"))
-    return " · ".join(parts)
+    return " · ".join(parts or [say("subject.quiet")])
+
+
+def _lead(edition: Edition, say: Words, summary: str) -> str:
+    """The sentence on top. Where not all could be read, nobody knows that the night was quiet."""
+    if not edition.is_quiet:
+        return summary
+    return say("page.incomplete" if edition.health.stale_sources else "page.quiet")
 
 
 def _block(section: Section, say: Words, zone: str) -> Block:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline import housekeeping, landing, runs, settings
-from pipeline.errors import HearthError
+from pipeline.errors import BadAnswer, HearthError
 from pipeline.landing import Report
 from pipeline.records import Bookmarks, StreamPlan
 from pipeline.settings import Community
@@ -29,6 +29,7 @@ from pipeline.tonight import (
     plan_file,
     planned_streams,
     run_folder,
+    stale_places,
 )
 
 if TYPE_CHECKING:
@@ -253,7 +254,10 @@ def _expected(
 
 @in_journal
 def load(night: Night) -> dict[str, Any]:
-    """Bring what was landed into `raw`. A damaged file is named, set aside and read again."""
+    """Bring what was landed into `raw`. A damaged file is named, set aside and read again.
+
+    Raises BadAnswer where no source ever gave anything: an empty night would look like a quiet
+    one."""
     from pipeline import load as loading
     from pipeline import warehouse
 
@@ -273,7 +277,18 @@ def load(night: Night) -> dict[str, Any]:
     if loaded.damaged:
         with warehouse.opened(home) as db:
             loading.load(db, landed)
+    with warehouse.opened(home) as db:
+        _check_given(home, night, loading.is_empty(db))
     journal_of(home, night).done(
         "load", f"{loaded.files:,} files, {loaded.changed:,} records changed"
     )
     return {"files": loaded.files, "changed": loaded.changed, "damaged": list(loaded.damaged)}
+
+
+def _check_given(home: Community, night: Night, is_empty: bool) -> None:
+    if is_empty:
+        said = (f"{place['source']}: {place['why']}" for place in stale_places(home, night))
+        raise BadAnswer(
+            f"{home.name}: no source ever gave anything, so nothing is published; `hearth doctor` "
+            f"looks for the reason. What was asked and what answered: {'; '.join(said)}"
+        )

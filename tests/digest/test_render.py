@@ -96,9 +96,12 @@ def test_a_quiet_night_is_one_friendly_line():
     assert page(edition([]), "en", str).subject == "[Ember users] quiet night — Tue 3 Mar"
 
 
-def test_an_incomplete_night_is_never_called_quiet_alone():
+def test_an_incomplete_night_is_never_called_quiet():
     words = page(edition([], HEALTH), "en", str)
-    assert words.subject == "[Ember users] quiet night · incomplete — Tue 3 Mar"
+    assert words.subject == "[Ember users] incomplete — Tue 3 Mar"
+    assert words.summary == (
+        "This list is incomplete: not all could be read. What was read needs nothing of you."
+    )
     assert words.alarms == (
         "chat could not be read since Sun 1 Mar, 03:04 (Europe/Berlin): 503 from the server",
     )

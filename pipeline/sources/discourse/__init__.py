@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 from pipeline.errors import FixAccess, FixSettings, HearthError
 from pipeline.records import Bookmarks, Part, StreamPlan
@@ -99,10 +100,12 @@ class Discourse:
         """The units of work, each with its way in and the streams it yields, and the streams that
         are not available with the reason.
 
-        Raises FixAccess where the key is refused or a plugin the settings insist on is off.
+        Raises FixAccess where the key is refused or a plugin the settings insist on is off, and
+        FixSettings where no forum is at the address.
         """
         explorer = self._explorer()
         if explorer is None:
+            self._check_place()
             return _rest_plan(self._site(), self._closed)
         missing = [
             StreamPlan(
@@ -166,8 +169,23 @@ class Discourse:
         return [*found, *clocks(self._transport.ahead_s)]
 
     def _probe_site(self) -> Iterator[Finding]:
+        about, user = self._about(), self._settings.username
+        yield Finding("ok", f"Discourse {about.get('version', '?')}; the key acts as {user}")
+
+    def _check_place(self) -> None:
+        """Raise FixAccess where the key is refused, which else would look like one that lacks
+        scopes, and FixSettings where no forum is at the address. What only lacks scopes passes."""
         try:
-            about = self._client.about()["about"]
+            self._client.get_site_info()
+        except Refused as refusal:
+            if refusal.status == 404:
+                with suppress(Refused):
+                    self._about()
+
+    def _about(self) -> dict[str, Any]:
+        """What the forum says of itself. Raises FixSettings where none is at the address."""
+        try:
+            about: dict[str, Any] = self._client.about()["about"]
         except Refused as refusal:
             if refusal.status != 404:
                 raise
@@ -176,8 +194,7 @@ class Discourse:
                 "check `url`: the forum's front page, with a path only where the forum lives below "
                 "one"
             ) from None
-        user = self._settings.username
-        yield Finding("ok", f"Discourse {about.get('version', '?')}; the key acts as {user}")
+        return about
 
     def _probe_staff(self) -> Iterator[Finding]:
         try:
@@ -276,10 +293,7 @@ class Discourse:
 
 
 def _rest_plan(site: Site, closed: str) -> list[StreamPlan]:
-    """What plain REST gives; `closed` says why Data Explorer does not. Raises FixAccess where the
-    key is refused."""
-    with suppress(Refused):  # else a key that opens nothing would look like one that lacks scopes
-        site.client.get_site_info()
+    """What plain REST gives; `closed` says why Data Explorer does not."""
     plans = [
         StreamPlan(name, "rest", unit.yields, unit.missing(site), unit.blind_spots)
         for name, unit in REST_UNITS.items()
