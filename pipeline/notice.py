@@ -1,4 +1,5 @@
-"""A word to those who run Hearth: a mail when a night was not whole, a ping when one was published.
+"""A word to those who run Hearth: a mail when a night was not whole or somebody was not told of it,
+a ping when one was published.
 
 The ping is the dead man's switch: a watchdog elsewhere raises the alarm when it stays away, which
 also covers a machine that is off. Nothing a forum said is in either.
@@ -17,6 +18,7 @@ from pipeline.redact import clean
 from pipeline.settings import Community, MailSettings
 
 _ENDED = {
+    "whole": "was published, but not everybody was told",
     "stale": "was published, but something in it is stale",
     "failed": "failed; readers keep the last published night",
     "unfinished": "did not end",
@@ -40,12 +42,18 @@ def ping(community: Community) -> None:
 
 
 def tell_operators(community: Community, run: Mapping[str, Any], now: datetime) -> bool:
-    """Mail `operators` about a run (see `pipeline.status`) that was not whole; whether one went.
+    """Mail `operators` about a run (see `pipeline.status`) that was not whole, or of which somebody
+    was not told; whether one went.
 
     Raises what `send_mail` raises."""
-    if run["state"] == "whole":
+    if run["state"] == "whole" and not any(map(_is_untold, run["troubles"])):
         return False
     return _tell(community, f"the night {_ENDED[run['state']]}", words(community, run), now)
+
+
+def _is_untold(trouble: Mapping[str, str]) -> bool:
+    """Whether it kept a digest or a report from readers."""
+    return trouble["step"].partition("/")[0] in {"digest", "report"}
 
 
 def tell_failure(community: Community, what: str, why: str, now: datetime) -> bool:

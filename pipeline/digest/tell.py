@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pipeline.digest.due import due_at, is_due, on_their_days
@@ -30,7 +30,8 @@ class Told:
 
     items    keys told; 0 on a quiet night
     where    the file, the address or how many readers; null if nothing was sent now
-    trouble  null, or what went wrong and what to do; the channel gets its items another night
+    trouble  null, or what went wrong and what to do. Where nothing was sent, the channel gets its
+             items another night; readers that were refused alone do not
     """
 
     audience: str
@@ -41,7 +42,14 @@ class Told:
 
 
 Place = tuple[str, str]  # audience and channel
-_Sent = tuple[str, dict[str, str]]  # where it went, and chat messages by reference of their item
+
+
+class _Sent(NamedTuple):
+    """Where an edition went, chat messages by reference of their item, and who was refused."""
+
+    where: str
+    messages: Mapping[str, str] = {}
+    trouble: str | None = None
 
 
 class Teller:
@@ -218,16 +226,16 @@ class Teller:
             "rocketchat": self._to_chat,
         }[channel]
         try:
-            where, messages = send(edition, reader, language)
+            sent = send(edition, reader, language)
         except HearthError as error:
             return Told(edition.audience, channel, trouble=str(error))
         chat = str(reader.rocketchat).partition("/")[0]
-        self._ledger.record(edition, channel, self._sent_at, messages, chat)
-        return Told(edition.audience, channel, len(edition.keys), where)
+        self._ledger.record(edition, channel, self._sent_at, sent.messages, chat)
+        return Told(edition.audience, channel, len(edition.keys), sent.where, sent.trouble)
 
     def _to_files(self, edition: Edition, _reader: Audience, language: str) -> _Sent:
         languages = dict.fromkeys((language, *self._community.digest.languages))
-        return str(deliver_files(edition, self._folder, tuple(languages))[0]), {}
+        return _Sent(str(deliver_files(edition, self._folder, tuple(languages))[0]))
 
     def _to_mail(self, edition: Edition, reader: Audience, language: str) -> _Sent:
         from pipeline.digest.mail import build_mail, send_mail
@@ -238,14 +246,18 @@ class Teller:
         message = build_mail(edition, language, mail, self._sent_at)
         refused = send_mail(message, mail, reader.mail_to)
         told = len(reader.mail_to) - len(refused)
-        said = f"{told} of {len(reader.mail_to)} readers"
-        return f"{said}; refused: {', '.join(refused)}" if refused else said, {}
+        trouble = (
+            f"the mail server refused {', '.join(refused)}, the others have it; check `mail_to`"
+            if refused
+            else None
+        )
+        return _Sent(f"{told} of {len(reader.mail_to)} readers", trouble=trouble)
 
     def _to_forum(self, edition: Edition, reader: Audience, language: str) -> _Sent:
         from pipeline.digest.forum import post_to_group
 
         source, _, group = str(reader.discourse).partition("/")
-        return post_to_group(self._writers.forum(source), group, edition, language), {}
+        return _Sent(post_to_group(self._writers.forum(source), group, edition, language))
 
     def _to_chat(self, edition: Edition, reader: Audience, language: str) -> _Sent:
         """The head of the night in the room, and each item in its thread."""
@@ -258,7 +270,7 @@ class Teller:
             ref: chat.post(room, text, key=f"{night}/{ref}", thread=thread)[0]
             for ref, text in items
         }
-        return f"{room}, 1 + {len(items)} messages", messages
+        return _Sent(f"{room}, 1 + {len(items)} messages", messages)
 
 
 def channels(reader: Audience) -> list[str]:

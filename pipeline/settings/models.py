@@ -349,7 +349,9 @@ class Community(_Section):
         description="days that texts are kept after the last message of their thread; null: for "
         "ever. What was fetched holds them too: needs `keep_landing_days`, of at most as many",
     )
-    operators: tuple[Address, ...] = Field((), description="told of a night that was not whole")
+    operators: tuple[Address, ...] = Field(
+        (), description="told of a night that was not whole, or not told to all"
+    )
     ping: Url | None = Field(
         None, description="address called after each publish (a dead man's switch)"
     )

@@ -45,7 +45,7 @@ def digest(night: Night) -> dict[str, Any]:
     sent = _tell(home, night, teller, teller.due(), warehouse.opened(home))
     for (audience, channel), at in teller.later():
         journal.done(f"digest/{audience}/{channel}", f"waits until {at:%Y-%m-%d %H:%M} UTC")
-    return {"sent": [told.channel for told in sent if not told.trouble]}
+    return {"sent": [told.channel for told in sent if told.where]}
 
 
 def send_due(community: str | None = None) -> list[str]:
@@ -149,10 +149,10 @@ def _tell(
     sent += teller.report(found[0], said)
     for told in sent:
         step = f"digest/{told.audience}/{told.channel}"
+        if told.where:
+            journal.done(step, f"{told.items} items; {told.where}")
         if told.trouble:
             journal.trouble(step, told.trouble)
-        else:
-            journal.done(step, f"{told.items} items; {told.where}")
     return sent
 
 

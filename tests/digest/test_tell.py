@@ -208,6 +208,17 @@ def test_trouble_in_one_channel_keeps_no_other_waiting(inbox, tmp_path):
     ]
 
 
+def test_a_reader_who_is_refused_is_trouble_and_the_others_are_told_once(inbox, tmp_path):
+    readers = ["ada@example.org", "bob@example.org"]
+    nights = Nights(with_mail(inbox, mail_to=readers), tmp_path)
+    inbox.refuse_reader = "bob@example.org"
+    [files, mail] = nights.tell(FIRST, [row("1")])
+    trouble = "the mail server refused bob@example.org, the others have it; check `mail_to`"
+    assert mail == Told("moderators", "mail", 1, "1 of 2 readers", trouble)
+    assert nights.tell(FIRST, [row("1")]) == [files]
+    assert [message.readers for message in inbox.messages] == [["ada@example.org"]]
+
+
 def test_ten_nights_of_verdicts(tmp_path):
     nights = Nights(community(), tmp_path)
     verdicts, shown = [], {}

@@ -272,6 +272,30 @@ def test_operators_hear_of_a_night_that_was_not_whole(world, unchecked, inbox, m
     assert "x" * 43 not in mail.text
 
 
+def test_operators_hear_of_a_reader_whom_the_mail_server_refuses(world, unchecked, inbox):
+    inbox.refuse_reader = "gone@example.org"
+    with world.serve() as addresses:
+        world.settings(addresses)
+        file = world.folder / "hearth.toml"
+        text = file.read_text().replace("\nbots =", '\noperators = ["ops@example.org"]\nbots =')
+        readers = 'mail_to = ["mods@example.org", "gone@example.org"]\n'
+        audience = f"[communities.ember.digest.audiences.moderators]\n{readers}"
+        file.write_text(text + MAIL.format(port=inbox.port) + audience)
+        world.night()
+    [digest, notice] = inbox.messages
+    assert (digest.readers, notice.readers) == (["mods@example.org"], ["ops@example.org"])
+    said = "digest/moderators/mail: the mail server refused gone@example.org, the others have it"
+    assert "Subject: Hearth, Ember: the night was published, but not everybody was told" in (
+        notice.text
+    )
+    assert said in notice.text.replace("=\r\n", "")
+    [run] = json.loads((world.folder / "ops" / "status.json").read_text())["runs"]
+    assert run["state"] == "whole"
+    assert "refused gone@example.org" in (world.folder / "ops" / "index.html").read_text()
+    told = CliRunner().invoke(cli.app, ["status"])
+    assert "gone@example.org" in "".join(told.output.split())
+
+
 def test_operators_without_a_mail_server_are_a_mistake(tmp_path):
     text = '[communities.ember]\noperators = ["ops@example.org"]\n'
     with pytest.raises(FixSettings, match="operators: needs a table `mail`"):
