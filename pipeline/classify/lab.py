@@ -3,7 +3,8 @@ would have been by what moderators said since.
 
 Each message is judged once, then the nights are walked: a thread is looked at again only on nights
 before which something happened in it, with the messages, likes, accepted answers and reports there
-were by then. A text is the one it has today. Caps of a digest are not applied.
+were by then. A text is the one it has today. Caps of a digest are not applied. What was open
+already on the night before the first is told apart: it is no news of any night.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -49,7 +50,8 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """What would have been told, on the first night it would have been."""
+    """What would have been told, on the first night it would have been; `was_open` where that is
+    the night before the first, or one before it."""
 
     night: date
     source: str
@@ -59,6 +61,7 @@ class Flag:
     severity: int
     evidence: tuple[str, ...]
     sentence: str | None
+    was_open: bool = False
 
     @property
     def item(self) -> tuple[str, str, str]:
@@ -68,11 +71,13 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How right some flags were: `judged` of them have a verdict, `agreed` a good one."""
+    """How many of some flags were news of a night, and how many were open before; how right all of
+    them were: `judged` have a verdict, `agreed` a good one."""
 
     flags: int
     judged: int
     agreed: int
+    open_before: int = 0
 
     @property
     def precision(self) -> str:
@@ -107,13 +112,14 @@ class Outcome:
 
     @staticmethod
     def most_a_night(flags: Sequence[Flag]) -> int:
-        """Flags of the fullest night."""
-        return max(Counter(flag.night for flag in flags).values(), default=0)
+        """News of the fullest night."""
+        return max(Counter(f.night for f in flags if not f.was_open).values(), default=0)
 
     def tally(self, flags: Collection[Flag]) -> Tally:
-        """How right these flags were."""
+        """How many these flags are, and how right they were."""
         said = [self.verdicts[flag.item] for flag in flags if flag.item in self.verdicts]
-        return Tally(len(flags), len(said), sum(said))
+        before = sum(flag.was_open for flag in flags)
+        return Tally(len(flags) - before, len(said), sum(said), before)
 
 
 def compare(
@@ -154,6 +160,13 @@ class _Nights:
     def due(self, thread: PastThread) -> datetime:
         """From when on its question may be told."""
         return thread.said[0].message.created_at + self.due_after
+
+    def looks(self, events: Iterable[datetime]) -> Iterator[tuple[datetime, bool]]:
+        """The nights on which there is something new to see, oldest first, and whether each is the
+        night before the first: all that happened by then is seen on it."""
+        moments = (self.moments[0] - timedelta(days=1), *self.moments)
+        looked = {bisect_left(moments, at) for at in events}
+        yield from ((moments[at], at == 0) for at in sorted(looked - {len(moments)}))
 
 
 def _flags(
@@ -246,10 +259,7 @@ def _walk(
 ) -> Iterator[Flag]:
     """Flags of one thread, each on the first night that has it."""
     told: set[str] = set()
-    events = (*thread.events(), nights.due(thread))
-    looked = {bisect_left(nights.moments, at) for at in events}
-    for at in sorted(looked - {len(nights.moments)}):
-        moment = nights.moments[at]
+    for moment, was_open in nights.looks((*thread.events(), nights.due(thread))):
         view = thread.then(moment, scores)
         if view is None:
             continue
@@ -272,6 +282,7 @@ def _walk(
                 len(evidence),
                 evidence,
                 row["sentence"],
+                was_open,
             )
 
 

@@ -48,8 +48,8 @@ def lab(
 ) -> None:
     """Try a threshold, model or rule on past nights, beside what is in use.
 
-    Prints flags a day, how often moderators agreed, what would be added and what lost. Nothing is
-    changed or sent."""
+    Prints flags a night, what was open before the first, how often moderators agreed, what would be
+    added and what lost. Nothing is changed or sent."""
     from pipeline import warehouse
     from pipeline.classify.lab import compare
 
@@ -157,8 +157,10 @@ def _show_tallies(outcome: Outcome) -> None:
         tally = outcome.tally(flags)
         a_night = f"{tally.flags / max(1, outcome.nights):.2f}"
         counts = (f"{tally.flags:,}", a_night, outcome.most_a_night(flags))
-        rows.append((name, *counts, tally.judged, tally.agreed, tally.precision))
-    columns = ("", "flags", "a night", "most a night", "judged", "agreed", "precision (95 %)")
+        said = (tally.judged, tally.agreed, tally.precision)
+        rows.append((name, *counts, f"{tally.open_before:,}", *said))
+    counted = ("", "flags", "a night", "most a night", "open before")
+    columns = (*counted, "judged", "agreed", "precision (95 %)")
     out.print(f"{outcome.nights} nights")
     out.print(table(columns, rows, box=None))
 

@@ -75,6 +75,26 @@ def test_a_change_is_held_against_what_is_in_use_and_what_moderators_said(world)
     assert set(sour[0][0]) - set(sour[1][0]) >= {"alert", "reports"}
 
 
+def test_what_was_open_before_the_first_night_is_no_news_of_it(world):
+    whole = outcome().current
+    last, newest = date(2026, 3, 3), max(flag.night for flag in whole)
+    for first in (newest, last):
+        found = outcome(nights=(last - first).days + 1)
+        news = [flag for flag in found.current if not flag.was_open]
+        assert news == [flag for flag in whole if flag.night >= first]
+        before = {flag.item for flag in found.current if flag.was_open}
+        assert before == {flag.item for flag in whole if flag.night < first} != set()
+        assert found.tally(found.current) == Tally(len(news), 2, 2, len(before))
+        assert found.most_a_night(found.current) == len(news)
+    assert newest < last
+    assert outcome().tally(whole).open_before == 0
+
+
+def test_a_change_also_loses_what_was_open_before(world):
+    found = outcome(nights=1, tried=CHANGED)
+    assert (found.adds, found.tally(found.loses)) == ([], Tally(0, 1, 1, 1))
+
+
 def test_nights_before_the_first_message_are_none(world):
     first = outcome().nights
     assert first < 40
