@@ -275,7 +275,7 @@ def _validation(community: Community) -> dict[str, Any] | None:
 
 
 def _digests(community: Community) -> list[dict[str, Any]]:
-    """The last digest of each audience and channel."""
+    """The last digest of each audience and channel; `items` are those that need a person."""
     last: dict[tuple[str, str], dict[str, Any]] = {}
     for entry in Ledger.of(community):
         last[entry.audience, entry.channel] = {
@@ -283,7 +283,7 @@ def _digests(community: Community) -> list[dict[str, Any]]:
             "channel": entry.channel,
             "night": entry.night.isoformat(),
             "sent_at": entry.sent_at.isoformat(),
-            "items": len(entry.items),
+            "items": entry.size,
         }
     return [last[key] for key in sorted(last)]
 

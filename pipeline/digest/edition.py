@@ -208,6 +208,11 @@ class Edition:
         return all(section.name == "answered" for section in self.sections)
 
     @property
+    def size(self) -> int:
+        """How many items it shows that need a person."""
+        return sum(len(s.items) for s in self.sections if s.name != "answered")
+
+    @property
     def keys(self) -> tuple[ItemKey, ...]:
         """What has been told once this edition was sent."""
         return tuple(key for s in self.sections for item in s.items for key in item.keys)

@@ -53,6 +53,11 @@ class Entry:
     source: str | None = None
 
     @property
+    def size(self) -> int:
+        """How many of its items need a person; what was answered is told beside them."""
+        return sum(item.keys[0].kind != "answered" for item in self.items)
+
+    @property
     def ids(self) -> set[ItemId]:
         """Its items, whatever their evidence."""
         return {key.item for item in self.items for key in item.keys}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Told:
     """What became of one channel of one audience.
 
-    items    keys told; 0 on a quiet night
+    items    how many items that need a person were told; 0 on a quiet night
     where    the file, the address or how many readers; null if nothing was sent now
     trouble  null, or what went wrong and what to do. Where nothing was sent, the channel gets its
              items another night; readers that were refused alone do not
@@ -39,6 +39,10 @@ class Told:
     items: int = 0
     where: str | None = None
     trouble: str | None = None
+
+    def __str__(self) -> str:
+        """How many items went where."""
+        return f"{self.items} item{'s' * (self.items != 1)}; {self.where}"
 
 
 Place = tuple[str, str]  # audience and channel
@@ -231,7 +235,7 @@ class Teller:
             return Told(edition.audience, channel, trouble=str(error))
         chat = str(reader.rocketchat).partition("/")[0]
         self._ledger.record(edition, channel, self._sent_at, sent.messages, chat)
-        return Told(edition.audience, channel, len(edition.keys), sent.where, sent.trouble)
+        return Told(edition.audience, channel, edition.size, sent.where, sent.trouble)
 
     def _to_files(self, edition: Edition, _reader: Audience, language: str) -> _Sent:
         languages = dict.fromkeys((language, *self._community.digest.languages))

@@ -70,7 +70,7 @@ def send_due(community: str | None = None) -> list[str]:
     troubles = [f"{t.audience}/{t.channel}: {t.trouble}" for t in sent if t.trouble]
     if troubles:
         raise Degraded(f"{home.name}: not all was told; {'; '.join(troubles)}")
-    return [f"{t.audience}/{t.channel}: {t.items} items; {t.where}" for t in sent]
+    return [f"{t.audience}/{t.channel}: {t}" for t in sent]
 
 
 def preview(community: str | None = None) -> list[Path]:
@@ -150,7 +150,7 @@ def _tell(
     for told in sent:
         step = f"digest/{told.audience}/{told.channel}"
         if told.where:
-            journal.done(step, f"{told.items} items; {told.where}")
+            journal.done(step, str(told))
         if told.trouble:
             journal.trouble(step, told.trouble)
     return sent

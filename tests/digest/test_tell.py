@@ -96,6 +96,17 @@ def test_a_rerun_sends_nothing_again_but_writes_the_files(inbox, tmp_path):
     assert len(inbox.messages) == 1
 
 
+def test_items_are_counted_as_the_list_shows_them(tmp_path):
+    rows = [row("1"), row("1", "toxic"), row("2", "sour"), row("3", "answered")]
+    nights = Nights(community(), tmp_path)
+    [told] = nights.tell(FIRST, rows)
+    assert (told.items, str(told)) == (2, f"2 items; {told.where}")
+    assert nights.page(FIRST).count("Ref ") == 2
+    assert [entry.size for entry in nights.ledger] == [2]
+    [told] = nights.tell(FIRST + timedelta(1), [*rows, row("4")])
+    assert str(told) == f"1 item; {told.where}"
+
+
 def test_a_kill_after_sending_repeats_the_same_message_id(inbox, tmp_path):
     nights = Nights(with_mail(inbox), tmp_path)
     nights.tell(FIRST, [row("1")])
