@@ -23,7 +23,8 @@ from pipeline.digest.mail import check_login
 from pipeline.errors import FixSettings, HearthError, SourceDown
 from pipeline.landing import make_folder, write_whole
 from pipeline.settings import AT_A_PROMPT_S, Community, DiscourseSettings
-from pipeline.sources import Finding, Writers, budgets, open_source, understood
+from pipeline.sources import Finding, Source, Writers, budgets, open_source, understood
+from pipeline.sources.discourse import Discourse
 from pipeline.storage import disk_of
 
 _SHORTEST_KEY = 16  # characters of a pseudonym key that nobody guesses
@@ -170,15 +171,16 @@ def _source(home: Community, name: str) -> list[Finding]:
     found: list[Finding] = []
     try:
         with understood(home, name):
-            found += open_source(home, name).probe()
+            source = open_source(home, name)
+            found += source.probe()
             if isinstance(chosen, DiscourseSettings) and exit_code(found) == 0:
-                found.append(_key_rights(home, name, reports=chosen.review_queue))
+                found.append(_key_rights(home, name, source, reports=chosen.review_queue))
     except HearthError as error:
         found.append(Finding.of(error))
     return found
 
 
-def _key_rights(home: Community, name: str, *, reports: bool) -> Finding:
+def _key_rights(home: Community, name: str, source: Source, *, reports: bool) -> Finding:
     """Whether the key may write if something is posted with it, and only then. That a key which
     `reports` may do so is for the source's own probe to find out."""
     posts = any(place.startswith(f"{name}/") for place in _forum_places(home))
@@ -187,8 +189,7 @@ def _key_rights(home: Community, name: str, *, reports: bool) -> Finding:
         return Finding(
             "warn",
             "the key may also write, and no digest is posted with it",
-            "now that its queries are stored, a key with the scopes global:read and "
-            "run_queries (Data Explorer) is enough",
+            _least_scopes(source),
         )
     if posts and not writes:
         return Finding(
@@ -197,6 +198,18 @@ def _key_rights(home: Community, name: str, *, reports: bool) -> Finding:
             "give it the scope topics:write beside those for reading",
         )
     return Finding("ok", "the key may write, for digests" if writes else "the key only reads")
+
+
+def _least_scopes(source: Source) -> str:
+    if isinstance(source, Discourse) and not source.explores:
+        return (
+            "a key with the scope global:read is enough for plain REST; switch Data Explorer on "
+            "first if you mean to, for it takes a key that may write until its queries are stored"
+        )
+    return (
+        "now that its queries are stored, a key with the scopes global:read and run_queries (Data "
+        "Explorer) is enough"
+    )
 
 
 def _forum_places(home: Community) -> Iterator[str]:

@@ -266,6 +266,13 @@ PLANTED = [
         "data_explorer_enabled",
     ),
     (
+        "a key that may too much, where Data Explorer is off",
+        lambda o: o.add("way_in = 'rest'", FORUM),
+        0,
+        "the key may also write",
+        "a key with the scope global:read is enough for plain REST",
+    ),
+    (
         "a forum that is https by now",
         behind_https,
         78,

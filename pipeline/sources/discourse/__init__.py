@@ -96,6 +96,11 @@ class Discourse:
         """What writes to the forum, for digests."""
         return self._client
 
+    @property
+    def explores(self) -> bool:
+        """Whether Data Explorer is the way in."""
+        return self._explorer() is not None
+
     def plan(self) -> list[StreamPlan]:
         """The units of work, each with its way in and the streams it yields, and the streams that
         are not available with the reason.
