@@ -49,7 +49,8 @@ def lab(
     """Try a threshold, model or rule on past nights, beside what is in use.
 
     Prints flags a night, what was open before the first, how often moderators agreed, what would be
-    added and what lost. Nothing is changed or sent."""
+    added and what lost. Nothing is changed or sent. Where nothing is tried, it shows what is in use
+    alone."""
     from pipeline import warehouse
     from pipeline.classify.lab import compare
 
@@ -62,8 +63,13 @@ def lab(
     if as_json:
         sys.stdout.write(json.dumps(_as_data(outcome, addresses), default=str) + "\n")
         return
-    _show_tallies(outcome)
-    for what, flags in (("adds", outcome.adds), ("loses", outcome.loses)):
+    if not (threshold or models or learned or rule):
+        _show_tallies(outcome, {"now": outcome.current})
+        out.print("Nothing was tried: name it with --threshold, --rule, --models or --learned.")
+        return
+    changed = {"adds": outcome.adds, "loses": outcome.loses}
+    _show_tallies(outcome, {"now": outcome.current, "tried": outcome.tried, **changed})
+    for what, flags in changed.items():
         _show_flags(what, flags, outcome, addresses)
 
 
@@ -85,7 +91,13 @@ def _judge(home: settings.Community, current: Setup, models: Path | None, learne
     if models:
         return Judge(home.languages, models)
     if learned:
-        return Judge(home.languages, own=in_use(home.home) | in_shadow(home.home))
+        waiting = in_shadow(home.home)
+        if not waiting:
+            raise FixSettings(
+                f"{home.name}: no model is in the shadow; `hearth models` says which are in use "
+                "and why, `hearth train` makes one"
+            )
+        return Judge(home.languages, own=in_use(home.home) | waiting)
     return current.judge
 
 
@@ -146,14 +158,9 @@ def _as_data(outcome: Outcome, addresses: dict[tuple[str, str], str | None]) -> 
     }
 
 
-def _show_tallies(outcome: Outcome) -> None:
+def _show_tallies(outcome: Outcome, shown: dict[str, Sequence[Flag]]) -> None:
     rows = []
-    for name, flags in (
-        ("now", outcome.current),
-        ("tried", outcome.tried),
-        ("adds", outcome.adds),
-        ("loses", outcome.loses),
-    ):
+    for name, flags in shown.items():
         tally = outcome.tally(flags)
         a_night = f"{tally.flags / max(1, outcome.nights):.2f}"
         counts = (f"{tally.flags:,}", a_night, outcome.most_a_night(flags))

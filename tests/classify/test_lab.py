@@ -112,6 +112,17 @@ def test_the_command_prints_it_masked_or_whole(world):
     assert said["loses"][0]["url"].startswith("http")
 
 
+def test_nothing_is_compared_with_itself(world):
+    run = CliRunner().invoke(app, ["lab"])
+    assert run.exit_code == 0, run.output
+    assert "Nothing was tried: name it with --threshold, --rule, --models or" in run.output
+    assert " now " in run.output
+    assert " tried " not in run.output
+    assert " adds " not in run.output
+    learned = CliRunner().invoke(app, ["lab", "--learned"])
+    assert "ember: no model is in the shadow; `hearth models` says" in str(learned.exception)
+
+
 @pytest.mark.parametrize(
     "wrong", [["--threshold", "strict=high"], ["--threshold", "rude=0.5"], ["--rule", "sour/pase"]]
 )
