@@ -201,9 +201,13 @@ def _show(db: Any, sql: str, output: Output) -> None:
     import duckdb
 
     try:
-        found = db.execute(sql)
-        if found is None:
-            raise FixSettings("there is no statement to answer")
+        statements = db.extract_statements(sql)
+        if len(statements) != 1:
+            none = "there is no statement to answer"
+            raise FixSettings(
+                f"{len(statements)} statements: ask one at a time" if statements else none
+            )
+        found = db.execute(statements[0])
         columns = [name for name, *_ in found.description]
         rows = found.fetchall()
     except duckdb.Error as error:
