@@ -10,6 +10,7 @@ undone.
 |---|---|
 | a person asked to be forgotten | delete or anonymise the account at the source first, then trigger this with `source` and `account` |
 | it failed or was killed half-way | clear the task: it goes on, also where the account is not held any more |
+| "nothing ... is held" | nothing was changed: look at `source` and `account`, or it is cleared already |
 | "another night runs already", "other machines may still read" | it waits until that night has ended |
 | afterwards | delete this run: Airflow keeps its parameters, and `account` is one of them. Give the account's number, not its name |
 | exports and backups made elsewhere | are yours to clear |

@@ -58,19 +58,27 @@ def erase(community: Community, source: str, account: str, now: datetime) -> dic
 
     The caller has the community for itself. Older published nights, copies of the work file and
     what was set aside as damaged are removed; exports and copies made elsewhere are not reached.
-    An account that is not held (any more) is looked for by the given id all the same, so an erasure
-    that was cut short may be run again. Returns the certificate, which is also written to
-    `erasures/`; it names nobody.
+    An account that is not held (any more) is looked for by the given id all the same, and an
+    erasure that was cut short may be run again. Returns the certificate, which is also written to
+    `erasures/`; it names nobody. Raises FixSettings, and changes nothing, where nothing of the
+    account is held: a name that was written wrong would cost the older nights.
     """
     if source not in community.sources:
         raise FixSettings(
             f"{community.name}: no source {source!r}; there are {', '.join(community.sources)}"
         )
+    folder = community.home / "erasures"
+    unfinished = folder / ".unfinished"  # an erasure that was cut short, of whomever
     with warehouse.opened(community) as db:
         landed = landing_of(community)
         load.load(db, landed)
         person, is_held = _find(db, landed, source, account)
         standing = _standing(db, source)
+        if not (is_held or unfinished.exists() or _is_anywhere(db, community, person, standing)):
+            raise FixSettings(
+                f"{community.name}: nothing of {account!r} of {source} is held, and nothing was "
+                "changed; is it written right?"
+            )
         threads = _threads(db, person)
         told: dict[str, Any] = {
             "community": community.name,
@@ -81,15 +89,16 @@ def erase(community: Community, source: str, account: str, now: datetime) -> dic
             "other_accounts": _other_accounts(db, person),
             "still_at_the_source": _is_at_source(db, person),
         }
+    make_folder(folder)
+    write_whole(unfinished, b"")
     told["landing"] = _clear_landing(community, person, standing)
     told["removed"] = sorted(_remove_copies(community, person, threads))
     told["verdicts"] = _clear_verdicts(community, person)
     told["links"] = Decisions(community).forget(Account(person.source, person.account_id))
     told["work"] = _clear_work(community, person, standing)
     told["published"] = _publish_anew(community, now)
-    folder = community.home / "erasures"
-    make_folder(folder)
     write_whole(folder / f"{now:%Y%m%dT%H%M%SZ}.json", json.dumps(told, indent=2).encode())
+    unfinished.unlink()
     return told
 
 
@@ -118,17 +127,37 @@ def _find(
     return Person(source, account_id, usernames, shown), held is not None
 
 
+def _is_anywhere(
+    db: duckdb.DuckDBPyConnection, community: Community, person: Person, standing: Standing
+) -> bool:
+    """Whether a landed line, a record or a verdict of theirs, or one that names them as an account,
+    would be cleared."""
+    lines = (
+        line for file in _landed(landing_of(community), person.source) for line in _lines(file)
+    )
+    if any(_cleared_line(line, person, standing) != line for line in lines):
+        return True
+    if any(_gave(entry, person) for file in _spoken(community) for entry in JsonLines(file)):
+        return True
+    return any(changes for changes, _ in _clearings(db, person, standing))
+
+
 def _past_names(
     landed: Landing, source: str, account_id: str
 ) -> Iterator[tuple[str | None, str | None]]:
     """(user name, name) of every version of the account that was ever fetched."""
+    for file in _landed(landed, source):
+        for line in _lines(file):
+            entry = json.loads(line) if '"users"' in line else {}
+            if entry.get("stream") == "users" and entry.get("key") == account_id:
+                payload = entry["payload"]
+                yield payload.get("username"), payload.get("name")
+
+
+def _landed(landed: Landing, source: str) -> Iterator[Path]:
+    """Whole part files of a source."""
     for read in landed.reads():
-        for file in landing.parts(read) if read.parent.parent.name == source else ():
-            for line in _lines(file):
-                entry = json.loads(line) if '"users"' in line else {}
-                if entry.get("stream") == "users" and entry.get("key") == account_id:
-                    payload = entry["payload"]
-                    yield payload.get("username"), payload.get("name")
+        yield from landing.parts(read) if read.parent.parent.name == source else ()
 
 
 def _lines(file: Path) -> list[str]:
@@ -190,17 +219,14 @@ def _clear_landing(community: Community, person: Person, standing: Standing) -> 
     """Rewrite the landed files that hold the person; each is whole at any moment."""
     counts = Counter(files=0, records=0)
     landed = landing_of(community)
-    for read in landed.reads():
-        if read.parent.parent.name != person.source:
-            continue
-        for file in landing.parts(read):
-            lines = _lines(file)
-            kept = [_cleared_line(line, person, standing) for line in lines]
-            changed = sum(new != old for new, old in zip(kept, lines, strict=True))
-            if changed:
-                text = "".join(f"{line}\n" for line in kept if line is not None)
-                landed.disk.rewrite(file, gzip.compress(text.encode("utf-8"), 5, mtime=0))
-                counts.update(files=1, records=changed)
+    for file in _landed(landed, person.source):
+        lines = _lines(file)
+        kept = [_cleared_line(line, person, standing) for line in lines]
+        changed = sum(new != old for new, old in zip(kept, lines, strict=True))
+        if changed:
+            text = "".join(f"{line}\n" for line in kept if line is not None)
+            landed.disk.rewrite(file, gzip.compress(text.encode("utf-8"), 5, mtime=0))
+            counts.update(files=1, records=changed)
     return dict(counts)
 
 
@@ -293,7 +319,7 @@ def _case_tells(folder: Path, person: Person, threads: set[str]) -> bool:
 def _clear_verdicts(community: Community, person: Person) -> int:
     """Take the person's name off the verdicts they gave; the verdicts stay."""
     cleared = 0
-    for file in sorted((community.home / "digests").glob("*.jsonl")):
+    for file in _spoken(community):
         entries = list(JsonLines(file))
         given = [entry for entry in entries if _gave(entry, person)]
         for entry in given:
@@ -303,6 +329,11 @@ def _clear_verdicts(community: Community, person: Person) -> int:
             write_whole(file, text.encode())
         cleared += len(given)
     return cleared
+
+
+def _spoken(community: Community) -> list[Path]:
+    """Files with what was told and answered."""
+    return sorted((community.home / "digests").glob("*.jsonl"))
 
 
 def _gave(entry: dict[str, Any], person: Person) -> bool:
@@ -343,23 +374,34 @@ def _clear_work(community: Community, person: Person, standing: Standing) -> dic
 def _clear_raw(db: duckdb.DuckDBPyConnection, person: Person, standing: Standing) -> dict[str, int]:
     """Clear `raw.records` and what was made of the records that changed; they are typed anew."""
     db.execute("CREATE TEMP TABLE cleared (stream VARCHAR, key VARCHAR, payload JSON)")
-    found = db.cursor().execute(
-        "SELECT stream, key, payload FROM raw.records WHERE source = ?", [person.source]
-    )
     counts = Counter(cleared=0, dropped=0, named_by_others=0)
-    while rows := found.fetchmany(_BATCH):
-        changes = []
-        for stream, key, text in rows:
-            payload = json.loads(text) if text else {}
-            cleared = clear(stream, key, payload, person, standing)
-            counts["named_by_others"] += cleared is not None and person.is_named_in(cleared)
-            if cleared != payload:
-                counts["dropped" if cleared is None else "cleared"] += 1
-                changes.append({"stream": stream, "key": key, "payload": cleared})
+    for changes, named in _clearings(db, person, standing):
+        counts["named_by_others"] += named
+        for change in changes:
+            counts["dropped" if change["payload"] is None else "cleared"] += 1
         if changes:
             warehouse.insert(db, "cleared", changes)
     _apply(db, person.source)
     return dict(counts)
+
+
+def _clearings(
+    db: duckdb.DuckDBPyConnection, person: Person, standing: Standing
+) -> Iterator[tuple[list[dict[str, Any]], int]]:
+    """Batch by batch of the source's records: those that clearing changes, with the payload that is
+    left of each (null where all of it goes), and how many name them in plain prose."""
+    found = db.cursor().execute(
+        "SELECT stream, key, payload FROM raw.records WHERE source = ?", [person.source]
+    )
+    while rows := found.fetchmany(_BATCH):
+        changes, named = [], 0
+        for stream, key, text in rows:
+            payload = json.loads(text) if text else {}
+            cleared = clear(stream, key, payload, person, standing)
+            named += cleared is not None and person.is_named_in(cleared)
+            if cleared != payload:
+                changes.append({"stream": stream, "key": key, "payload": cleared})
+        yield changes, named
 
 
 def _apply(db: duckdb.DuckDBPyConnection, source: str) -> None:

@@ -132,7 +132,7 @@ def migrate(
 
 
 def _say_if_unknown(home: settings.Community, account: str) -> None:
-    """A mistyped name clears nobody and still costs the older nights."""
+    """Say of an account that is not held, before somebody confirms, that it may be mistyped."""
     from pipeline import identities, warehouse
 
     try:

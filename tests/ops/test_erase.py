@@ -370,6 +370,21 @@ def test_an_unknown_source_is_named_and_nothing_happens(night):
     assert changed <= {"work/night.lock"}
 
 
+def test_a_name_of_which_nothing_is_held_costs_nothing(night):
+    before = every_byte(night.folder)
+    told = CliRunner().invoke(cli.app, ["erase", "forum", "zelda_qux", "--yes"])
+    assert str(told.exception) == (
+        "ember: nothing of 'zelda_qux' of forum is held, and nothing was changed; is it written "
+        "right?"
+    )
+    after = every_byte(night.folder)
+    changed = {str(f.relative_to(night.folder)) for f in after if after[f] != before.get(f)}
+    assert changed <= {"work/night.lock", "work/warehouse.duckdb"}
+    assert before.keys() <= after.keys()
+    steps.erase("forum", "zelda_quux")
+    assert [file.suffix for file in (night.folder / "erasures").iterdir()] == [".json"]
+
+
 def test_the_command_asks_first_and_prints_the_certificate(night):
     asked = CliRunner().invoke(cli.app, ["erase", "forum", "zelda_quux"], input="n\n")
     assert asked.exit_code == 1
