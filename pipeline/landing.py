@@ -19,8 +19,11 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import FixSettings
 from pipeline.records import Part
@@ -150,13 +153,17 @@ def parts(read: Path) -> list[Path]:
 
 
 def report(read: Path) -> Report | None:
-    """The report of one read; null while it has not ended."""
+    """The report of one read; null while it has not ended, and where what lies there is none. What
+    another version of Hearth noted besides is left out."""
     try:
-        tree = json.loads((read / "report.json").read_text())
-    except FileNotFoundError:
+        return _reports().validate_json((read / "report.json").read_bytes())
+    except (FileNotFoundError, ValidationError):
         return None
-    lists = {name: tuple(tree[name]) for name in ("streams", "blind_spots")}
-    return Report(**{**tree, **lists})
+
+
+@cache
+def _reports() -> TypeAdapter[Report]:
+    return TypeAdapter(Report)
 
 
 def report_file(read: Path) -> list[Path]:
@@ -166,11 +173,10 @@ def report_file(read: Path) -> list[Path]:
 
 def size(file: Path) -> int | None:
     """Bytes of JSON in a part or a report; null where it is not as it was written: a part has its
-    length and checksum, a report is JSON."""
+    length and checksum, a report the fields of one."""
     try:
         if file.suffix == ".json":
-            json.loads(file.read_bytes())
-            return file.stat().st_size
+            return file.stat().st_size if report(file.parent) else None
         with gzip.open(file) as content:
             found = sum(map(len, iter(lambda: content.read(2**20), b"")))
         return found if file.stat().st_size else None

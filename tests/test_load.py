@@ -1,6 +1,7 @@
 """Landed parts in, raw records out: newest wins, lists bury, twice is once."""
 
 import gzip
+import json
 
 import duckdb
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import warehouse
-from pipeline.landing import Landing, Report, parts
+from pipeline.landing import Landing, Report, parts, report
 from pipeline.load import Loaded, load, write_bookmarks
 from pipeline.records import Bookmarks, Part, Record, Span
 
@@ -151,6 +152,30 @@ def test_a_damaged_report_sets_its_read_aside_too(db, landed):
     (landed.folder_of("forum", "run1", "posts") / "report.json").write_text("")
     assert load(db, landed) == Loaded(files=0, changed=0, damaged=("forum/run1/posts",))
     assert load(db, landed) == Loaded(files=0, changed=0, damaged=())
+
+
+def report_of(landed, **changed):
+    """A finished read whose report another version wrote."""
+    landed.write("forum", "run1", "posts", Part((post(1, 10),)))
+    landed.finish(Report("forum", "posts", "run1", "rest", started_at=11, streams=("posts",)))
+    file = landed.folder_of("forum", "run1", "posts") / "report.json"
+    fields = {**json.loads(file.read_text()), **changed}
+    file.write_text(json.dumps({key: value for key, value in fields.items() if value is not ...}))
+    return file.parent
+
+
+def test_a_report_of_another_version_is_read_as_far_as_it_is_known(db, landed):
+    read = report_of(landed, pages=7, blind_spots=...)
+    assert report(read) == Report("forum", "posts", "run1", "rest", 11, streams=("posts",))
+    assert load(db, landed).damaged == ()
+    assert db.execute("SELECT stream, started_at FROM raw.reads").fetchall() == [("posts", 11)]
+
+
+@pytest.mark.parametrize("changed", [{"started_at": ...}, {"requests": "many"}, {"streams": 1}])
+def test_what_is_no_report_is_damage(db, landed, changed):
+    read = report_of(landed, **changed)
+    assert report(read) is None
+    assert load(db, landed) == Loaded(files=0, changed=0, damaged=("forum/run1/posts",))
 
 
 def test_text_no_database_likes_arrives(db, landed):

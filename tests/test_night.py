@@ -290,6 +290,17 @@ def test_no_source_at_all_publishes_nothing(world, unchecked):
     assert not (world.folder / "published").exists()
 
 
+def test_a_page_that_cannot_be_written_hides_no_error_of_the_night(world, unchecked, monkeypatch):
+    def broken(*_):
+        raise TypeError("a defect of the page")
+
+    monkeypatch.setattr("pipeline.status.write_page", broken)
+    with world.serve() as addresses:
+        world.settings(addresses, forum="", chat="")
+    with pytest.raises(SourceDown):
+        world.night()
+
+
 def test_an_address_with_no_forum_is_no_quiet_night(world, unchecked):
     """What answers there says 404 to everything."""
     with world.serve() as addresses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -16,6 +17,8 @@ from pipeline.steps.morning import digest
 from pipeline.steps.reading import extract, load, plan
 from pipeline.steps.telling import conclude, wrap_up, write_reports
 from pipeline.tonight import Night
+
+log = logging.getLogger("hearth")
 
 
 def communities() -> dict[str, str]:
@@ -51,9 +54,20 @@ def run_night(community: str | None = None, as_of: str | None = None) -> Night:
     name = settings.load().community(community).name
     with at_work(name):
         try:
-            return _run_night(name, as_of)
-        finally:
-            wrap_up(name)
+            night = _run_night(name, as_of)
+        except BaseException:
+            _wrap_up_all_the_same(name)
+            raise
+        wrap_up(name)
+        return night
+
+
+def _wrap_up_all_the_same(community: str) -> None:
+    """Wrap up a night that failed; what fails here too is logged, and hides no error of the night."""
+    try:
+        wrap_up(community)
+    except Exception:
+        log.exception("the night's end could not be wrapped up")
 
 
 def _run_night(community: str, as_of: str | None) -> Night:
