@@ -51,6 +51,9 @@ addEventListener('load', () => {
     texts: told.length,
     sources: page.querySelectorAll('[src], link, script').length,
     nameless: [...page.links].filter(a => !a.textContent.trim()).length,
+    captions: [...page.querySelectorAll('caption, .caption')].map(n => n.getBoundingClientRect().right),
+    goOn: [...page.querySelectorAll('*')].filter(n => n.clientWidth && n.scrollWidth > n.clientWidth)
+      .map(n => page.defaultView.getComputedStyle(n).backgroundImage),
     headings: [...page.querySelectorAll('h1, h2, h3')].map(h => +h.tagName[1]),
   });
 });

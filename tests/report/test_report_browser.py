@@ -26,6 +26,10 @@ def test_every_text_is_readable_and_nothing_is_wider_than_a_phone(language, swit
     seen = measured(text, tmp_path, *switches)
     assert seen["contrast"] >= 4.5
     assert seen["width"] <= 390
+    assert seen["captions"]
+    assert max(seen["captions"]) <= 390  # they do not lie in what goes on beside the screen
+    assert seen["goOn"]
+    assert all("gradient" in shade for shade in seen["goOn"])
     assert (sum(seen["ground"][:3]) < 300) == bool(switches)
     assert (seen["sources"], seen["nameless"]) == (0, 0)
     assert seen["headings"][0] == 1
