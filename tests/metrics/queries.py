@@ -1,4 +1,5 @@
-"""The sample queries of docs/queries.md with the answers a published file gives.
+"""The sample queries of docs/queries.md with the answers a published file gives; the restricted file of
+its night is attached as `r`.
 
 `python -m tests.metrics.queries <file>` writes them into the page.
 """
@@ -15,7 +16,9 @@ _QUERY = re.compile(r"```sql\n(?P<sql>.+?)\n```\n\n```text\n.*?```", re.DOTALL)
 
 def answered(page, file):
     """The page with every answer as `file` gives it."""
+    restricted = file.with_name(file.name.replace("community-", "restricted-"))
     with duckdb.connect(file, read_only=True) as db:
+        db.execute(f"ATTACH '{restricted}' AS r (READ_ONLY)")
         return _QUERY.sub(lambda found: _block(db, found["sql"]), page)
 
 
