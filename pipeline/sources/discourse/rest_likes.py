@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.records import Bookmarks, Part, Record, Span
@@ -18,12 +18,20 @@ MOST_AT_FIRST = 2000  # posts to ask for on a first fill
 MOST_NEW = 40  # posts to ask for a night, of those seen in it
 MOST_OLD = 20  # and of all others
 MOST_HIDDEN = 20  # profiles; with more, this way is closed on this forum
+RECORDS = 5_000  # in a part
 
 
 class Likes:
-    """Reads the likes of posts; `seen` is post -> number of likes, of posts read tonight."""
+    """Reads the likes of posts that may be read: of those held, but for those `buried` tonight, and
+    of those seen tonight; `seen` is post -> number of likes, of those that have or had some."""
 
-    def __init__(self, site: Site, bookmarks: Bookmarks, seen: Mapping[int, int]) -> None:
+    def __init__(
+        self,
+        site: Site,
+        bookmarks: Bookmarks,
+        seen: Mapping[int, int],
+        buried: Collection[int] = (),
+    ) -> None:
         self._site = site
         self._client = site.client
         self._likes = bookmarks["likes"]
@@ -31,15 +39,18 @@ class Likes:
         self._posts = bookmarks["posts"]
         self._users = bookmarks["users"]
         self._seen = seen
+        self._buried = buried
 
     def read(self) -> Iterator[Part]:
-        """First by giver where that is cheaper, which also tells when; then post by post."""
-        held = dict(
+        """First by giver where that is cheaper, which also tells when; then post by post. Likes
+        held of posts that are not are forgotten."""
+        held: dict[int, int] = dict(
             self._likes.ask(
-                f"SELECT CAST(floor(CAST(key AS BIGINT) / {PAIR}.0) AS BIGINT), count(*)"
+                f"SELECT (CAST(key AS BIGINT) + {PAIR // 2}) // {PAIR}, count(*)"
                 " WHERE NOT gone GROUP BY 1"
             )
         )
+        yield from self._forgotten(held)
         expected = self._expected(held)
         left = self._left_behind()
         wanted = {
@@ -49,7 +60,7 @@ class Likes:
         }
         is_first = not held
         if is_first and len(wanted) > LIKERS_PAGE:
-            for part in self._by_giver(len(wanted), sum(wanted.values())):
+            for part in self._by_giver(wanted):
                 for record in part.records:
                     post = record.payload["post_id"]
                     held[post] = held.get(post, 0) + 1
@@ -71,6 +82,27 @@ class Likes:
         old = [post for post in posts if post not in self._seen]
         return new[:MOST_NEW] + old[:MOST_OLD]
 
+    def _forgotten(self, held: dict[int, int]) -> Iterator[Part]:
+        """Likes of posts that are not held are gone, and so is what was told of them. They leave
+        `held`. Older versions kept those of private messages, restricted categories and whispers.
+        """
+        asked_at = self._site.now()
+        posts = self._posts.ask(
+            "SELECT CAST(key AS BIGINT) AS post WHERE NOT gone"
+            " AND post IN (SELECT unnest(CAST(? AS BIGINT[])))",
+            list(held),
+        )
+        private = held.keys() - {post for (post,) in posts} - self._seen.keys()
+        likes = self._likes.ask("SELECT key WHERE NOT gone") if private else ()
+        lost = [key for (key,) in likes if _post_of(int(key)) in private]
+        for post in private:
+            del held[post]
+        for first in range(0, len(lost), RECORDS):
+            keys = lost[first : first + RECORDS]
+            emptied = (Record("likes", key, {}, asked_at) for key in keys)
+            gone = (Record("likes", key, {}, asked_at, gone=True) for key in keys)
+            yield Part((*emptied, *gone))
+
     def _left_behind(self) -> set[int]:
         """Posts with a like of an account that is gone: when two are merged, it is the other's."""
         gone = {int(user) for (user,) in self._users.ask("SELECT key WHERE gone")}
@@ -78,8 +110,9 @@ class Likes:
         return {like // PAIR for (like,) in likes if like % PAIR in gone}
 
     def _expected(self, held: Iterable[int]) -> dict[int, int]:
-        """Post -> its number of likes, of posts that have some, and of those with likes held: a
-        read may have been cut short after it brought that the last one was taken back."""
+        """Post -> its number of likes, of posts that may be read and have some, and of those with
+        likes held: a read may have been cut short after it brought that the last one was taken
+        back."""
         known = dict(
             self._posts.ask(
                 "SELECT CAST(key AS BIGINT) AS post,"
@@ -89,13 +122,16 @@ class Likes:
                 list(held),
             )
         )
-        return {**known, **self._seen}
+        readable = {**known, **self._seen}
+        return {post: likes for post, likes in readable.items() if post not in self._buried}
 
-    def _by_giver(self, posts: int, likes: int) -> Iterator[Part]:
-        """Likes given, person by person, if that takes fewer requests than post by post."""
+    def _by_giver(self, wanted: Mapping[int, int]) -> Iterator[Part]:
+        """Likes given to these posts, person by person, if that takes fewer requests than post by
+        post. An admin is shown those of private messages and restricted categories, too."""
+        likes = sum(wanted.values())
         givers = dict(self._givers())
         requests = sum(1 + given // ACTIONS_PAGE for given in givers.values())
-        if not givers or requests + likes // ACTIONS_PAGE > posts:
+        if not givers or requests + likes // ACTIONS_PAGE > len(wanted):
             return
         refused = 0
         for (user, name), given in givers.items():
@@ -111,7 +147,8 @@ class Likes:
                     break
                 if not page:
                     break
-                yield Part(tuple(self._given(user, like, asked_at) for like in page))
+                told = [like for like in page if like.get("post_id") in wanted]
+                yield Part(tuple(self._given(user, like, asked_at) for like in told))
                 found += len(page)
 
     def _givers(self) -> Iterator[tuple[tuple[int, str], int]]:
@@ -168,3 +205,8 @@ class Likes:
         answer = self._client.post_action_users(post, LIKE, page=page, limit=LIKERS_PAGE)
         people: list[dict[str, Any]] = answer["post_action_users"]
         return people
+
+
+def _post_of(like: int) -> int:
+    """The post of a like's key, as `likes_range` has them: whoever gave it, ids may be below 0."""
+    return (like + PAIR // 2) // PAIR

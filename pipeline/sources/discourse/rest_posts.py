@@ -53,6 +53,7 @@ class Posts:
     touched  topics (as text) that these left or entered: their counts may be as before
     news     topics of posts seen tonight that are not as they are held
     absent   topics with a post that the list of posts should have shown and did not
+    buried   posts told as gone tonight that were not seen since
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Posts:
         self.touched: set[str] = set()
         self.news: set[int] = set()
         self.absent: set[int] = set()
+        self.buried: set[int] = set()
 
     def is_open(self, post: dict[str, Any]) -> bool:
         """Whether a post may be read: of an open category, and no whisper if these are private."""
@@ -94,6 +96,7 @@ class Posts:
             self._count(record, held.get(record.key))
         new = [record for record in records if held.get(record.key) != record.mark]
         self.news |= {record.payload["topic_id"] for record in new}
+        self.buried.difference_update(ids)
         new += [
             Record("solutions", record.key, {}, asked_at, gone=True)
             for record in records

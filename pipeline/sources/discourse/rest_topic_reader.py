@@ -88,7 +88,7 @@ class TopicReader:
     def gone(self, topic: int, asked_at: int) -> Part:
         """Tombstones of a topic that is deleted for good, or private from now on, and of all that
         is held of it."""
-        posts = _gone_posts(self._posts.of_topic(topic) | self._posts.of_topic(-topic), asked_at)
+        posts = self._buried(self._posts.of_topic(topic) | self._posts.of_topic(-topic), asked_at)
         own = Record("topics", str(topic), {}, asked_at, gone=True)
         return Part((own, *posts.records), posts.spans)
 
@@ -98,14 +98,16 @@ class TopicReader:
         another topic are not."""
         for post in sorted(self._strays - self._posts.moved, reverse=True)[:MOST_MISSING]:
             asked_at = self._site.now()
-            gone = _gone_posts({post}, asked_at)
             try:
                 moved = self._client.post_by_id(post)
             except Refused as refused:
                 if self._is_proof(refused):
-                    yield gone
+                    yield self._buried({post}, asked_at)
                 continue
-            yield Part(self._posts.see([moved], asked_at)) if self._posts.is_open(moved) else gone
+            if self._posts.is_open(moved):
+                yield Part(self._posts.see([moved], asked_at))
+            else:
+                yield self._buried({post}, asked_at)
 
     def _last(
         self,
@@ -118,6 +120,18 @@ class TopicReader:
         """The last records of a topic, and its own; what is held of it and was not seen strayed."""
         self._strays |= self._posts.of_topic(topic) - seen
         return Part((*records, *differing([topic_record(own, asked_at)], self._held)))
+
+    def _buried(self, posts: Iterable[int], asked_at: int) -> Part:
+        """Tombstones of posts, of all likes they had and of the asking for them: a post may
+        return."""
+        gone = sorted(posts)
+        self._posts.buried.update(gone)
+        spans: list[Span] = []
+        for post in gone:
+            spans.append(Span("likes", asked_at, *likes_range(post), keys=(), covers=False))
+            spans.append(Span("like_counts", asked_at, post, post, keys=(), covers=False))
+        posts_gone = (Record("posts", str(post), {}, asked_at, gone=True) for post in gone)
+        return Part(tuple(posts_gone), tuple(spans))
 
     def _page(self, topic: int, number: int) -> dict[str, Any]:
         """A page of a topic, deleted posts included. Raises Refused where it may not be read."""
@@ -146,14 +160,3 @@ class TopicReader:
         if self._sees_all is None:
             self._sees_all = self._site.is_admin()
         return self._sees_all
-
-
-def _gone_posts(posts: Iterable[int], asked_at: int) -> Part:
-    """Tombstones of posts, of all likes they had and of the asking for them: a post may return."""
-    gone = sorted(posts)
-    spans: list[Span] = []
-    for post in gone:
-        spans.append(Span("likes", asked_at, *likes_range(post), keys=(), covers=False))
-        spans.append(Span("like_counts", asked_at, post, post, keys=(), covers=False))
-    posts_gone = (Record("posts", str(post), {}, asked_at, gone=True) for post in gone)
-    return Part(tuple(posts_gone), tuple(spans))

@@ -45,7 +45,8 @@ def _topics(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     topics = Topics(site, bookmarks, rest_people.category_records(site, bookmarks))
     yield from topics.read()
     if site.settings.who_liked:
-        yield from Likes(site, bookmarks, topics.posts.likes).read()
+        posts = topics.posts
+        yield from Likes(site, bookmarks, posts.likes, posts.buried).read()
 
 
 REST_UNITS = {

@@ -1,7 +1,7 @@
 -- A like is a post action of type 2; taken back, its row stays with deleted_at. An emoji of the Reactions
 -- plugin other than its heart has a row of its own, beside a like or, where it counts as none, without; taken
 -- back and given again it is another row; and so it is in the chat, where what expires with its message was not
--- taken back.
+-- taken back. A like that turned out to be of a private post keeps nothing that was told of it.
 SELECT
     source,
     record,
@@ -11,7 +11,7 @@ SELECT
     discourse_at(payload, 'created') AS created_at,
     coalesce(discourse_at(payload, 'deleted'), gone_at) AS removed_at
 FROM raw.changed
-WHERE platform = 'discourse' AND stream = 'likes' AND payload IS NOT NULL
+WHERE platform = 'discourse' AND stream = 'likes' AND (payload ->> 'post_id') IS NOT NULL
 
 UNION ALL
 
