@@ -22,6 +22,7 @@ from pipeline.sources.discourse.tables import PAIR
 NIGHTS = 7
 MOST_MISSING = 100  # things a night to look for one by one
 LAZY_CHILDREN = 5
+HASTY_S = 20.0  # no night waits longer for what a forum can be read without
 LIKE = 2  # post_action_type_id
 DAY_US = 86_400_000_000
 OVERLAP_US = 600_000_000  # clocks differ

@@ -20,9 +20,15 @@ from pipeline.sources.discourse.marks import (
     sql,
     sql_number,
 )
-from pipeline.sources.discourse.rest import DAY_US, EPOCH, NIGHTS, Site, micros
+from pipeline.sources.discourse.rest import (
+    DAY_US,
+    EPOCH,
+    HASTY_S,
+    NIGHTS,
+    Site,
+    micros,
+)
 
-HASTY_S = 20.0  # no night waits longer for a forum that cannot give this report
 TURN = 40  # topics a night that are read for no other reason than that it is their turn
 SAVED_US = 10_000_000  # so much later than the post itself the note of its edit may be written
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pipeline.errors import FixAccess
+from pipeline.errors import BadAnswer, FixAccess, SourceDown
 from pipeline.records import Bookmarks, Part
 from pipeline.sources.discourse import rest_chat, rest_moderation, rest_people
 from pipeline.sources.discourse.client import Refused
-from pipeline.sources.discourse.rest import BLIND_SPOTS, CHAT_BLIND_SPOTS, NIGHTS, Site
+from pipeline.sources.discourse.rest import BLIND_SPOTS, CHAT_BLIND_SPOTS, HASTY_S, NIGHTS, Site
 from pipeline.sources.discourse.rest_likes import MOST_AT_FIRST, Likes
 from pipeline.sources.discourse.rest_newest_posts import MOST_OF_LATE, PAGE
 from pipeline.sources.discourse.rest_suspects import TURN
@@ -30,13 +30,16 @@ class Unit:
     blind_spots: tuple[str, ...] = ()
 
     def missing(self, site: Site) -> str | None:
-        """Why this forum does not give these streams; null where it does."""
+        """Why this forum does not give these streams tonight; null where it does. A path that is
+        sick costs these alone: the forum itself answered before."""
         if self.probe:
             try:
-                site.client.fetch(self.probe)
+                site.client.fetch(self.probe, patience_s=HASTY_S)
             except Refused as refused:
                 return f"{self.probe} is refused ({refused.status}): {refused.said}"
             except FixAccess as error:  # the key is good, but its scopes do not reach so far
+                return str(error)
+            except (BadAnswer, SourceDown) as error:
                 return str(error)
         return None
 

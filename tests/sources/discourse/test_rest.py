@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from pipeline import load
-from pipeline.errors import BadAnswer
+from pipeline.errors import BadAnswer, SourceDown
 from pipeline.sandbox.discourse import Forum, Limits, Switches
 from pipeline.sources.discourse import (
     rest,
@@ -539,6 +539,28 @@ def test_what_is_not_available_says_why(world_of: Serve, quiet: Switches) -> Non
         assert "HTML comparison" in str(plans["revisions"].unavailable)
         assert plans["topics"].blind_spots
         assert world.source().estimate(world.bookmarks()).requests > 10
+
+
+@pytest.mark.parametrize("unit", ["chat", "reports", "staff_actions", "visits"])
+def test_a_path_that_is_sick_costs_its_own_streams_and_little_time(
+    world_of: Serve, quiet: Switches, unit: str
+) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum, way_in="rest", who_liked=False) as world:
+        world.refused[REST_UNITS[unit].probe] = 500
+        began = world.time.now()
+        plans = {plan.stream: plan.unavailable for plan in world.source().plan()}
+        assert world.time.now() - began < 60
+        assert "the server answered 500" in str(plans[unit])
+        read = REST_UNITS.keys() - {unit}
+        assert [stream for stream in sorted(read) if plans[stream]] == []
+
+
+def test_a_forum_that_is_down_is_no_forum_without_plugins(world_of: Serve, quiet: Switches) -> None:
+    with world_of(lived_in(quiet).forum, way_in="rest") as world:
+        world.refused = {"/site.json": 502}
+        with pytest.raises(SourceDown):
+            world.source().plan()
 
 
 def test_what_a_unit_costs_is_known_without_asking_for_data_explorer(
