@@ -1,6 +1,6 @@
 -- modifications is YAML as Ruby writes it: each field a list of its value before and after. A value is
--- plain, in single quotes with '' for ', or in double quotes as JSON has it; the further lines of a long
--- one are indented.
+-- plain, in single quotes with '' for ', or in double quotes with escapes of YAML's own, which are more than
+-- JSON's (an emoji is \U0001F600); the further lines of a long one are indented.
 WITH revisions AS (
     SELECT
         source,
@@ -24,19 +24,46 @@ written AS (
     FROM revisions
 ),
 
+-- What is in double quotes falls into escapes, line ends and what stands between them.
+cut AS (
+    SELECT
+        *,
+        [title.before, title.after] AS ends,
+        list_transform(ends, LAMBDA value: CASE
+            WHEN left(value, 1) = '"'
+                THEN regexp_extract_all(
+                    value[2:-2],
+                    '\\U[[:xdigit:]]{8}|\\u[[:xdigit:]]{4}|\\x[[:xdigit:]]{2}|\\\n[ \t]*|\\.|[ \t]*\n[ \t]*|[^\\\n \t]+|[ \t]'
+                )
+        END) AS tokens
+    FROM written
+),
+
+unquoted AS (
+    SELECT
+        *,
+        list_transform(tokens, LAMBDA side: list_transform(side, LAMBDA token: CASE
+            WHEN contains(token, chr(10)) THEN CASE WHEN left(token, 1) = '\' THEN '' ELSE ' ' END
+            WHEN left(token, 1) <> '\' THEN token
+            WHEN token[2] IN ('U', 'u', 'x') THEN try(chr(try_cast('0x' || token[3:] AS INTEGER)))
+            WHEN token[2] IN ('"', '\', '/', ' ') THEN token[2]
+            WHEN contains('_NLP', token[2]) THEN chr([160, 133, 8232, 8233][strpos('_NLP', token[2])])
+            WHEN contains('abtnvfre', token[2])
+                THEN chr([7, 8, 9, 10, 11, 12, 13, 27][strpos('abtnvfre', token[2])])
+        END)) AS pieces
+    FROM cut
+),
+
 read AS (
     SELECT
         *,
-        list_transform([title.before, title.after], LAMBDA value: CASE left(value, 1)
-            WHEN '"'
-                THEN
-                    coalesce(
-                        try_cast(regexp_replace(value, '\s*\\?\n\s*\\?', ' ', 'g') AS JSON) ->> '$', value
-                    )
-            WHEN '''' THEN replace(regexp_replace(value[2:-2], '\s*\n\s*', ' ', 'g'), '''''', '''')
-            ELSE regexp_replace(value, '\s*\n\s*', ' ', 'g')
+        list_transform([1, 2], LAMBDA n: CASE
+            WHEN list_count(pieces[n]) = len(pieces[n]) THEN array_to_string(pieces[n], '')
+            WHEN left(ends[n], 1) = '''' THEN replace(regexp_replace(ends[n][2:-2], '\s*\n\s*', ' ', 'g'), '''''', '''')
+            WHEN left(ends[n], 1) = '"' THEN ends[n]
+            ELSE regexp_replace(ends[n], '\s*\n\s*', ' ', 'g')
         END) AS titles
-    FROM written
+    FROM unquoted
 )
 
 SELECT
