@@ -190,7 +190,7 @@ def _order(visit: Visit) -> tuple[str, bool]:
         name = "default"
     rising = visit.query.get("ascending") == "true"
     way = "ASC" if rising else "DESC"
-    return f"{_ORDERS[name]} {way}, t.id {way}", name in ("default", "activity")
+    return f"{_ORDERS[name]} {way}", name in ("default", "activity")
 
 
 def _listed(visit: Visit, conditions: list[str], order: str, pinned_first: bool) -> Row:
@@ -203,8 +203,8 @@ def _listed(visit: Visit, conditions: list[str], order: str, pinned_first: bool)
     where = " AND ".join([*conditions, *_asked(visit), sight.listed_topics(visit)])
     pins = "(t.pinned_at IS NOT NULL) DESC, " if pinned_first else ""
     rows = visit.read(
-        f"SELECT t.* FROM topics AS t WHERE {where} ORDER BY {pins}{order}, t.id"
-        f" LIMIT {size} OFFSET {page * size}"
+        f"SELECT t.* FROM topics AS t WHERE {where} ORDER BY {pins}{order}, hash(t.id, {page})"
+        f" LIMIT {size} OFFSET {page * size}"  # PostgreSQL breaks ties anew for each page
     )
     listing: Row = {
         "can_create_topic": visit.user is not None,

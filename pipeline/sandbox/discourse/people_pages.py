@@ -42,7 +42,8 @@ def admin_users(visit: Visit) -> Any:
 def admin_list(visit: Visit, which: str) -> Any:
     """Human accounts, 100 a page counted from 1, a bare array; by default the last seen first.
 
-    Pages shift while people come and go; `order=created&asc=true` only grows.
+    Pages shift while people come and go; `order=created&asc=true` only grows. Of accounts with the
+    same time, each page may have others first, as by PostgreSQL, so that none may have some.
     """
     visit.need_staff()
     if which not in _LISTS:
@@ -60,8 +61,8 @@ def admin_list(visit: Visit, which: str) -> Any:
     rows = visit.read(
         "SELECT u.*, s.time_read, s.days_visited, s.posts_read_count, s.topics_entered,"
         f" s.post_count FROM users AS u JOIN user_stats AS s ON s.user_id = u.id WHERE u.id > 0 AND"
-        f" {where} ORDER BY {column} {'ASC' if rising else 'DESC'} NULLS LAST, u.id LIMIT 100"
-        f" OFFSET {skip}",
+        f" {where} ORDER BY {column} {'ASC' if rising else 'DESC'} NULLS LAST, hash(u.id, {skip})"
+        f" LIMIT 100 OFFSET {skip}",
         *values,
     )
     return [_admin_item(visit, row) for row in rows]

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from pipeline.errors import BadAnswer, FixAccess
-from pipeline.records import HIGHEST, Bookmark, Bookmarks, Part, Record, Span
+from pipeline.records import Bookmark, Bookmarks, Part, Record, Span
 from pipeline.settings import DiscourseSettings
 from pipeline.sources.discourse.client import ForumClient, Refused
 from pipeline.sources.discourse.marks import is_out_of_sight
@@ -173,30 +173,31 @@ def differing(records: Iterable[Record], bookmark: Bookmark) -> tuple[Record, ..
 
 
 def unlisted(
-    site: Site,
     bookmark: Bookmark,
-    listed: set[int],
+    listed: Collection[int],
     tonight: range,
-    number_of_pages: int,
     *,
+    page: int,
     apart: Collection[int] = (),
 ) -> list[int]:
-    """Keys held that these pages of a list in order of creation should have named; of many, others
-    each night. Those `apart` are in no list.
+    """Keys held that lists should name and have not named tonight, ascending: of all keys, as they
+    fill the pages (of that size) that are read tonight, so that each has its turn in a week. Those
+    `apart` are in no list.
 
-    None where a slice lacks more than could have gone in a week: on a forum that was imported,
-    ids are not in order of creation.
+    Where things are not listed in order of their ids (after a split or an import, or with ties) the
+    pages may name others than these, so one of these that stands may be among them.
     """
-    low = 0 if tonight.start == 0 else min(listed, default=HIGHEST)
-    high = HIGHEST if tonight.stop >= number_of_pages else max(listed, default=0)
-    missing = sorted(
+    standing = sorted(
         int(key)
-        for key, mark in bookmark.marks(low, high).items()
-        if int(key) not in listed
+        for key, mark in bookmark.marks(1).items()
         if int(key) not in apart and not is_out_of_sight(mark)
     )
-    if len(tonight) < number_of_pages and len(missing) > MOST_MISSING // 4:
-        return []
+    share = standing[tonight.start * page : tonight.stop * page]
+    return [key for key in share if key not in listed]
+
+
+def some_of(site: Site, missing: list[int]) -> list[int]:
+    """As many as are looked for one by one in a night; of more, others each night."""
     first = site.night() * MOST_MISSING % max(1, len(missing))
     return [*missing[first:], *missing[:first]][:MOST_MISSING]
 

@@ -10,7 +10,16 @@ from typing import Any
 from pipeline.errors import BadAnswer
 from pipeline.records import Bookmark, Bookmarks, Part, Record
 from pipeline.sources.discourse.client import Refused
-from pipeline.sources.discourse.marks import INACTIVE, UserMark, state, text_state, written
+from pipeline.sources.discourse.marks import (
+    INACTIVE,
+    SQL_BY_REST,
+    PostMark,
+    UserMark,
+    sql,
+    state,
+    text_state,
+    written,
+)
 from pipeline.sources.discourse.rest import (
     EPOCH,
     OVERLAP_US,
@@ -19,12 +28,14 @@ from pipeline.sources.discourse.rest import (
     micros,
     only,
     pages,
+    some_of,
     unlisted,
     whole,
 )
 
 USERS_PAGE = 100
 WHOLE_SWEEP = 5  # pages
+MOST_AUTHORS = 50  # without an account, to ask for a night
 SYSTEM = -1  # never in a list
 
 _USER_FIELDS = (
@@ -56,7 +67,8 @@ def users(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     """Accounts: all of a short list; of a long one the newest, those seen since, and a slice.
 
     Accounts that a list should name and does not are asked for one by one: it holds active ones
-    alone. Staged ones, made of a mail or an import, have a list of their own.
+    alone. So are authors of posts held who are in none. Staged accounts, made of a mail or an
+    import, have a list of their own.
     """
     bookmark = bookmarks["users"]
     since = bookmark.at()
@@ -71,23 +83,40 @@ def users(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     for page in _in_order(site, tonight, number_of_pages):
         yield _page_part(site, page, bookmark)
         listed.update(user["id"] for user in page)
+    staged: set[int] = set()
     for page in _staged(site):
         yield _page_part(site, page, bookmark)
+        staged.update(user["id"] for user in page)
     if bookmark.marks(1) and not listed and not tonight.start:
         raise BadAnswer(
             f"{site.name}: the forum lists no account, though some are held; nothing is taken for "
             "deleted. See its list of users, and run again"
         )
-    missing = unlisted(site, bookmark, listed, tonight, number_of_pages)
+    missing = unlisted(bookmark, listed | staged, tonight, page=USERS_PAGE)
+    authors = _authors(bookmarks) - listed - staged
     system = [] if bookmark.marks(SYSTEM, SYSTEM) else [SYSTEM]
-    for user in system + missing:
+    asked = [*system, *some_of(site, missing), *sorted(authors - {SYSTEM})[:MOST_AUTHORS]]
+    for user in asked:
         yield from _user(site, user, bookmark)
 
 
+def _authors(bookmarks: Bookmarks) -> set[int]:
+    """Authors of posts held whose accounts never were: where many were made at one time, pages in
+    order of that time leave some out, and bots are in no list."""
+    known = {key for (key,) in bookmarks["users"].ask("SELECT key")}
+    authors = bookmarks["posts"].ask(
+        f"SELECT DISTINCT {sql(PostMark, 'user')} AS author WHERE NOT gone AND {SQL_BY_REST}"
+        " AND author <> ''"
+    )
+    return {int(author) for (author,) in authors if author not in known}
+
+
 def _in_order(site: Site, tonight: range, number_of_pages: int) -> Iterator[list[dict[str, Any]]]:
-    """Tonight's pages, oldest accounts first, and one over: nothing hides between slices."""
+    """All pages by name, which no two accounts share; or tonight's, oldest accounts first, which
+    stay where they are, and one over: nothing hides between slices."""
+    order = "username" if len(tonight) == number_of_pages else "created"
     number = tonight.start
-    for page in pages(lambda n: _users_page(site, n + 1, order="created", asc="true"), number):
+    for page in pages(lambda n: _users_page(site, n + 1, order=order, asc="true"), number):
         yield page
         number += 1
         if number > tonight.stop and tonight.stop < number_of_pages:
@@ -119,11 +148,13 @@ def _users_page(site: Site, page: int, which: str = "active", **order: str) -> l
 
 
 def _user(site: Site, user: int, bookmark: Bookmark) -> Iterator[Part]:
+    """One account; one that is not there is gone, also where it never was held, so that it is not
+    asked for again."""
     asked_at = site.now()
     try:
         answer = site.client.user_all(user)
     except Refused as refused:
-        if refused.status == 404 and bookmark.marks(user, user):
+        if refused.status == 404:
             yield Part((Record("users", str(user), {}, asked_at, gone=True),))
         return
     yield Part(differing([_user_record(answer, asked_at)], bookmark))

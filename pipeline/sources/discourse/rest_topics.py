@@ -19,6 +19,7 @@ from pipeline.sources.discourse.rest import (
     Site,
     micros,
     pages,
+    some_of,
     unlisted,
 )
 from pipeline.sources.discourse.rest_newest_posts import newest_posts
@@ -29,6 +30,7 @@ from pipeline.sources.discourse.rest_topic_reader import TopicReader
 
 LIST_PAGE = 100
 WHOLE_SWEEP = 20  # pages: a longer list is walked in a week's nights, a slice each
+FEW = 3  # topics that are rather read one by one than asked for in a list first
 
 _TOPIC = re.compile(r"/t/(?:[^/]*/)?(\d+)$")
 
@@ -59,6 +61,8 @@ class Topics:
         yield from newest_posts(self._site, self._bookmarks["posts"], self.posts)
         for page in self._lists():
             yield from self._compare(page)
+        for page in self._by_id(self._unlisted_news()):
+            yield from self._compare(page)
         for topic in sorted(self._unread, reverse=True):
             yield from self._reader.read(topic, self._unread[topic])
         for topic in self._unnamed():
@@ -85,21 +89,40 @@ class Topics:
 
     def _sweep(self, held: int) -> Iterator[list[dict[str, Any]]]:
         """Tonight's slice of all topics, oldest first; afterwards it is known which are missing."""
-        number_of_pages = -(-held // self._list_page)
+        size = self._list_page
+        number_of_pages = -(-held // size)
         tonight = self._site.slice(number_of_pages, WHOLE_SWEEP)
         to_the_end = tonight.stop >= number_of_pages
-        listed: set[int] = set()
         number = tonight.start
         while to_the_end or number <= tonight.stop:  # one page over: nothing hides between slices
             page = self._page(number, order="created", ascending="true")
             if not page:
                 break
             yield page
-            listed.update(item["id"] for item in page)
             number += 1
-        self._missing += unlisted(
-            self._site, self._topics, listed, tonight, number_of_pages, apart=self._descriptions
-        )
+        apart = self._descriptions
+        missing = unlisted(self._topics, self._listed, tonight, page=size, apart=apart)
+        yield from self._by_id(missing)
+        missing = [topic for topic in missing if topic not in self._listed]
+        self._missing += some_of(self._site, missing)
+
+    def _by_id(self, topics: list[int]) -> Iterator[list[dict[str, Any]]]:
+        """Lists of just these topics, which leave out none that stands, whatever its time; nothing
+        of a few, which take no more requests one by one, or where the server gives others."""
+        for first in range(0, len(topics) if len(topics) > FEW else 0, self._list_page):
+            wanted = topics[first : first + self._list_page]
+            page = self._page(0, topic_ids=",".join(map(str, wanted)), order="created")
+            if not {item["id"] for item in page} <= set(wanted):
+                return
+            yield page
+
+    def _unlisted_news(self) -> list[int]:
+        """Topics of posts seen tonight that are not held and that no list has named: where many
+        were made at one time, pages of a list may leave some out."""
+        seen = {topic for topic, tally in self.posts.tallies.items() if tally.posts}
+        known = self._listed | self._descriptions.keys()
+        held = self._topics.marks()
+        return sorted(topic for topic in seen - known if str(topic) not in held)
 
     def _page(self, page: int, **order: str) -> list[dict[str, Any]]:
         answer = self._site.client.latest_topics(page=page, per_page=LIST_PAGE, **order)

@@ -319,6 +319,79 @@ def test_a_large_forum_is_swept_in_slices(
         assert seen(world)["posts"] == true(world)["posts"]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_turns")
+@pytest.mark.parametrize("order", ["split", "imported", "tied"])
+def test_topics_deleted_on_a_large_forum_are_found_whatever_the_order_of_their_ids(
+    world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    monkeypatch.setattr(rest_topics, "WHOLE_SWEEP", 0)
+    monkeypatch.setattr(rest_topics, "LIST_PAGE", 5)
+    monkeypatch.setattr(rest, "MOST_MISSING", 5)
+    history = lived_in(quiet)
+    for n in range(60):
+        history.topic(n, n)
+    first = history.now
+    for n, topic in enumerate(history.topics[:60]):
+        ago = {"split": n if n % 10 else 500 + n, "imported": 17 * n % 60, "tied": n // 20}[order]
+        history.forum.change("topics", topic, created_at=first - timedelta(hours=ago))
+    with world_of(history.forum, way_in="rest", who_liked=False) as world:
+        world.night()
+        assert seen(world)["topics"] == true(world)["topics"]
+        for n in (2, 23, 44, 58):
+            history.delete_topic(n)
+        world.site.log.clear()
+        world.nights(range(1, 8))
+        assert seen(world)["topics"] == true(world)["topics"]
+        read = [path for path in paths(world) if path.startswith("/t/")]
+        assert len(read) <= 12
+
+
+def test_topics_that_no_page_of_a_list_has_shown_are_held_after_the_first_night(
+    world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest_topics, "LIST_PAGE", 5)
+    monkeypatch.setattr(rest, "MOST_MISSING", 2)
+    history = lived_in(quiet)
+    for n in range(60):
+        history.topic(n, n)
+    history.forum.write("UPDATE topics SET created_at = ?", history.now)
+    with world_of(history.forum, way_in="rest", who_liked=False) as world:
+        world.night()
+        assert seen(world)["topics"] == true(world)["topics"]
+
+
+def test_accounts_made_at_one_time_are_all_held_after_the_first_night(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    for n in range(250):
+        history.forum.add_user(f"person{n}", "", history.now)
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        assert seen(world)["users"] == true(world)["users"]
+
+
+def test_authors_without_an_account_are_asked_for(
+    world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest_people, "MOST_AUTHORS", 2)
+    history = lived_in(quiet)
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        lost = history.people[1:4]  # as an older version's pages may have left them out
+        world.db.execute(
+            "DELETE FROM raw.records WHERE stream = 'users' AND key IN (SELECT unnest(?::VARCHAR[]))",
+            [[str(person) for person in lost]],
+        )
+        history.forum.write("UPDATE users SET active = false WHERE id > 2")  # in no list
+        for held in (2, 0):
+            world.night()
+            known = world.held("users").keys()
+            assert len([person for person in lost if str(person) not in known]) <= held
+        assert not [person for person in lost if str(person) not in world.held("users")]
+
+
 def test_a_user_who_sees_less_takes_nothing_for_deleted(world_of: Serve, quiet: Switches) -> None:
     history = lived_in(quiet)
     named = {"username": "admin", "private": ("Staff only",)}
