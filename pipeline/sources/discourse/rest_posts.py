@@ -97,12 +97,13 @@ class Posts:
         new = [record for record in records if held.get(record.key) != record.mark]
         self.news |= {record.payload["topic_id"] for record in new}
         self.buried.difference_update(ids)
-        new += [
-            Record("solutions", record.key, {}, asked_at, gone=True)
-            for record in records
-            if record.key in self._solved and not record.payload.get("accepted_answer")
-        ]
-        return tuple(new)
+        refused = (r.key for r in records if not r.payload.get("accepted_answer"))
+        return (*new, *self.unsolved(refused, asked_at))
+
+    def unsolved(self, posts: Iterable[str], asked_at: int) -> tuple[Record, ...]:
+        """Tombstones of what Data Explorer once told of these posts (keys) as accepted answers."""
+        solved = (post for post in posts if post in self._solved)
+        return tuple(Record("solutions", post, {}, asked_at, gone=True) for post in solved)
 
     def miss(self, low: int, high: int, listed: Collection[int]) -> None:
         """Note the topics of posts between these ids that are held as posts which the list of posts
@@ -128,8 +129,9 @@ class Posts:
         if any(counts):
             self.likes[post] = counts[-1]
         if held is not None and topics[0] != topics[1]:
-            self.moved.add(post)
             self.touched.update(topics)
+            if topics[0].lstrip("-") != topics[1].lstrip("-"):
+                self.moved.add(post)
 
 
 def _tallies(posts: Bookmark) -> defaultdict[int, Tally]:

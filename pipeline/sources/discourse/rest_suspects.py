@@ -29,6 +29,7 @@ from pipeline.sources.discourse.rest import (
     micros,
 )
 
+DELETED_TURN = 5  # topics a night that are read to see whether what is deleted is still there
 TURN = 40  # topics a night that are read for no other reason than that it is their turn
 SAVED_US = 10_000_000  # so much later than the post itself the note of its edit may be written
 
@@ -49,6 +50,20 @@ def suspects(site: Site, bookmarks: Bookmarks, descriptions: Mapping[int, bool])
         | _edited(site, bookmarks["posts"], reached)
         | _in_turn(site, [*_last_bumped(topics), *descriptions])
     )
+
+
+def with_deleted(site: Site, bookmarks: Bookmarks) -> set[int]:
+    """Tonight's share of the topics held as deleted, and of those with a post held as deleted."""
+    topic = sql_number(PostMark, "topic")
+    posts = bookmarks["posts"].ask(
+        f"SELECT DISTINCT -{topic} AS topic WHERE NOT gone AND topic > 0 AND {SQL_BY_REST}"
+    )
+    topics = bookmarks["topics"].ask(
+        f"SELECT CAST(key AS BIGINT) WHERE NOT gone AND {sql(TopicMark, 'deleted')} = '{DELETED}'"
+    )
+    found = sorted({topic for (topic,) in (*posts, *topics)})
+    first = site.night() * DELETED_TURN % max(1, len(found))
+    return {*[*found[first:], *found[:first]][:DELETED_TURN]}
 
 
 def _left_behind(bookmarks: Bookmarks) -> set[int]:

@@ -87,8 +87,8 @@ class TopicReader:
 
     def gone(self, topic: int, asked_at: int) -> Part:
         """Tombstones of a topic that is deleted for good, or private from now on, and of all that
-        is held of it."""
-        posts = self._buried(self._posts.of_topic(topic) | self._posts.of_topic(-topic), asked_at)
+        is held of it; not of posts seen in another topic tonight."""
+        posts = self._buried(self._all_of(topic) - self._posts.moved, asked_at)
         own = Record("topics", str(topic), {}, asked_at, gone=True)
         return Part((own, *posts.records), posts.spans)
 
@@ -118,12 +118,16 @@ class TopicReader:
         asked_at: int,
     ) -> Part:
         """The last records of a topic, and its own; what is held of it and was not seen strayed."""
-        self._strays |= self._posts.of_topic(topic) - seen
+        self._strays |= self._all_of(topic) - seen
         return Part((*records, *differing([topic_record(own, asked_at)], self._held)))
 
+    def _all_of(self, topic: int) -> set[int]:
+        """All posts held of a topic, deleted ones and whispers too."""
+        return self._posts.of_topic(topic) | self._posts.of_topic(-topic)
+
     def _buried(self, posts: Iterable[int], asked_at: int) -> Part:
-        """Tombstones of posts, of all likes they had and of the asking for them: a post may
-        return."""
+        """Tombstones of posts, of all likes they had and of the asking for them, as a post may
+        return; and of the answers they were."""
         gone = sorted(posts)
         self._posts.buried.update(gone)
         spans: list[Span] = []
@@ -131,7 +135,8 @@ class TopicReader:
             spans.append(Span("likes", asked_at, *likes_range(post), keys=(), covers=False))
             spans.append(Span("like_counts", asked_at, post, post, keys=(), covers=False))
         posts_gone = (Record("posts", str(post), {}, asked_at, gone=True) for post in gone)
-        return Part(tuple(posts_gone), tuple(spans))
+        answers_gone = self._posts.unsolved(map(str, gone), asked_at)
+        return Part((*posts_gone, *answers_gone), tuple(spans))
 
     def _page(self, topic: int, number: int) -> dict[str, Any]:
         """A page of a topic, deleted posts included. Raises Refused where it may not be read."""

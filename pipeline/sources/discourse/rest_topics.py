@@ -25,7 +25,7 @@ from pipeline.sources.discourse.rest import (
 from pipeline.sources.discourse.rest_newest_posts import newest_posts
 from pipeline.sources.discourse.rest_posts import Posts
 from pipeline.sources.discourse.rest_records import is_deleted, is_listed, topic_record
-from pipeline.sources.discourse.rest_suspects import suspects
+from pipeline.sources.discourse.rest_suspects import suspects, with_deleted
 from pipeline.sources.discourse.rest_topic_reader import TopicReader
 
 LIST_PAGE = 100
@@ -54,6 +54,7 @@ class Topics:
         self._listed: set[int] = set()
         self._unread: dict[int, dict[str, Any]] = {}  # list items of topics that are to be read
         self._missing: list[int] = []  # topics held that no list names any more
+        self._closed: dict[int, int] = {}  # topics in a private place now -> when that was seen
 
     def read(self) -> Iterator[Part]:
         """Every new and changed topic and post that lists and counts give away."""
@@ -69,7 +70,20 @@ class Topics:
             yield from self._reader.read(topic, None, is_missing=topic in self.posts.absent)
         for topic in self._missing:
             yield from self._reader.read(topic, None, is_missing=True)
+        for topic, asked_at in self._closed.items():  # now it is known what was moved out of them
+            yield self._reader.gone(topic, asked_at)
         yield from self._reader.strays()
+
+    def _look_at_deleted(self) -> None:
+        """Note some topics that are deleted, or have a deleted post, to be read again: they may be
+        deleted for good by now. A deleted topic of a category that is private now is private."""
+        deleted = {t: parse(TopicMark, m) for t, m in self._topics.marks().items() if is_deleted(m)}
+        for topic, mark in deleted.items():
+            if (mark.category or "").isdigit() and int(mark.category or 0) not in self._open:
+                self._closed[int(topic)] = self._site.now()
+        again = with_deleted(self._site, self._bookmarks) - self._closed.keys()
+        self._missing += sorted(topic for topic in again if str(topic) in deleted)
+        self._suspects |= {topic for topic in again if str(topic) not in deleted}
 
     def _lists(self) -> Iterator[list[dict[str, Any]]]:
         """Pages of topic lists: all of them on a first fill; later what was bumped, and a slice of
@@ -142,7 +156,7 @@ class Topics:
             held = marks.get(record.key)
             if item.get("category_id") not in self._open:
                 if held is not None:
-                    yield self._reader.gone(topic, asked_at)
+                    self._closed[topic] = asked_at
             elif self._is_suspect(item) and len(self._unread) < MOST_MISSING:
                 self._unread[topic] = item
             elif held != record.mark or record.key in self.posts.touched:

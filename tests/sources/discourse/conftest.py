@@ -41,4 +41,5 @@ def quiet() -> Switches:
 @pytest.fixture
 def no_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """By REST no topic is read because it is its turn, for tests that count what else is read."""
-    monkeypatch.setattr(rest_suspects, "TURN", 0)
+    for turn in ("TURN", "DELETED_TURN"):
+        monkeypatch.setattr(rest_suspects, turn, 0)

@@ -19,6 +19,7 @@ from pipeline.sources.discourse import (
     rest_moderation,
     rest_newest_posts,
     rest_people,
+    rest_suspects,
     rest_topics,
 )
 from pipeline.sources.discourse.rest_units import REST_UNITS
