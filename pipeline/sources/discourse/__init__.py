@@ -21,8 +21,13 @@ from pipeline.sources.discourse.client import (
 )
 from pipeline.sources.discourse.differences import Differences
 from pipeline.sources.discourse.explorer import Explorer
-from pipeline.sources.discourse.rest import UNAVAILABLE, Site
-from pipeline.sources.discourse.rest_units import REST_UNITS, SMALL_UNITS, expected_requests
+from pipeline.sources.discourse.rest import MESSAGES, MESSAGES_BLIND_SPOT, UNAVAILABLE, Site
+from pipeline.sources.discourse.rest_units import (
+    REST_UNITS,
+    SMALL_UNITS,
+    Unit,
+    expected_requests,
+)
 from pipeline.sources.http import Budget, Transport, Usage
 
 FORUM = "forum"  # the one unit of work by Data Explorer: all streams share each question
@@ -231,8 +236,14 @@ class Discourse:
         """Whether each private place that was named is there to be read."""
         if not self._settings.private:
             return
+        if MESSAGES in self._settings.private and self._explorer() is None:
+            yield Finding(
+                "warn",
+                f"plain REST reads no private messages, though `private` names {MESSAGES!r}",
+                "switch the Data Explorer plugin on, or take them out of `private`",
+            )
         site = self._client.get_site_info()
-        names = {"private_messages", "whispers"}
+        names = {MESSAGES, "whispers"}
         for category in site.get("categories", ()):
             names |= {str(category.get(name)).lower() for name in ("name", "slug")}
         for name in self._settings.private if site.get("categories") else ():
@@ -300,7 +311,7 @@ class Discourse:
 def _rest_plan(site: Site, closed: str) -> list[StreamPlan]:
     """What plain REST gives; `closed` says why Data Explorer does not."""
     plans = [
-        StreamPlan(name, "rest", unit.yields, unit.missing(site), unit.blind_spots)
+        StreamPlan(name, "rest", unit.yields, unit.missing(site), _blind_spots(site, unit))
         for name, unit in REST_UNITS.items()
     ]
     why = ""
@@ -313,3 +324,10 @@ def _rest_plan(site: Site, closed: str) -> list[StreamPlan]:
         StreamPlan(stream, "rest", unavailable=reason + why)
         for stream, reason in UNAVAILABLE.items()
     ]
+
+
+def _blind_spots(site: Site, unit: Unit) -> tuple[str, ...]:
+    """What plain REST cannot see of these streams, with these settings."""
+    are_wanted = site.keeps_messages and "topics" in unit.yields
+    more = (MESSAGES_BLIND_SPOT,) if are_wanted else ()
+    return unit.blind_spots + more

@@ -193,6 +193,15 @@ SQL_BY_REST = f"contains({sql(PostMark, 'updated_at')}, 'T')"
 _OUT_OF_SIGHT = (beginning(TopicMark, deleted=DELETED), beginning(UserMark, inactive=INACTIVE))
 
 
+_MESSAGE = f"{BETWEEN}private_message{BETWEEN}"  # by Data Explorer, which tells a topic's archetype
+
+
+def is_private_message(mark: str | None) -> bool:
+    """Whether this is the mark of a topic that is a private message: those are in no category."""
+    topic = parse(TopicMark, mark)
+    return _MESSAGE in (mark or "") or (is_whole(topic) and not topic.category)
+
+
 def is_out_of_sight(mark: str | None) -> bool:
     """Whether this is the mark of what lists do not name: a deleted topic, an inactive account."""
     return (mark or "").startswith(_OUT_OF_SIGHT)

@@ -24,6 +24,7 @@ MOST_MISSING = 100  # things a night to look for one by one
 LAZY_CHILDREN = 5
 HASTY_S = 20.0  # no night waits longer for what a forum can be read without
 LIKE = 2  # post_action_type_id
+MESSAGES = "private_messages"  # in `private`
 DAY_US = 86_400_000_000
 OVERLAP_US = 600_000_000  # clocks differ
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,6 +69,11 @@ class Site:
     name: str
     settings: DiscourseSettings
     now: Callable[[], int]
+
+    @property
+    def keeps_messages(self) -> bool:
+        """Whether private messages may be kept, of which Data Explorer alone tells."""
+        return MESSAGES in self.settings.private
 
     def categories(self, bookmarks: Bookmarks) -> list[dict[str, Any]]:
         """Categories that may be read. An unknown one counts as private.

@@ -73,7 +73,7 @@ class TopicReader:
                 continue
             own = item or {name: answer[name] for name in answer if name not in BULKY}
             if own.get("category_id") not in self._open:
-                yield self.gone(topic, asked_at)
+                yield self._closed(topic, own, asked_at)
                 return
             stream = answer["post_stream"]
             new = [post for post in stream["posts"] if post["id"] not in seen]
@@ -84,6 +84,14 @@ class TopicReader:
                 yield self._last(topic, own, seen, records, asked_at)
                 return
             yield Part(records)
+
+    def _closed(self, topic: int, own: dict[str, Any], asked_at: int) -> Part:
+        """What becomes of a topic that stands in no open category: it is gone; but a private
+        message, where those may be kept, stays, and is one from now on."""
+        if own.get("category_id") is not None or not self._site.keeps_messages:
+            return self.gone(topic, asked_at)
+        is_held = bool(self._held.marks(topic, topic))
+        return Part(differing([topic_record(own, asked_at)], self._held) if is_held else ())
 
     def gone(self, topic: int, asked_at: int) -> Part:
         """Tombstones of a topic that is deleted for good, or private from now on, and of all that
@@ -106,7 +114,7 @@ class TopicReader:
                 continue
             if self._posts.is_open(moved):
                 yield Part(self._posts.see([moved], asked_at))
-            else:
+            elif moved["category_id"] is not None or not self._site.keeps_messages:
                 yield self._buried({post}, asked_at)
 
     def _last(

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.records import Bookmarks, Part, Record
-from pipeline.sources.discourse.marks import TopicMark, parse
+from pipeline.sources.discourse.marks import TopicMark, is_private_message, parse
 from pipeline.sources.discourse.rest import (
     MOST_MISSING,
     OVERLAP_US,
@@ -50,6 +50,8 @@ class Topics:
         self.posts = Posts(bookmarks, self._open, "whispers" in site.settings.private)
         self._reader = TopicReader(site, self._topics, self.posts, self._open)
         self._suspects: set[int] = set()
+        held = self._topics.marks().items() if site.keeps_messages else ()
+        self._messages = {int(key) for key, mark in held if is_private_message(mark)}
         self._list_page = LIST_PAGE  # servers before 2026 know no per_page and give 30
         self._listed: set[int] = set()
         self._unread: dict[int, dict[str, Any]] = {}  # list items of topics that are to be read
@@ -59,6 +61,8 @@ class Topics:
     def read(self) -> Iterator[Part]:
         """Every new and changed topic and post that lists and counts give away."""
         self._suspects = suspects(self._site, self._bookmarks, self._descriptions)
+        self._look_at_deleted()
+        self._suspects -= self._messages
         yield from newest_posts(self._site, self._bookmarks["posts"], self.posts)
         for page in self._lists():
             yield from self._compare(page)
@@ -114,7 +118,7 @@ class Topics:
                 break
             yield page
             number += 1
-        apart = self._descriptions
+        apart = self._descriptions.keys() | self._messages
         missing = unlisted(self._topics, self._listed, tonight, page=size, apart=apart)
         yield from self._by_id(missing)
         missing = [topic for topic in missing if topic not in self._listed]

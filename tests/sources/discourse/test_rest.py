@@ -298,6 +298,105 @@ def test_likes_that_never_add_up_are_asked_for_once(world_of: Serve, quiet: Swit
         assert paths(world).count("/post_action_users.json") == 1
 
 
+def test_a_post_moved_out_of_a_topic_that_turns_private_stays(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    history.like(3, 0)
+    for n in range(60):  # so that the list of newest posts does not tell first
+        history.reply(2, n)
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        history.move(3, 0)
+        history.forum.recategorise(history.topics[1], history.closed, history.later())
+        world.night()
+        assert seen(world) == true(world)
+        assert world.gone("topics") == {str(history.topics[1])}
+        assert str(history.posts[3]) not in world.gone("posts")
+
+
+def test_what_is_deleted_for_good_after_it_was_deleted_is_gone_within_nights(
+    world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest_suspects, "TURN", 0)
+    monkeypatch.setattr(rest_suspects, "DELETED_TURN", 1)
+    history = lived_in(quiet)
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        history.delete(1)
+        history.delete_topic(1)
+        world.night()
+        assert world.gone("posts") == set()
+        history.forum.destroy_post(history.posts[1])
+        history.forum.destroy_topic(history.topics[1])
+        world.nights((1, 2))
+        assert world.gone("topics") == {str(history.topics[1])}
+        assert world.gone("posts") == {str(post) for post in history.posts[1:4]}
+        assert seen(world) == true(world)
+        quiet_night = world.night()
+        world.night()
+        assert world.night() == quiet_night
+
+
+@pytest.mark.usefixtures("no_turns")
+def test_a_deleted_topic_of_a_category_that_turns_private_is_gone(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        history.delete_topic(1)
+        world.night()
+        category = world.held("topics")[str(history.topics[1])]["category_id"]
+        history.forum.restrict_category(category, history.later(), [3])
+        world.night()
+        assert seen(world) == true(world)
+        assert str(history.topics[1]) in world.gone("topics")
+
+
+def test_an_answer_that_is_gone_is_no_solution_any_more(world_of: Serve, quiet: Switches) -> None:
+    history = lived_in(quiet)
+    history.accept(1)
+    with world_of(history.forum) as world:
+        world.night()
+        assert len(world.held("solutions")) == 1
+        history.forum.destroy_topic(history.topics[0])
+        world.night(way_in="rest")
+        assert world.gone("solutions") == {str(history.posts[1])}
+
+
+@pytest.mark.usefixtures("no_turns")
+def test_private_messages_that_data_explorer_told_stay_as_they_are(
+    world_of: Serve, quiet: Switches
+) -> None:
+    history = lived_in(quiet)
+    with world_of(history.forum, private=("private_messages",)) as world:
+        world.night()
+        before = {stream: world.held(stream) for stream in ("topics", "posts")}
+        messages = {key for key, topic in before["topics"].items() if not topic["category_id"]}
+        assert messages
+        world.night(way_in="rest")
+        world.site.log.clear()
+        world.night(way_in="rest")
+        assert not {f"/t/{key}.json" for key in messages} & set(paths(world))
+        for stream, held in before.items():
+            assert world.held(stream).keys() == held.keys()
+            assert not world.gone(stream)
+        plans = world.source(way_in="rest").plan()
+        assert "Private messages" in str([plan.blind_spots for plan in plans])
+        findings = world.source(way_in="rest").probe()
+        assert any("no private messages" in finding.text for finding in findings)
+        history.forum.change(
+            "topics", history.topics[1], archetype="private_message", category_id=None
+        )
+        world.night(way_in="rest")
+        assert not world.gone("topics")
+        assert world.held("topics")[str(history.topics[1])]["archetype"] == "private_message"
+    with world_of(history.forum, way_in="rest") as world:
+        world.night()
+        assert not {"private_message"} & {t["archetype"] for t in world.held("topics").values()}
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_turns")
 def test_a_large_forum_is_swept_in_slices(
