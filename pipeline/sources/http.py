@@ -34,6 +34,7 @@ MAX_BODY = 64 * 2**20
 MAX_HOPS = 5
 LONGEST_REST_S = 60.0
 SANDBOX = "hearth-sandbox"  # the server that `hearth sandbox` says it is
+LOGIN = "/login"  # where a site sends those it does not know, at times also us
 UNKNOWN_LIMIT_S = 10.0  # a 429 that names no wait: nginx in front of a server
 
 
@@ -293,6 +294,8 @@ class Transport:
                 f"{self.source}: {self.base_url} sends us to {there.scheme}://{there.netloc}; "
                 "if that is the site, put it into hearth.toml as `url`"
             )
+        if verb != "GET" and there.path.endswith(LOGIN):
+            raise Retry(f"a {verb} was sent to {LOGIN}, as if we had no key", error=BadAnswer)
         if verb != "GET":
             raise FixSettings(f"{self.source}: a {verb} was redirected; check `url`")
         return url

@@ -231,6 +231,26 @@ def test_never_takes_the_key_to_another_site() -> None:
         assert other.seen == []
 
 
+def test_a_question_sent_to_the_login_page_is_asked_again() -> None:
+    def reply(n: int, request: BaseHTTPRequestHandler) -> Reply:
+        return (302, {"Location": "/login"}, b"") if n < 3 else GOOD
+
+    with served(reply) as server:
+        polite = transport(server, FakeTime())
+        assert polite.post("/run.json", repeatable=True).ok
+        assert polite.usage.retried == 2
+    with served(reply) as server, pytest.raises(BadAnswer, match="not certain whether"):
+        transport(server, FakeTime()).post("/posts.json")
+
+
+def test_a_question_sent_elsewhere_on_the_site_says_what_to_check() -> None:
+    with (
+        served(lambda *_: (302, {"Location": "/forum/run.json"}, b"")) as server,
+        pytest.raises(FixSettings, match="check `url`"),
+    ):
+        transport(server, FakeTime()).post("/run.json", repeatable=True)
+
+
 def test_circles_end() -> None:
     with (
         served(lambda *_: (302, {"Location": "/x.json"}, b"")) as server,

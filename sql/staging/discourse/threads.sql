@@ -1,4 +1,6 @@
--- By REST a topic list names its author only as the first poster; a topic read names it outright.
+-- By REST a topic list names its author only as the first poster, by a description in the forum's language,
+-- unless that account is gone; a topic read names it outright. Who has another role in English is not the
+-- author, nor is, in any language, who has no other role than having written last.
 SELECT
     source,
     record,
@@ -7,7 +9,13 @@ SELECT
     coalesce(
         payload ->> 'user_id',
         payload ->> '$.details.created_by.id',
-        payload ->> '$.posters[0].user_id'
+        CASE
+            WHEN NOT regexp_matches(
+                coalesce(payload ->> '$.posters[0].description', ''), '^(Most Recent|Frequent|Accepted)'
+            ) AND (coalesce(payload ->> '$.posters[0].extras', '') <> 'latest' OR regexp_matches(
+                coalesce(payload ->> '$.posters[0].description', ','), '[,，、،]'
+            )) THEN payload ->> '$.posters[0].user_id'
+        END
     ) AS account_id,
     payload ->> 'title' AS title,
     discourse_at(payload, 'created') AS created_at,
