@@ -35,13 +35,33 @@ BLIND_SPOTS = (
     "its topic's last post or by another has the topic read again, or its turn comes. New replies "
     "do not; the 280 topics with the newest posts have a turn each week.",
     "When a post was edited that was hidden since: its hiding is told as its last change.",
+    "What is written and deleted between two nights.",
+    "When a post was edited that was moved since, or whose author merged into another: this is "
+    "told as its last edit.",
     "An unlike and a like of one post that cancel out; a like on a topic of a large forum shows "
     "within a week.",
     "Former texts of edited posts, and what was deleted before the first night.",
     "Who liked what, at once: at most 40 posts of a night and 20 of earlier ones are asked for.",
-    "What was deleted for good, where the key's user is no admin.",
+    "What was deleted for good, where the key's user is no admin; or after it was deleted: of the "
+    "topics that this may be true of, five are looked at a night.",
+    "On a forum of more than 2,000 topics, for up to a week which older ones were deleted, and for "
+    "longer where more than a hundred have gone of a seventh of them.",
+    "Older topics that are not listed, for some nights, where many were made at one time.",
     "Who gave reactions other than likes, and when a like was given where only its giver is told.",
 )
+MESSAGES_BLIND_SPOT = (
+    "Private messages, though `private` names them: plain REST reads none. What Data Explorer told "
+    "of them stays as it was."
+)
+USERS_BLIND_SPOTS = (
+    "On a forum of more than 500 accounts, for up to a week, which older ones were deleted or "
+    "switched off; for longer where their ids are in another order than their times.",
+    "Accounts in no list (switched off, a bot's) that have written nothing.",
+)
+REPORTS_BLIND_SPOTS = (
+    "Once a report is resolved, that its topic has another category or became private.",
+)
+STAFF_BLIND_SPOTS = ("Whose an entry of the staff's log is since two accounts were merged.",)
 CHAT_BLIND_SPOTS = (
     "Channels in which the key's user may not write.",
     "For up to a week, edits, deletions and reactions of older chat messages, and replies to older "

@@ -9,7 +9,16 @@ from pipeline.errors import BadAnswer, FixAccess, SourceDown
 from pipeline.records import Bookmarks, Part
 from pipeline.sources.discourse import rest_chat, rest_moderation, rest_people
 from pipeline.sources.discourse.client import Refused
-from pipeline.sources.discourse.rest import BLIND_SPOTS, CHAT_BLIND_SPOTS, HASTY_S, NIGHTS, Site
+from pipeline.sources.discourse.rest import (
+    BLIND_SPOTS,
+    CHAT_BLIND_SPOTS,
+    HASTY_S,
+    NIGHTS,
+    REPORTS_BLIND_SPOTS,
+    STAFF_BLIND_SPOTS,
+    USERS_BLIND_SPOTS,
+    Site,
+)
 from pipeline.sources.discourse.rest_likes import MOST_AT_FIRST, Likes
 from pipeline.sources.discourse.rest_newest_posts import MOST_OF_LATE, PAGE
 from pipeline.sources.discourse.rest_suspects import TURN
@@ -54,7 +63,7 @@ def _topics(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
 
 REST_UNITS = {
     "categories": Unit(("categories",), rest_people.categories),
-    "users": Unit(("users",), rest_people.users),
+    "users": Unit(("users",), rest_people.users, blind_spots=USERS_BLIND_SPOTS),
     "topics": Unit(("topics", "posts", "likes", "like_counts"), _topics, blind_spots=BLIND_SPOTS),
     "chat": Unit(
         ("chat_channels", "chat_messages"),
@@ -62,9 +71,14 @@ REST_UNITS = {
         "/chat/api/channels.json",
         CHAT_BLIND_SPOTS,
     ),
-    "reports": Unit(("reports", "report_scores"), rest_moderation.reports, "/review.json"),
+    "reports": Unit(
+        ("reports", "report_scores"), rest_moderation.reports, "/review.json", REPORTS_BLIND_SPOTS
+    ),
     "staff_actions": Unit(
-        ("staff_actions",), rest_moderation.staff_actions, "/admin/logs/staff_action_logs.json"
+        ("staff_actions",),
+        rest_moderation.staff_actions,
+        "/admin/logs/staff_action_logs.json",
+        STAFF_BLIND_SPOTS,
     ),
     "visits": Unit(("visits",), rest_people.visits, "/admin/reports/visits.json"),
 }
