@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from pipeline.classify import cues
+from pipeline.classify import replies as said
 from pipeline.classify.message import Message, Reason, Score
-from pipeline.text import Authored, authored, sentences
+from pipeline.classify.replies import Reply
+from pipeline.text import authored
 
 Level = Literal["L0", "L1", "L2", "L3"]
 State = Literal["waiting", "open", "stale", "helped", "solved"]
 
 STALE_DAYS = 7
 HELPFUL = 0.6  # from this probability a reply counts as an answer without anyone saying so
-_SHORT = 160  # characters beyond which a reply is more than "same here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +60,11 @@ class Verdict:
         return self.reasons[0].code
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A reply with what its words say, read in the language of its thread's opening."""
-
-    message: Message
-    parts: Authored
-    is_asker: bool
-    language: str | None
-    says: frozenset[str]
-
-    @property
-    def asks(self) -> bool:
-        return "?" in self.parts.text or "？" in self.parts.text
-
-
 def unanswered(thread: ThreadView, as_of: datetime) -> Verdict:
     """Whether a thread that asks something still needs somebody, as of a moment.
 
-    Bots never answer. Where the asker's account is gone, every human reply is someone else's.
+    Bots never answer. Where the asker's account is gone, every human reply is someone else's. The
+    asker's last word counts: what they were helped with before they said that it goes on is none.
     """
     first = thread.messages[0]
     replies = read_replies(thread)
@@ -88,11 +74,12 @@ def unanswered(thread: ThreadView, as_of: datetime) -> Verdict:
         return Verdict("L3", "solved", (Reason("accepted"),), accepted.message_id)
     if _SOLVED_TITLE.search(first.title or "") and not _UNSOLVED_TITLE.search(first.title or ""):
         return Verdict("L3", "solved", (Reason("self_solved", {"words": first.title or ""}),))
-    if said := _says_solved(first, replies, others):
-        return said
-    if others and (helped := _helped(first, replies, others)):
+    lately = _since_it_goes_on(replies)
+    if solved := _says_solved(first, replies, lately):
+        return solved
+    real = said.real(others)
+    if real and (helped := _helped(first, replies, lately, real)):
         return helped
-    real = [reply for reply in others if not _is_me_too(reply)]
     if not real:
         return Verdict("L0", "waiting", _silence(thread, replies, others), None, first.created_at)
     return _open(replies, first, as_of)
@@ -100,15 +87,12 @@ def unanswered(thread: ThreadView, as_of: datetime) -> Verdict:
 
 def read_replies(thread: ThreadView) -> list[Reply]:
     """The human replies of a thread, in time order."""
-    first, found = thread.messages[0], []
-    language = _language(thread)
-    for message in thread.messages[1:]:
-        if message.is_human:
-            parts = authored(message.body, message.form)
-            is_asker = message.account_id == first.account_id is not None
-            says = _says(parts.text, language)
-            found.append(Reply(message, parts, is_asker, language, says))
-    return found
+    first, language = thread.messages[0], _language(thread)
+    return [
+        said.read(message, language, is_asker=message.account_id == first.account_id is not None)
+        for message in thread.messages[1:]
+        if message.is_human
+    ]
 
 
 def _language(thread: ThreadView) -> str | None:
@@ -117,20 +101,21 @@ def _language(thread: ThreadView) -> str | None:
     return next((score.language for score in scores if score.label == "question"), None)
 
 
-def _says(text: str, language: str | None) -> frozenset[str]:
-    head, said = text[:3000], cues.patterns("replies", language)
-    return frozenset(kind for kind, pattern in said.items() if pattern.search(head))
+def _since_it_goes_on(replies: Sequence[Reply]) -> Sequence[Reply]:
+    """The replies since the asker last said that it goes on; all where they never did."""
+    back = (n for n, reply in enumerate(replies) if reply.is_asker and said.goes_on(reply))
+    return replies[max(back, default=-1) + 1 :]
 
 
 def _says_solved(
-    first: Message, replies: Sequence[Reply], others: Sequence[Reply]
+    first: Message, replies: Sequence[Reply], lately: Sequence[Reply]
 ) -> Verdict | None:
-    for reply in replies:
-        sentence = _solving(reply) if reply.is_asker else None
+    for reply in lately:
+        sentence = said.solving(reply) if reply.is_asker else None
         if sentence is None:
             continue
         reason = Reason("self_solved", {"words": sentence})
-        before = [o for o in others if o.message.created_at <= reply.message.created_at]
+        before = [r for r in _until(reply, replies) if not r.is_asker]
         if not before:
             return Verdict("L3", "solved", (reason,))
         if "thanks" in reply.says:
@@ -139,21 +124,30 @@ def _says_solved(
     return None
 
 
-def _helped(first: Message, replies: Sequence[Reply], others: Sequence[Reply]) -> Verdict | None:
-    liked = [o for o in others if first.account_id in o.message.thanked_by]
+def _helped(
+    first: Message, replies: Sequence[Reply], lately: Sequence[Reply], real: Sequence[Reply]
+) -> Verdict | None:
+    """By the asker's like or thanks for one of the replies that may be an answer, or by what such a
+    reply looks like."""
+    liked = [o for o in real if first.account_id in o.message.thanked_by]
+    if len(lately) < len(replies):  # a like from before says no more than thanks do
+        liked = [o for o in liked if o in lately]
     if liked:
         return Verdict("L2", "helped", (Reason("liked"),), liked[-1].message.message_id)
-    for reply in replies:
-        before = [o for o in others if o.message.created_at <= reply.message.created_at]
-        thanks = reply.is_asker and before and "thanks" in reply.says
-        if thanks and "unsolved" not in reply.says and not reply.asks:
+    for reply in lately:
+        before = _until(reply, real)
+        if reply.is_asker and before and said.thanks(reply):
             return Verdict("L2", "helped", (Reason("thanked"),), _thanked(reply, before))
     values = helpfulness(first, replies)
     best = values.index(max(values))
-    if values[best] >= HELPFUL and not replies[best].is_asker and not replies[-1].is_asker:
+    if values[best] >= HELPFUL and replies[best] in real and not replies[-1].is_asker:
         answer = replies[best].message.message_id
         return Verdict("L2", "helped", (Reason("looks_helpful"),), answer)
     return None
+
+
+def _until(reply: Reply, replies: Sequence[Reply]) -> list[Reply]:
+    return [r for r in replies if r.message.created_at <= reply.message.created_at]
 
 
 def _thanked(reply: Reply, before: Sequence[Reply]) -> str:
@@ -164,15 +158,12 @@ def _thanked(reply: Reply, before: Sequence[Reply]) -> str:
     return (named or before)[-1].message.message_id
 
 
-def _is_me_too(reply: Reply) -> bool:
-    return "me_too" in reply.says and len(reply.parts.text) < _SHORT and "helps" not in reply.says
-
-
 def _silence(
     thread: ThreadView, replies: Sequence[Reply], others: Sequence[Reply]
 ) -> tuple[Reason, ...]:
     if others:
-        return (Reason("only_me_too", {"n": len({o.message.account_id for o in others})}),)
+        code = "only_me_too" if all(map(said.is_me_too, others)) else "only_remarks"
+        return (Reason(code, {"n": len({o.message.account_id for o in others})}),)
     if replies:
         return (Reason("only_asker"),)
     return (Reason("only_bots" if len(thread.messages) > 1 else "no_reply"),)
@@ -182,11 +173,19 @@ def _open(replies: Sequence[Reply], first: Message, as_of: datetime) -> Verdict:
     last = replies[-1]
     since = next((r.message.created_at for r in replies if r.is_asker), first.created_at)
     if last.is_asker:
+        if said.rests(last) and not _was_asked(replies):
+            return Verdict("L1", "open", (Reason("asker_rests"),), None, since)
         return Verdict("L1", "stale", (Reason("asker_last"),), None, last.message.created_at)
     quiet = (as_of - last.message.created_at).total_seconds() / 86_400
     if quiet >= STALE_DAYS and (last.asks or "asks_back" in last.says):
         return Verdict("L1", "stale", (Reason("asked_back"),), None, since)
     return Verdict("L1", "open", (Reason("no_sign_of_help"),), None, since)
+
+
+def _was_asked(replies: Sequence[Reply]) -> bool:
+    """Whether the last helper asked the asker something, so that what followed may be details."""
+    last = next(reply for reply in reversed(replies) if not reply.is_asker)
+    return last.asks or "asks_back" in last.says
 
 
 # --- which reply is the answer -----------------------------------------------------------------
@@ -244,7 +243,7 @@ def best_answer(opening: Message, replies: Sequence[Reply]) -> str | None:
 def evidence(opening: Message, replies: Sequence[Reply]) -> list[dict[str, float]]:
     """What speaks for and against each reply, by the names of WEIGHTS."""
     asked = words(f"{opening.title or ''} {authored(opening.body, opening.form).text}")
-    solved = [at for at, r in enumerate(replies) if r.is_asker and _solving(r)]
+    solved = [at for at, r in enumerate(replies) if r.is_asker and said.solving(r)]
     others = [at for at, r in enumerate(replies) if not r.is_asker]
     likes = [len(r.message.thanked_by) for r in replies]
     lengths = [len(r.parts.text) + sum(map(len, r.parts.code)) for r in replies]
@@ -294,15 +293,6 @@ def evidence(opening: Message, replies: Sequence[Reply]) -> list[dict[str, float
 
 
 _SAID = ("helps", "asks_back", "thanks", "me_too", "unsolved")
-
-
-def _solving(reply: Reply) -> str | None:
-    """The sentence that says the problem is solved, null if none does."""
-    for sentence in sentences(reply.parts.text):
-        says = _says(sentence, reply.language)
-        if "solved" in says and "unsolved" not in says and not sentence.endswith(("?", "？")):
-            return sentence
-    return None
 
 
 def words(text: str) -> set[str]:

@@ -69,6 +69,16 @@ def asks(sentence: str, language: str | None = None) -> bool:
     return any(_patterns(language)[cue].search(sentence) for cue in ("asks", "mark", "begs"))
 
 
+def reports_trouble(text: str, language: str | None = None) -> bool:
+    """True if a text says that something does not work."""
+    return bool(_patterns(language)["trouble"].search(text))
+
+
+def shows_error(message: Authored) -> bool:
+    """True if its code holds what a program says when it fails."""
+    return any(_ERROR.search(piece) for piece in message.code)
+
+
 def opens(text: str, language: str | None = None) -> bool:
     """True if a text begins like a question, after a greeting or without."""
     return bool(_patterns(language)["opens"].match(_HAIL.sub("", text)))
@@ -102,6 +112,14 @@ def _patterns(language: str | None) -> dict[str, re.Pattern[str]]:
     return {**found, "mark": re.compile(r"[?？](?=\W*$|\s)")}
 
 
+_ERROR = re.compile(  # at the beginning of a line, where no program quotes it
+    r"^[^\"'`(){};=\n]{0,80}?(?:\b\w*(?:error|exception|panic|fatal)\w*"
+    r"(?:\[\w+\]|\([^)\n]*\)|\s+\w{0,8}\d+)?\s*[:!](?!:)|\b(?:traceback|failed|failure|cannot|"
+    r"can['’]t|could not|couldn['’]t|unable to|no such|not found|denied|refused|"
+    r"undefined reference|unresolved|timed? ?out|segmentation fault|segfault|core dumped|"
+    r"aborted)\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _LONG = 200  # characters in which somebody names something
 _SHORTENED = re.compile(r"(?<=\w)'(?:s|re|ve|ll|d|m)\b")  # "who'd" is "who"
 _WORD = re.compile(r"[^\W_]")

@@ -13,7 +13,15 @@ from typing import Any
 from pipeline.digest.edition import Claim, Edition, Health, Item, Section
 from pipeline.digest.words import Said, Words
 
-_REPLY_STATES = ("no_reply", "only_bots", "only_asker", "only_me_too", "asker_last", "asked_back")
+_REPLY_STATES = (
+    "no_reply",
+    "only_bots",
+    "only_asker",
+    "only_me_too",
+    "only_remarks",
+    "asker_last",
+    "asked_back",
+)
 _AGES = {"sour": "turned", "toxic": "written", "answered": "answered"}
 ADVISED = ("reports", "pattern", "pace", "alert", "tone", "wording")  # evidence one can act on
 _WORTH_TELLING = 0.5  # share of answered questions that an older one must be older than
