@@ -243,7 +243,7 @@ def best_answer(opening: Message, replies: Sequence[Reply]) -> str | None:
 def evidence(opening: Message, replies: Sequence[Reply]) -> list[dict[str, float]]:
     """What speaks for and against each reply, by the names of WEIGHTS."""
     asked = words(f"{opening.title or ''} {authored(opening.body, opening.form).text}")
-    solved = [at for at, r in enumerate(replies) if r.is_asker and said.solving(r)]
+    solved = [at for at, r in enumerate(replies) if r.is_asker and said.has_good_news(r)]
     others = [at for at, r in enumerate(replies) if not r.is_asker]
     likes = [len(r.message.thanked_by) for r in replies]
     lengths = [len(r.parts.text) + sum(map(len, r.parts.code)) for r in replies]
@@ -274,6 +274,7 @@ def evidence(opening: Message, replies: Sequence[Reply]) -> list[dict[str, float
             "has_links": bool(reply.parts.links),
             "asks": reply.asks,
             "then_unsolved": bool(back) and "unsolved" in replies[back[0]].says,
+            "me_too": not {"me_too", "joins"}.isdisjoint(reply.says),
             **{kind: kind in reply.says for kind in _SAID},
         }
         found.append(
@@ -292,7 +293,7 @@ def evidence(opening: Message, replies: Sequence[Reply]) -> list[dict[str, float
     return found
 
 
-_SAID = ("helps", "asks_back", "thanks", "me_too", "unsolved")
+_SAID = ("helps", "asks_back", "thanks", "unsolved")
 
 
 def words(text: str) -> set[str]:

@@ -23,14 +23,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.classify import chat_words, questions
+from pipeline.classify import chat_words, questions, replies
 from pipeline.classify.language import is_german
 from pipeline.classify.message import Message
 
 MODEL = Path(__file__).parent / "models" / "chat.toml"
 WINDOW = 60  # messages before a message that it may go on from
 AHEAD = 100  # messages of a channel after a question that can answer it
+GREETED, GREETED_MIN = 5, 10  # messages and minutes before a question: a greeting opens it
+SOON, SOON_MIN = 12, 240  # messages and minutes after a question: what its asker found
 LATELY, LATELY_MIN = 15, 30  # messages and minutes before a question: who spoke then was talking
+
+_LIKELY = 0.5  # from which a message counts as one of a conversation
 
 Evidence = dict[str, Any]  # what speaks for something, by name: a value, or one for each choice
 
@@ -72,10 +76,12 @@ def columns(*parts: Evidence) -> Any:
 
 class Heard(NamedTuple):
     """Of a question in a flat channel: whether it begins a conversation, how likely another person
-    answered it (0 to 1), and what is shown of what was said before it (null: nothing)."""
+    answered it (0 to 1), what its asker says soon after that solves it (null: nothing), and what
+    is shown of what was said before it (null: nothing)."""
 
     begins: bool
     answered: float
+    solved: str | None = None
     before: Message | None = None
 
 
@@ -93,6 +99,7 @@ class Talk:
         texts = [m.body[:2000].lower() for m in messages]
         language = "de" if is_german(texts) else None
         here = chat_words.words(language)
+        self.language = language
         self.messages = messages
         self.place = {m.message_id: n for n, m in enumerate(messages)}
         self.writer = np.array([number[name] for name in names])
@@ -119,7 +126,11 @@ class Talk:
 
     def heard(self, message_id: str, until: datetime | None = None) -> Heard:
         """Of a question (until a moment); what was said before it is for who shows it to add."""
-        return Heard(self.begins(message_id), self.answered(message_id, until))
+        return Heard(
+            self.begins(message_id),
+            self.answered(message_id, until),
+            self.solved(message_id, until),
+        )
 
     def before(self, message_id: str) -> Message | None:
         """What somebody said just before; null where all were silent."""
@@ -130,7 +141,43 @@ class Talk:
     def begins(self, message_id: str) -> bool:
         """Whether a message begins a conversation. A question that does not is part of another: a
         helper asks back, or somebody goes on."""
-        return bool(self.goes_on(self.place[message_id])[0] >= self.by.begins)
+        return self.beginning(self.place[message_id]) >= self.by.begins
+
+    def beginning(self, at: int) -> float:
+        """0 to 1: how likely the message at this place begins a conversation. What goes on from a
+        greeting, or from other words that name nothing, begins as much as they did."""
+        likely: dict[int, float] = {}
+        start = max(0, at - GREETED)
+        for n in range(start, at + 1):
+            chances = self.goes_on(n)
+            greetings = (m for m in range(start, n) if self._only_greets(m, n))
+            likely[n] = float(chances[0] + sum(chances[n - m] * likely[m] for m in greetings))
+        return likely[at]
+
+    def _only_greets(self, at: int, later: int) -> bool:
+        """Whether a message of a later one's writer, shortly before it, names nothing."""
+        if self.writer[at] != self.writer[later]:
+            return False
+        if self.minute[later] - self.minute[at] > GREETED_MIN:
+            return False
+        return not questions.names_something(self.messages[at].body, self.language)
+
+    def solved(self, message_id: str, until: datetime | None = None) -> str | None:
+        """What its asker says soon after a question that solves it ("nvm, found it"), in the same
+        conversation and to nobody; null if nothing (until a moment)."""
+        at = self.place[message_id]
+        inside = self.conversation(at)[:SOON]
+        for n in range(at + 1, at + 1 + len(inside)):
+            message = self.messages[n]
+            is_later = until is not None and message.created_at > until
+            if is_later or self.minute[n] - self.minute[at] > SOON_MIN:
+                break
+            is_own = self.writer[n] == self.writer[at] and inside[n - at - 1] >= _LIKELY
+            if is_own and self.to[n] < 0 and not self.mentions[n]:
+                words = replies.solving(replies.read(message, self.language, is_asker=True))
+                if words is not None:
+                    return words
+        return None
 
     def answered(self, message_id: str, until: datetime | None = None) -> float:
         """0 to 1: how likely another person answered this message (until a moment)."""

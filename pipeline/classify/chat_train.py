@@ -165,7 +165,7 @@ def beginnings(logs: Logs, talks: Mapping[str, Talk]) -> Iterator[tuple[bool, fl
                 "", authored(logs.channels[name][at].body, "markdown")
             )
             if asked >= questions.THRESHOLD:
-                yield sources == {at}, talk.goes_on(at)[0]
+                yield sources == {at}, talk.beginning(at)
 
 
 def _weights(values: Iterable[float], answered: float = 0.5, begins: float = 0.5) -> Weights:

@@ -29,9 +29,8 @@ def findings(thread: ThreadView, as_of: datetime, in_channel: Heard | None = Non
     found = {"source": thread.source, "thread_id": thread.thread_id}
     asked = asks(thread)
     if asked and (in_channel is None or in_channel.begins):
-        likely, before = in_channel[1:] if in_channel else (None, None)
-        row = _question(thread, asked, answered(thread, as_of, likely))
-        yield {**found, **row, **_context(before)}
+        row = _question(thread, asked, answered(thread, as_of, in_channel))
+        yield {**found, **row, **_context(in_channel and in_channel.before)}
     worst = _worst(thread)
     if worst:
         yield {**found, **_toxic(thread, worst)}
@@ -48,24 +47,33 @@ def asks(thread: ThreadView) -> Score | None:
     return asked if asked and asked.is_flagged else None
 
 
-def answered(thread: ThreadView, as_of: datetime, in_channel: float | None) -> Verdict:
+def answered(thread: ThreadView, as_of: datetime, in_channel: Heard | None) -> Verdict:
     """How far a question has come. In a flat channel nothing need link an answer to it: what was
-    said around it decides, unless somebody replied in its own thread or the asker says so."""
+    said around it decides, unless somebody replied in its own thread or quotes it, or the asker
+    says so."""
     verdict = unanswered(thread, as_of)
     first = thread.messages[0]
-    inside = any(
-        m.is_human and m.thread_id == thread.thread_id and m.account_id != first.account_id
-        for m in thread.messages[1:]
-    )
-    if in_channel is None or inside or verdict.rule in _ASKERS_WORD:
+    if in_channel is None or verdict.rule in _ASKERS_WORD:
         return verdict
-    if in_channel < chat.weights().answered:
-        silence = Reason("channel_went_on", {"likely": round(in_channel, 2)})
+    if in_channel.solved is not None:
+        alone = Reason("self_solved", {"words": in_channel.solved})
+        return Verdict("L3", "solved", (alone,), verdict.answer)
+    if any(_replies(m, first) for m in thread.messages[1:]):
+        return verdict
+    if in_channel.answered < chat.weights().answered:
+        silence = Reason("channel_went_on", {"likely": round(in_channel.answered, 2)})
         return Verdict("L0", "waiting", (silence,), None, first.created_at)
-    said = Reason("answered_in_channel", {"likely": round(in_channel, 2)})
+    said = Reason("answered_in_channel", {"likely": round(in_channel.answered, 2)})
     if verdict.level == "L0":
         return Verdict("L1", "open", (said,), None, first.created_at)
     return replace(verdict, reasons=(*verdict.reasons, said))
+
+
+def _replies(message: Message, first: Message) -> bool:
+    """Whether somebody else replies to a question for certain: in its thread, or by quoting it."""
+    if not message.is_human or message.account_id == first.account_id:
+        return False
+    return message.thread_id == first.thread_id or message.reply_to == first.message_id
 
 
 _ASKERS_WORD = frozenset({"accepted", "self_solved", "thanked", "liked"})

@@ -26,7 +26,8 @@ class Message:
     is_first       true for the message that opens its thread
     is_notice      true for one that opens an announcement, an unlisted topic or what describes a
                    category: it asks nobody
-    reply_to       message_id this one answers, null where the source does not say
+    reply_to       message_id this one answers or, in a flat channel, quotes; null where the
+                   source does not say
     thanked_by     account_ids that liked it or reacted to it with approval
     is_accepted    true for the accepted answer
     """

@@ -46,7 +46,7 @@ def needs_answer(
     """
     text = message.text
     shows = message.code or message.links or message.quotes
-    if not shows and not _names_something(f"{title}\n{text}", language):
+    if not shows and not names_something(f"{title}\n{text}", language):
         return 0.0, (Reason("names_nothing"),)
     total, weighed = _START, []
     for cue, found, weight in _evidence(title, text, language):
@@ -84,7 +84,8 @@ def opens(text: str, language: str | None = None) -> bool:
     return bool(_patterns(language)["opens"].match(_HAIL.sub("", text)))
 
 
-def _names_something(text: str, language: str | None) -> bool:
+def names_something(text: str, language: str | None = None) -> bool:
+    """False of a greeting, or of words that live from what was said before them."""
     if len(text) > _LONG:
         return True
     whole = _SHORTENED.sub("", readable(text))

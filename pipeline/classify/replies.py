@@ -8,7 +8,7 @@ small closed classes of words (I, it, not, but) beside the lists of `cues/replie
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.classify import cues
@@ -62,14 +62,26 @@ def solving(reply: Reply) -> str | None:
     parts = sentences(reply.parts.text)
     if "anew" in reply.says or (parts and _ASKING.search(parts[-1])):
         return None
-    solved = cues.patterns("replies", reply.language)["solved"]
-    for sentence in parts:
-        found = solved.search(sentence)
-        if not found or _ASKING.search(sentence) or "unsolved" in says(sentence, reply.language):
-            continue
-        if not _turns(sentence[found.end() :], _BUT_OR_EXCEPT):
+    for sentence, rest in _good_news(reply):
+        if not _ASKING.search(sentence) and not _turns(rest, _BUT_OR_EXCEPT):
             return sentence
     return None
+
+
+def has_good_news(reply: Reply) -> bool:
+    """Whether a sentence has words of a solution, whatever stands around it."""
+    return any(_good_news(reply))
+
+
+def _good_news(reply: Reply) -> Iterator[tuple[str, str]]:
+    """Each sentence with words of a solution, and what follows these in it."""
+    solved = cues.patterns("replies", reply.language)["solved"]
+    for sentence in sentences(reply.parts.text):
+        found = solved.search(sentence)
+        if not found or sentence.endswith(("?", "？")):
+            continue
+        if "unsolved" not in says(sentence, reply.language):
+            yield sentence, sentence[found.end() :]
 
 
 def thanks(reply: Reply) -> bool:

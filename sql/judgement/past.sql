@@ -19,6 +19,14 @@ said AS MATERIALIZED (
     INNER JOIN marts.wordings AS w ON p.source = w.source AND p.message_id = w.message_id
 ),
 
+-- What a message quotes in a flat channel; of several, any.
+quoted AS (
+    SELECT source, message_id, max(thread_id) AS quoted_id
+    FROM marts.links
+    WHERE rule = 'quote'
+    GROUP BY ALL
+),
+
 accepted AS (
     SELECT source, message_id, min(coalesce(accepted_at, make_timestamp(0))) AS accepted_at
     FROM staging.solutions
@@ -37,7 +45,7 @@ SELECT
     s.*,
     coalesce(t.is_notice, FALSE) AS is_notice,
     c.name AS channel,
-    o.message_id AS reply_to,
+    coalesce(o.message_id, l.thread_id, q.quoted_id) AS reply_to,
     a.username,
     k.accepted_at,
     coalesce(h.thanks, []) AS thanks
@@ -47,6 +55,9 @@ LEFT JOIN marts.threads AS t ON s.is_first AND s.source = t.source AND s.thread_
 LEFT JOIN staging.accounts AS a ON s.source = a.source AND s.account_id = a.account_id
 LEFT JOIN staging.messages AS o
     ON s.source = o.source AND s.own_thread_id = o.thread_id AND s.answered_position = o.position
+LEFT JOIN marts.links AS l
+    ON s.source = l.source AND s.thread_id = l.thread_id AND s.message_id = l.message_id AND l.rule = 'quote'
+LEFT JOIN quoted AS q ON s.source = q.source AND s.message_id = q.message_id
 LEFT JOIN accepted AS k ON s.source = k.source AND s.message_id = k.message_id
 LEFT JOIN thanked AS h ON s.source = h.source AND s.message_id = h.message_id
 ORDER BY s.source, s.thread_id, s.created_at, s.message_id

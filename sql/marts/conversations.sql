@@ -37,6 +37,15 @@ thanked AS (
     GROUP BY r.source, r.message_id
 ),
 
+-- What a message quotes in a flat channel; of several, any.
+quoted AS (
+    SELECT k.source, k.message_id, max(k.thread_id) AS quoted_id
+    FROM marts.links AS k
+    SEMI JOIN said AS s ON k.source = s.source AND k.message_id = s.message_id
+    WHERE k.rule = 'quote'
+    GROUP BY k.source, k.message_id
+),
+
 accepted AS (
     SELECT DISTINCT source, message_id
     FROM staging.solutions
@@ -58,7 +67,7 @@ SELECT
     s.form,
     s.title,
     c.name AS channel,
-    p.message_id AS reply_to,
+    coalesce(p.message_id, l.thread_id, q.quoted_id) AS reply_to,
     a.username,
     coalesce(h.thanked_by, []) AS thanked_by,
     k.message_id IS NOT NULL AS is_accepted,
@@ -70,6 +79,9 @@ LEFT JOIN marts.threads AS t ON s.is_first AND s.source = t.source AND s.thread_
 LEFT JOIN staging.accounts AS a ON s.source = a.source AND s.account_id = a.account_id
 LEFT JOIN staging.messages AS p
     ON s.source = p.source AND s.own_thread_id = p.thread_id AND s.answered_position = p.position
+LEFT JOIN marts.links AS l
+    ON s.source = l.source AND s.thread_id = l.thread_id AND s.message_id = l.message_id AND l.rule = 'quote'
+LEFT JOIN quoted AS q ON s.source = q.source AND s.message_id = q.message_id
 LEFT JOIN thanked AS h ON s.source = h.source AND s.message_id = h.message_id
 LEFT JOIN accepted AS k ON s.source = k.source AND s.message_id = k.message_id
 LEFT JOIN judged AS j ON s.source = j.source AND s.message_id = j.message_id

@@ -156,7 +156,7 @@ ASKED_BACK = {
 def test_a_question_inside_a_conversation_begins_none(lines):
     talk = chat.Talk(channel(*lines))
     assert (talk.begins("0"), talk.begins("1")) == (True, False)
-    assert talk.heard("0") == (True, talk.answered("0"), None)
+    assert talk.heard("0") == (True, talk.answered("0"), None, None)
 
 
 def likely(*lines):
@@ -218,3 +218,73 @@ def test_evidence_has_a_weight_each_and_each_weight_its_evidence():
     assert [[*each] for each in told] == [[*by.new], [*by.back], [*by.naming], [*by.nameless]]
     assert chat.columns(new).shape == (len(new),)
     assert chat.columns(back).shape == (3, len(back))
+
+
+QUESTION = {
+    "en": "how do I mount a usb drive on ubuntu?",
+    "de": "wie binde ich eine externe platte unter debian ein?",
+    "zh": "怎样在 ubuntu 上挂载移动硬盘？",
+}
+EARLIER = {
+    "en": "the importer ran tonight and it is fine",
+    "de": "der import ist heute nacht gelaufen und das ist gut so, ich bin froh",
+    "zh": "昨晚的导入跑完了",
+}
+OPENERS = [
+    ("en", ["hey"]),
+    ("en", ["hi all", "quick question"]),
+    ("de", ["moin zusammen"]),
+    ("de", ["hallo", "kurze frage"]),
+    ("zh", ["有人在吗"]),
+]
+
+
+@pytest.mark.parametrize(("language", "before"), OPENERS)
+def test_a_question_after_its_own_greeting_begins_what_the_greeting_began(language, before):
+    said = [*(("ann", each) for each in before), ("ann", QUESTION[language])]
+    talk = chat.Talk(timed([(0, "cem", EARLIER[language]), *((700, *line) for line in said)]))
+    asked = str(len(said))
+    assert talk.begins(asked)
+    assert talk.beginning(len(said)) > talk.goes_on(len(said))[0]
+
+
+def test_a_question_after_another_s_greeting_or_one_s_own_words_does_not():
+    for before in (("bob", "hey"), ("ann", "the usb drive of ubuntu is a mess")):
+        talk = chat.Talk(channel(before, ASK))
+        assert talk.beginning(1) == pytest.approx(talk.goes_on(1)[0])
+    late = chat.Talk(timed([(0, "ann", "hey"), (11, *ASK)]))
+    assert late.beginning(1) == pytest.approx(late.goes_on(1)[0])
+
+
+FOUND = ["nvm, found it", "found it, the disks tool does that", "habs gefunden, lag am kabel"]
+
+
+@pytest.mark.parametrize("words", [*FOUND, "搞定了"])
+def test_what_the_asker_finds_soon_after_solves_it(words):
+    asked = QUESTION["de" if "kabel" in words else "en"]
+    talk = chat.Talk(timed([(0, "ann", asked), (4, "ann", words)]))
+    found = talk.solved("0")
+    assert found is not None
+    assert found in words
+
+
+NOT_FOUND = {
+    "hours later": [(0, *ASK), (300, "ann", "found it")],
+    "by another": [(0, *ASK), (4, "bob", "found it")],
+    "to somebody": [(0, "bob", "where is it?"), (1, *ASK), (4, "ann", "bob: found it")],
+    "not yet": [(0, *ASK), (4, "ann", "found it, but it is empty")],
+    "with another question": [(0, *ASK), (4, "ann", "found it. where does it keep its list?")],
+}
+
+
+@pytest.mark.parametrize("lines", NOT_FOUND.values(), ids=NOT_FOUND)
+def test_other_words_after_a_question_do_not_solve_it(lines):
+    said = timed(lines)
+    asked = next(m.message_id for m in said if m.body == ASK[1])
+    assert chat.Talk(said).solved(asked) is None
+
+
+def test_what_the_asker_finds_is_not_known_before():
+    talk = chat.Talk(timed([(0, *ASK), (4, "ann", "nvm, found it")]))
+    assert talk.solved("0", START + timedelta(minutes=3)) is None
+    assert talk.heard("0", START + timedelta(minutes=4)).solved == "nvm, found it"

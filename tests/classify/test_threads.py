@@ -279,6 +279,23 @@ def test_a_question_that_begins_nothing_in_its_channel_is_none():
         assert [row["kind"] for row in found] == kinds
 
 
+def test_what_quotes_a_question_in_a_channel_replies_to_it():
+    said = thread(ASK, ("bob", "Raise its limit to two."), title=None)
+    said = replace(said, scores={"0": list(Judge().score(said.messages[:1]))})
+    outside = replace(said.messages[1], thread_id="2")
+    for reply_to, level in ((None, "L0"), ("0", "L1"), ("7", "L0")):
+        quoting = [said.messages[0], replace(outside, reply_to=reply_to)]
+        [row] = findings(replace(said, messages=quoting), START, Heard(True, answered=0.1))
+        assert row["level"] == level
+
+
+def test_what_the_asker_finds_in_a_channel_solves_the_question():
+    asked = thread(ASK, title=None)
+    asked = replace(asked, scores={"0": list(Judge().score(asked.messages))})
+    [row] = findings(asked, START, Heard(True, answered=0.1, solved="nvm, found it"))
+    assert (row["level"], row["state"], row["rule"]) == ("L3", "solved", "self_solved")
+
+
 def test_a_question_in_a_channel_comes_with_what_was_said_before_it():
     asked = thread(ASK, title=None)
     asked = replace(asked, scores={"0": list(Judge().score(asked.messages))})
