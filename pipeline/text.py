@@ -72,6 +72,12 @@ def sentences(text: str) -> list[str]:
     return [part for part in (s.strip() for s in _SENTENCE_END.split(text)) if part]
 
 
+def holds_poll(body: str) -> bool:
+    """Whether a cooked body holds a poll, whose choices are nobody's words."""
+    return bool(_POLL.search(body))
+
+
+_POLL = re.compile(r"""<div\b[^>]*\bclass=["'](?:[^"'>]*\s)?poll[\s"']""")
 _CJK_END = re.compile("([。！？；])")
 _SENTENCE_END = re.compile(r"\s(?:(?<=\n)|(?<=[.!?]\s))")  # begins with what is rare: fast
 

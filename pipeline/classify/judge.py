@@ -13,14 +13,14 @@ from pipeline.classify import cues, questions
 from pipeline.classify.disguise import unmasked
 from pipeline.classify.language import by_language, language
 from pipeline.classify.message import Label, Message, Reason, Score
-from pipeline.text import Authored, authored, sentences, text_hash
+from pipeline.text import Authored, authored, holds_poll, sentences, text_hash
 
 if TYPE_CHECKING:
     from pipeline.classify.features import Described
     from pipeline.classify.model import Model
 
 MODELS = Path(__file__).parent / "models"
-RULES = "8"  # counted up when code changes what a score or a reason says
+RULES = "9"  # counted up when code changes what a score or a reason says
 TONES: tuple[Label, ...] = ("uncivil", "strict")
 
 RULE_SCORE = 0.9  # of a text that breaks a rule; about what labelled sets show (cues/rules.toml)
@@ -210,7 +210,9 @@ class Judge:
         )
         if written not in questions.LANGUAGES:
             return unscored
-        value, reasons = questions.needs_answer(title, work.parts, written)
+        value, reasons = questions.needs_answer(
+            title, work.parts, written, polls=holds_poll(message.body)
+        )
         scored = replace(
             unscored, score=value, threshold=questions.THRESHOLD, unscored_because=None
         )

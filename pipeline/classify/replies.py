@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pipeline.classify import cues
 from pipeline.classify.message import Message
-from pipeline.classify.questions import reports_trouble, shows_error
+from pipeline.classify.questions import OWN, reports_trouble, shows_error, words_in
 from pipeline.text import Authored, authored, sentences
 
 _SHORT = 160  # characters beyond which a reply is more than "same here"
@@ -172,7 +172,7 @@ def is_me_too(reply: Reply) -> bool:
     if _joins(reply.language).search(text):
         return True
     if "me_too" in reply.says:
-        own = _OWN.search(text) or any(map(_SAME.match, sentences(text)))
+        own = OWN.search(text) or any(map(_SAME.match, sentences(text)))
         return bool(own) or _is_few(text) or _only_asks(text)
     return "joins" in reply.says and _is_few(text)
 
@@ -219,8 +219,7 @@ def advises(reply: Reply) -> bool:
 
 
 def _is_few(text: str) -> bool:
-    """Whether a text has at most four words; of Chinese, two characters for a word."""
-    return len(_WORD.findall(text)) <= _FEW
+    return words_in(text) <= _FEW
 
 
 def _only_asks(text: str) -> bool:
@@ -236,15 +235,9 @@ def _joins(language: str | None) -> re.Pattern[str]:
 
 
 _FEW = 4
-_WORD = re.compile(r"[\u3400-\u9fff]{1,2}|[^\W_\u3400-\u9fff]+(?:['’]\w+)?")
 _SHORTCODE = re.compile(r":[a-z0-9_+-]+(?::t\d)?:", re.IGNORECASE)
 _BEFORE = re.compile(
     r"^\W*(?:(?:hi|hello|hey|hm+|oh|well|sorry|ok|okay|yes|hallo|moin|also|tja|ja)\b\W+)*",
-    re.IGNORECASE,
-)
-_OWN = re.compile(
-    r"\b(?:i|i['’](?:m|ve|d|ll)|me|my|mine|we|we['’](?:re|ve|d|ll)|us|our|ours|ich|mir|mich|mein\w*|"
-    r"wir|uns|unser\w*)\b|我|俺|咱",
     re.IGNORECASE,
 )
 _SAME = re.compile(  # "same problem on Debian", not "same name in both files"

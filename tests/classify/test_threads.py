@@ -247,6 +247,122 @@ GERMAN_STATEMENTS = [
 ]
 
 
+REPORTS = [  # which a chat line of the same words does not
+    ("en", "Lamp stays dark", "It was fine until I moved the hub. Nothing in the log."),
+    ("en", "Sync of shared folders", "Our second server never gets the new files."),
+    ("de", "Rollladen im Bad", "Seit dem Umbau fährt er morgens nur halb und gar nicht zurück."),
+    ("zh", "二楼的灯", "换了网关以后，我这边二楼的灯一直收不到指令"),
+]
+WITH_ERRORS = [
+    '```\nTraceback (most recent call last):\n  File "a.py", line 3, in run\n```',
+    "```\nerror[E0502]: borrow of moved value\n```",
+    "It says `Connection refused` there.",
+]
+WITH_CODE = [
+    '```\nprint("error: " + text)\n```',
+    "```\ncatch (IOException e) { throw new Error(e); }\n```",
+]
+
+
+@pytest.mark.parametrize(("language", "title", "text"), REPORTS)
+def test_a_titled_text_that_says_what_does_not_go_and_of_whose_or_since_when_asks(
+    language, title, text
+):
+    value, reasons = needs_answer(title, authored(text, "markdown"), language)
+    assert value >= 0.5
+    assert "reports" in {reason.code for reason in reasons}
+    _, reasons = needs_answer("", authored(text, "markdown"), language)
+    assert "reports" not in {reason.code for reason in reasons}
+
+
+def test_a_report_is_short_and_neither_shows_nor_links_to_anything():
+    said = "Our second server never gets the new files. "
+    for text in (said * 12, f"{said} https://example.org/", f"{said} Now available for download."):
+        _, reasons = needs_answer("Sync of folders", authored(text, "markdown"))
+        assert "reports" not in {reason.code for reason in reasons}
+
+
+@pytest.mark.parametrize("text", WITH_ERRORS)
+def test_what_a_program_says_when_it_fails_asks_under_a_title(text):
+    value, reasons = needs_answer("Import of the list", authored(text, "markdown"))
+    assert value >= 0.5
+    assert "with_error" in {reason.code for reason in reasons}
+    assert needs_answer("", authored(text, "markdown"))[0] < 0.5
+
+
+@pytest.mark.parametrize("text", WITH_CODE)
+def test_code_that_speaks_of_errors_does_not(text):
+    assert needs_answer("Import of the list", authored(text, "markdown"))[0] < 0.5
+
+
+NOUNS = [  # which tell nothing by themselves
+    ("en", "Gate shows open", "How can I make it see that it is closed?"),
+    ("en", "Crash in the release build", "Why does only that one fail?"),
+    ("en", "The new version has no menu", "Where did it go?"),
+    ("en", "Sound in my game", "How do I play two at once?"),
+    ("zh", "收不到通知", "怎样打开？"),
+    ("zh", "发布时报错", "怎么解决？"),
+]
+
+
+@pytest.mark.parametrize(("language", "title", "text"), NOUNS)
+def test_a_noun_of_announcements_cancels_no_question(language, title, text):
+    assert needs_answer(title, authored(text, "markdown"), language)[0] >= 0.5
+
+
+TEACHES = [
+    ("en", "Guide: how to put the hub on a wall", "Why? It hears more there. Four screws do."),
+    ("en", "How I halved the size of my backups", "What helped? Mostly the new filter."),
+    ("en", "Why we left the old server", "Was it slow? It was."),
+    (
+        "en",
+        "How to sort the list by size",
+        "Open the menu, choose the second entry, and hold the key while you click on the column.",
+    ),
+    ("de", "Anleitung: Was tun, wenn der Speicher voll ist", "Zuerst den Ordner leeren."),
+    ("de", "Wie ich den Zähler auslese", "Was braucht man? Einen Lesekopf und Geduld."),
+    ("zh", "教程：如何备份", "怎么做？先停服务，再复制。"),
+    ("zh", "我是如何备份的", "先停服务，再复制。需要多久？一小时。"),
+]
+ASKS_ALL_THE_SAME = [
+    ("en", "How I can sort the list?", "By size."),
+    ("en", "How can I sort the list", "By size, please."),
+    ("en", "How to sort the list by size", "I looked through the whole menu, and I found nothing."),
+    ("en", "How to sort the list", "By size."),
+    ("en", "Guide for beginners?", "Is there one?"),
+    ("de", "Wie ich den Zähler auslesen kann?", "Er steht im Keller."),
+    ("zh", "教程在哪里？", "找不到了"),
+]
+
+
+@pytest.mark.parametrize(("language", "title", "text"), TEACHES)
+def test_a_title_that_announces_an_explanation_asks_nothing(language, title, text):
+    assert needs_answer(title, authored(text, "markdown"), language)[0] < 0.5
+
+
+@pytest.mark.parametrize(("language", "title", "text"), ASKS_ALL_THE_SAME)
+def test_a_title_that_asks_how_still_asks(language, title, text):
+    assert needs_answer(title, authored(text, "markdown"), language)[0] >= 0.5
+
+
+def test_a_question_in_few_words_that_is_answered_at_once_asks_nothing():
+    told = "The server moves on Monday. {} Write to the list."
+    for short in ("What now?", "Questions?", "Who helps?"):
+        text = authored(told.format(short), "markdown")
+        assert needs_answer("The server moves", text)[0] < 0.5
+    for more in ("What will become of the old one?", "Any ideas?"):
+        text = authored(told.format(more), "markdown")
+        assert needs_answer("The server moves?", text)[0] >= 0.5
+
+
+def test_a_poll_asks_nobody_in_particular():
+    body = '<p>Which one do you use?</p><div class="poll" data-poll-name="p"><ul></ul></div>'
+    asked = Message("f", "1", "1", "ann", START, body, "html", is_first=True, title="Which one?")
+    plain = replace(asked, body="<p>Which one do you use?</p><div class='polling'></div>")
+    found = [s.is_flagged for s in Judge().score([asked, plain]) if s.label == "question"]
+    assert found == [False, True]
+
+
 @pytest.mark.parametrize(("title", "text"), GERMAN_QUESTIONS)
 def test_these_need_an_answer_in_german(title, text):
     value, reasons = needs_answer(title, authored(text, "markdown"), "de")
