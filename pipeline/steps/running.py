@@ -63,7 +63,7 @@ def run_night(community: str | None = None, as_of: str | None = None) -> Night:
 
 
 def _wrap_up_all_the_same(community: str) -> None:
-    """Wrap up a night that failed; what fails here too is logged and hides no error of the night."""
+    """Wrap up a night that failed; what fails here too is logged, and hides none of the night."""
     try:
         wrap_up(community)
     except Exception:
