@@ -76,11 +76,13 @@ def columns(*parts: Evidence) -> Any:
 
 class Heard(NamedTuple):
     """Of a question in a flat channel: whether it begins a conversation, how likely another person
-    answered it (0 to 1), what its asker says soon after that solves it (null: nothing), and what
-    is shown of what was said before it (null: nothing)."""
+    answered it (0 to 1), when the likeliest of them did (null: nobody spoke), what its asker says
+    soon after that solves it (null: nothing), and what is shown of what was said before it (null:
+    nothing)."""
 
     begins: bool
     answered: float
+    responded_at: datetime | None = None
     solved: str | None = None
     before: Message | None = None
 
@@ -128,7 +130,7 @@ class Talk:
         """Of a question (until a moment); what was said before it is for who shows it to add."""
         return Heard(
             self.begins(message_id),
-            self.answered(message_id, until),
+            *self.response(message_id, until),
             self.solved(message_id, until),
         )
 
@@ -181,6 +183,13 @@ class Talk:
 
     def answered(self, message_id: str, until: datetime | None = None) -> float:
         """0 to 1: how likely another person answered this message (until a moment)."""
+        return self.response(message_id, until)[0]
+
+    def response(
+        self, message_id: str, until: datetime | None = None
+    ) -> tuple[float, datetime | None]:
+        """How likely another person answered this message (0 to 1; until a moment), and when the
+        likeliest of them said what belongs to it most; null where nobody else spoke."""
         at = self.place[message_id]
         inside = self.conversation(at)
         if until:
@@ -188,14 +197,17 @@ class Talk:
             inside = inside[later <= until.timestamp() / 60]
         others = self.writer[at + 1 : at + 1 + len(inside)] != self.writer[at]
         if not others.any():
-            return 0.0
+            return 0.0, None
         if np.max(inside * others) == 1.0:  # the platform's own links say so
-            return 1.0
-        scores = [
-            log_odds((naming, self.by.naming), (nameless, self.by.nameless))
-            for naming, nameless in self.people(at, inside).values()
-        ]
-        return float(1 / (1 + np.exp(-max(scores))))
+            return 1.0, self.messages[at + 1 + int(np.argmax(inside * others))].created_at
+        scores = {
+            person: float(log_odds((naming, self.by.naming), (nameless, self.by.nameless)))
+            for person, (naming, nameless) in self.people(at, inside).items()
+        }
+        likeliest = max(scores, key=lambda person: scores[person])
+        by_them = self.writer[at + 1 : at + 1 + len(inside)] == likeliest
+        spoke = self.messages[at + 1 + int(np.argmax(inside * by_them))].created_at
+        return float(1 / (1 + np.exp(-scores[likeliest]))), spoke
 
     def people(self, at: int, inside: Any) -> dict[int, tuple[Evidence, Evidence]]:
         """Who else spoke after this place, and what speaks for each one's having answered, by names

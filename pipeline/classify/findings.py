@@ -29,7 +29,7 @@ def findings(thread: ThreadView, as_of: datetime, in_channel: Heard | None = Non
     found = {"source": thread.source, "thread_id": thread.thread_id}
     asked = asks(thread)
     if asked and (in_channel is None or in_channel.begins):
-        row = _question(thread, asked, answered(thread, as_of, in_channel))
+        row = _question(thread, asked, answered(thread, as_of, in_channel), in_channel)
         yield {**found, **row, **_context(in_channel and in_channel.before)}
     worst = _worst(thread)
     if worst:
@@ -79,15 +79,17 @@ def _replies(message: Message, first: Message) -> bool:
 _ASKERS_WORD = frozenset({"accepted", "self_solved", "thanked", "liked"})
 
 
-def _question(thread: ThreadView, asked: Score, verdict: Verdict) -> Row:
+def _question(thread: ThreadView, asked: Score, verdict: Verdict, in_channel: Heard | None) -> Row:
     """What has no title, and no sentence that asks, is told by its beginning."""
     first = thread.messages[0]
+    responded_at = in_channel and verdict.level != "L0" and in_channel.responded_at
     return {
         "kind": "question",
         "level": verdict.level,
         "state": verdict.state,
         "rule": verdict.rule,
         "answer_id": verdict.answer,
+        "responded_at": responded_at.isoformat() if responded_at else None,
         "waiting_since": verdict.waiting_since and verdict.waiting_since.isoformat(),
         "message_id": first.message_id,
         "score": asked.score,

@@ -146,6 +146,13 @@ def test_other_talk_in_a_quiet_channel_answers_nothing(lines):
     assert chat.Talk(said).answered(asked) < chat.weights().answered
 
 
+def test_who_answered_spoke_at_a_time_and_silence_has_none():
+    said = channel(ASK, ("cem", "bob: lunch?"), ("bob", "ann: read the release notes first"))
+    talk = chat.Talk(said)
+    assert talk.response("0") == (talk.answered("0"), said[2].created_at)
+    assert chat.Talk(said[:1]).response("0") == (0.0, None)
+
+
 ASKED_BACK = {
     "by name": [ASK, ("bob", "ann: which release do you run?")],
     "the asker goes on": [ASK, ("ann", "or is there a tool for it?")],
@@ -156,7 +163,7 @@ ASKED_BACK = {
 def test_a_question_inside_a_conversation_begins_none(lines):
     talk = chat.Talk(channel(*lines))
     assert (talk.begins("0"), talk.begins("1")) == (True, False)
-    assert talk.heard("0") == (True, talk.answered("0"), None, None)
+    assert talk.heard("0") == (True, *talk.response("0"), None, None)
 
 
 def likely(*lines):
