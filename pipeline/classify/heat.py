@@ -49,10 +49,10 @@ class Heat:
     kinds     those kinds: "tone" (the model), "alert" (a message that is bad alone), "reports"
               (members), "wording" (you with not), "pattern" (two people answering each other),
               "pace"
-    turn      place of the message the thread is told by, among those of its people: the first that
-              is rough of the stretch that is heated now; without one the turn that adds most heat,
-              or the message most reported where only members speak against the thread; null without
-              evidence
+    turn      place of the message the thread is told by, among those of its people: of the stretch
+              that is heated now the first alert, or else the first rough one; without either the
+              turn that adds most heat, or the message most reported where only members speak
+              against the thread; null without evidence
     curve     heat after each turn, for a sparkline
     """
 
@@ -124,17 +124,16 @@ def _turn(
     reported = {places[key]: n for key, n in thread.reports.items() if key in places}
     if reported and max(curve) < WARM:
         return max(sorted(reported), key=lambda place: reported[place])
-    rough = {
-        places[score.message_id]
+    alerts, rough = (
+        {places[s.message_id] for s in _flagged(thread, people, label) if not _exclaims(s)}
         for label in ("strict", "uncivil")
-        for score in _flagged(thread, people, label)
-        if not _exclaims(score)
-    }
-    if not rough:
+    )
+    if not alerts | rough:
         return added.index(max(added))
-    calm = (n for n in range(max(rough), -1, -1) if curve[n] < CALM)
-    begins = next(calm, -1)
-    return min(n for n in rough if n > begins or n == max(rough))
+    last = max(alerts | rough)
+    calm = next((n for n in range(last, -1, -1) if curve[n] < CALM), -1)
+    heated = {last} | {n for n in alerts | rough if n > calm}
+    return min(heated & alerts or heated)
 
 
 def _evidence(

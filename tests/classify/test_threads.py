@@ -467,7 +467,7 @@ def test_a_quarrel_is_found_by_several_kinds_of_evidence_and_its_turn():
     assert {"alert", "tone", "wording", "pattern"} <= set(found.kinds)
     assert found.severity == len(found.kinds) == len(found.reasons)
     assert found.is_warming
-    assert found.turn == 3  # not the first "you did not", which is no rough message
+    assert found.turn == 4  # neither "you did not" nor what is merely rough
     assert len(found.curve) == 6
     assert found.curve[-1] == max(found.curve)
 

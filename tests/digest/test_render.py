@@ -132,7 +132,7 @@ def test_a_warming_thread_tells_its_turn_and_what_one_could_do():
         "   Just before: Please read the b****y thread before you answer.\n   > You clearly" in text
     )
     assert (
-        "   ▁▂▂▅▆ heat over the last 5 turns; the tone changed at turn 4\n"
+        "   ▁▂▂▅▆ heat over the last 5 turns; the link leads to turn 4\n"
         "   You could: set slow mode for some hours; post a calm reminder of what the thread is about\n"
     ) in text
 
