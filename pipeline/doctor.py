@@ -181,8 +181,8 @@ def _source(home: Community, name: str) -> list[Finding]:
 
 
 def _key_rights(home: Community, name: str, source: Source, *, reports: bool) -> Finding:
-    """Whether the key may write if something is posted with it, and only then. That a key which
-    `reports` may do so is for the source's own probe to find out."""
+    """Whether the key may write if something is posted with it, and only then. The source's own
+    probe checks whether a key that `reports` may write."""
     posts = any(place.startswith(f"{name}/") for place in _forum_places(home))
     writes = may_write(Writers(home).forum(name))
     if writes and not (posts or reports):

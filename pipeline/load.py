@@ -1,4 +1,7 @@
-"""Landed files into `raw`: newest version wins, tombstones for what is gone. Twice is once."""
+"""Landed files into `raw`: newest version wins, tombstones for what is gone.
+
+Loading a file twice changes nothing.
+"""
 
 from __future__ import annotations
 

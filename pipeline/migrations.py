@@ -2,8 +2,9 @@
 
 What has to change follows from the contracts alone. Typed and built tables need nothing: the next
 build makes them anew. Tables that are written by Python keep their rows where only columns came
-or went, or a type became one that every value fits. Of the others, judgements are made again, and
-the rest says how to derive it, or that it cannot be. What is not read any more goes.
+or went, or a type became one that every value fits. Of the others, judgements are made again; each
+remaining table says in its contract how to derive the change, or that it is impossible. Tables that
+nobody reads any more are dropped.
 """
 
 from __future__ import annotations

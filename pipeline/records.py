@@ -127,7 +127,7 @@ class Bookmark:
 
     def settled(self) -> int:
         """Highest source time (µs) among what reads that ran to their end have brought; 0 if none.
-        Ours is compared with ours and theirs with theirs, so clocks may differ."""
+        Our times are compared with ours, the server's with the server's: clocks may differ."""
         limit = self.ended if self.ended is not None else HIGHEST
         rows = self.ask('SELECT max("at") WHERE seen_at <= ?', limit)
         return rows[0][0] or 0 if rows else 0

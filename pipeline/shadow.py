@@ -23,8 +23,8 @@ def in_light(
     """The evidence of a finding that may be told.
 
     A rule in the shadow hides its own evidence, a model in the shadow what no other model found.
-    Who found a piece of evidence its reason tells, or else it was the finding's `model`; plain
-    rules and members' reports need none."""
+    The reason names the model that found each piece of evidence; without a name it was the
+    finding's `model`. Plain rules and members' reports need none."""
     found_by = {kind: {model} for kind in evidence}
     found_by |= {r["evidence"]: set(r["models"].split()) for r in reasons if "models" in r}
     return [

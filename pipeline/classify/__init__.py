@@ -11,7 +11,7 @@ the package is quick; libraries and models load where they are used.
     reasons()                                   the words of every reason, by code and language
 """
 
-from pipeline.classify.answers import ThreadView, Verdict, unanswered
+from pipeline.classify.answers import Progress, ThreadView, unanswered
 from pipeline.classify.heat import Heat, heat
 from pipeline.classify.judge import Judge
 from pipeline.classify.message import Label, Message, Reason, Score, reasons
@@ -21,10 +21,10 @@ __all__ = [
     "Judge",
     "Label",
     "Message",
+    "Progress",
     "Reason",
     "Score",
     "ThreadView",
-    "Verdict",
     "heat",
     "reasons",
     "unanswered",

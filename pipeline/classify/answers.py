@@ -37,7 +37,7 @@ class ThreadView:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Progress:
     """How far a question has come.
 
     level    L0 no human but the asker replied; L1 someone did, no sign that it helped; L2 a reply
@@ -60,7 +60,7 @@ class Verdict:
         return self.reasons[0].code
 
 
-def unanswered(thread: ThreadView, as_of: datetime) -> Verdict:
+def unanswered(thread: ThreadView, as_of: datetime) -> Progress:
     """Whether a thread that asks something still needs somebody, as of a moment.
 
     Bots never answer. Where the asker's account is gone, every human reply is someone else's. The
@@ -71,9 +71,9 @@ def unanswered(thread: ThreadView, as_of: datetime) -> Verdict:
     others = [reply for reply in replies if not reply.is_asker]
     accepted = next((r for r in thread.messages if r.is_accepted), None)
     if accepted:
-        return Verdict("L3", "solved", (Reason("accepted"),), accepted.message_id)
+        return Progress("L3", "solved", (Reason("accepted"),), accepted.message_id)
     if _SOLVED_TITLE.search(first.title or "") and not _UNSOLVED_TITLE.search(first.title or ""):
-        return Verdict("L3", "solved", (Reason("self_solved", {"words": first.title or ""}),))
+        return Progress("L3", "solved", (Reason("self_solved", {"words": first.title or ""}),))
     lately = _since_it_goes_on(replies)
     if solved := _says_solved(first, replies, lately):
         return solved
@@ -81,7 +81,7 @@ def unanswered(thread: ThreadView, as_of: datetime) -> Verdict:
     if real and (helped := _helped(first, replies, lately, real)):
         return helped
     if not real:
-        return Verdict("L0", "waiting", _silence(thread, replies, others), None, first.created_at)
+        return Progress("L0", "waiting", _silence(thread, replies, others), None, first.created_at)
     return _open(replies, first, as_of)
 
 
@@ -109,7 +109,7 @@ def _since_it_goes_on(replies: Sequence[Reply]) -> Sequence[Reply]:
 
 def _says_solved(
     first: Message, replies: Sequence[Reply], lately: Sequence[Reply]
-) -> Verdict | None:
+) -> Progress | None:
     for reply in lately:
         sentence = said.solving(reply) if reply.is_asker else None
         if sentence is None:
@@ -117,32 +117,32 @@ def _says_solved(
         reason = Reason("self_solved", {"words": sentence})
         before = [r for r in _until(reply, replies) if not r.is_asker]
         if not before:
-            return Verdict("L3", "solved", (reason,))
+            return Progress("L3", "solved", (reason,))
         if "thanks" in reply.says:
-            return Verdict("L3", "solved", (Reason("thanked"), reason), _thanked(reply, before))
-        return Verdict("L3", "solved", (reason,), best_answer(first, replies))
+            return Progress("L3", "solved", (Reason("thanked"), reason), _thanked(reply, before))
+        return Progress("L3", "solved", (reason,), best_answer(first, replies))
     return None
 
 
 def _helped(
     first: Message, replies: Sequence[Reply], lately: Sequence[Reply], real: Sequence[Reply]
-) -> Verdict | None:
+) -> Progress | None:
     """By the asker's like or thanks for one of the replies that may be an answer, or by what such a
     reply looks like."""
     liked = [o for o in real if first.account_id in o.message.thanked_by]
     if len(lately) < len(replies):  # a like from before says no more than thanks do
         liked = [o for o in liked if o in lately]
     if liked:
-        return Verdict("L2", "helped", (Reason("liked"),), liked[-1].message.message_id)
+        return Progress("L2", "helped", (Reason("liked"),), liked[-1].message.message_id)
     for reply in lately:
         before = _until(reply, real)
         if reply.is_asker and before and said.thanks(reply):
-            return Verdict("L2", "helped", (Reason("thanked"),), _thanked(reply, before))
+            return Progress("L2", "helped", (Reason("thanked"),), _thanked(reply, before))
     values = helpfulness(first, replies)
     best = values.index(max(values))
     if values[best] >= HELPFUL and replies[best] in real and not replies[-1].is_asker:
         answer = replies[best].message.message_id
-        return Verdict("L2", "helped", (Reason("looks_helpful"),), answer)
+        return Progress("L2", "helped", (Reason("looks_helpful"),), answer)
     return None
 
 
@@ -169,17 +169,17 @@ def _silence(
     return (Reason("only_bots" if len(thread.messages) > 1 else "no_reply"),)
 
 
-def _open(replies: Sequence[Reply], first: Message, as_of: datetime) -> Verdict:
+def _open(replies: Sequence[Reply], first: Message, as_of: datetime) -> Progress:
     last = replies[-1]
     since = next((r.message.created_at for r in replies if r.is_asker), first.created_at)
     if last.is_asker:
         if said.rests(last) and not _was_asked(replies):
-            return Verdict("L1", "open", (Reason("asker_rests"),), None, since)
-        return Verdict("L1", "stale", (Reason("asker_last"),), None, last.message.created_at)
+            return Progress("L1", "open", (Reason("asker_rests"),), None, since)
+        return Progress("L1", "stale", (Reason("asker_last"),), None, last.message.created_at)
     quiet = (as_of - last.message.created_at).total_seconds() / 86_400
     if quiet >= STALE_DAYS and (last.asks or "asks_back" in last.says):
-        return Verdict("L1", "stale", (Reason("asked_back"),), None, since)
-    return Verdict("L1", "open", (Reason("no_sign_of_help"),), None, since)
+        return Progress("L1", "stale", (Reason("asked_back"),), None, since)
+    return Progress("L1", "open", (Reason("no_sign_of_help"),), None, since)
 
 
 def _was_asked(replies: Sequence[Reply]) -> bool:

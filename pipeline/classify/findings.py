@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.classify import chat
-from pipeline.classify.answers import ThreadView, Verdict, unanswered
+from pipeline.classify.answers import Progress, ThreadView, unanswered
 from pipeline.classify.chat import Heard
 from pipeline.classify.heat import Heat, breaks_a_rule, heat
 from pipeline.classify.message import Message, Reason, Score
@@ -47,26 +47,26 @@ def asks(thread: ThreadView) -> Score | None:
     return asked if asked and asked.is_flagged else None
 
 
-def answered(thread: ThreadView, as_of: datetime, in_channel: Heard | None) -> Verdict:
+def answered(thread: ThreadView, as_of: datetime, in_channel: Heard | None) -> Progress:
     """How far a question has come. In a flat channel nothing need link an answer to it: what was
     said around it decides, unless somebody replied in its own thread or quotes it, or the asker
     says so."""
-    verdict = unanswered(thread, as_of)
+    progress = unanswered(thread, as_of)
     first = thread.messages[0]
-    if in_channel is None or verdict.rule in _ASKERS_WORD:
-        return verdict
+    if in_channel is None or progress.rule in _ASKERS_WORD:
+        return progress
     if in_channel.solved is not None:
         alone = Reason("self_solved", {"words": in_channel.solved})
-        return Verdict("L3", "solved", (alone,), verdict.answer)
+        return Progress("L3", "solved", (alone,), progress.answer)
     if any(_replies(m, first) for m in thread.messages[1:]):
-        return verdict
+        return progress
     if in_channel.answered < chat.weights().answered:
         silence = Reason("channel_went_on", {"likely": round(in_channel.answered, 2)})
-        return Verdict("L0", "waiting", (silence,), None, first.created_at)
+        return Progress("L0", "waiting", (silence,), None, first.created_at)
     said = Reason("answered_in_channel", {"likely": round(in_channel.answered, 2)})
-    if verdict.level == "L0":
-        return Verdict("L1", "open", (said,), None, first.created_at)
-    return replace(verdict, reasons=(*verdict.reasons, said))
+    if progress.level == "L0":
+        return Progress("L1", "open", (said,), None, first.created_at)
+    return replace(progress, reasons=(*progress.reasons, said))
 
 
 def _replies(message: Message, first: Message) -> bool:
@@ -79,23 +79,25 @@ def _replies(message: Message, first: Message) -> bool:
 _ASKERS_WORD = frozenset({"accepted", "self_solved", "thanked", "liked"})
 
 
-def _question(thread: ThreadView, asked: Score, verdict: Verdict, in_channel: Heard | None) -> Row:
+def _question(
+    thread: ThreadView, asked: Score, progress: Progress, in_channel: Heard | None
+) -> Row:
     """What has no title, and no sentence that asks, is told by its beginning."""
     first = thread.messages[0]
-    responded_at = in_channel and verdict.level != "L0" and in_channel.responded_at
+    responded_at = in_channel and progress.level != "L0" and in_channel.responded_at
     return {
         "kind": "question",
-        "level": verdict.level,
-        "state": verdict.state,
-        "rule": verdict.rule,
-        "answer_id": verdict.answer,
+        "level": progress.level,
+        "state": progress.state,
+        "rule": progress.rule,
+        "answer_id": progress.answer,
         "responded_at": responded_at.isoformat() if responded_at else None,
-        "waiting_since": verdict.waiting_since and verdict.waiting_since.isoformat(),
+        "waiting_since": progress.waiting_since and progress.waiting_since.isoformat(),
         "message_id": first.message_id,
         "score": asked.score,
         "severity": 1,
         "evidence": ["asks"],
-        "reasons": _told("asks", *verdict.reasons, *asked.reasons),
+        "reasons": _told("asks", *progress.reasons, *asked.reasons),
         "sentence": asked.sentence or (None if first.title else _beginning(first)),
         "text_hash": asked.text_hash,
         "model": asked.model,

@@ -75,7 +75,7 @@ def who_might_know(
     last_active: Mapping[tuple[str, str], datetime],
     as_of: datetime,
 ) -> Iterator[Suggestion]:
-    """Suggestions for each waiting question, the first of which choose first.
+    """Suggestions for each waiting question; earlier ones in the list get first choice of helpers.
 
     helped       questions somebody helped with lately
     last_active  (source, person) -> their last message; who is not in it is never named

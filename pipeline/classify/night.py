@@ -156,8 +156,8 @@ def _threads(db: duckdb.DuckDBPyConnection) -> Iterator[ThreadView]:
 def _helpers(
     db: duckdb.DuckDBPyConnection, never: Collection[str], as_of: datetime
 ) -> Iterator[Suggestion]:
-    """Who might know, by all that recent conversations asked and who helped there; the newest
-    questions choose first, for old ones have been told before."""
+    """Who might know, by all that recent conversations asked and who helped there. The newest
+    questions get first choice of helpers, because old ones have been told before."""
     names = {"never": [name.lower() for name in never]}
     seen = run(db, "judgement/last_active", names).fetchall()
     last_active = {(source, person): at.replace(tzinfo=UTC) for source, person, at in seen}

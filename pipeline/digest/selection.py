@@ -368,7 +368,7 @@ def _not_repeated(
 def _in_hand(
     groups: Iterable[list[Mapping[str, Any]]], claims: Claims
 ) -> Iterable[tuple[str, tuple[Claim, ...]]]:
-    """Those that somebody looks after, whose claim ends first first."""
+    """Those that somebody looks after, sorted by when the claim ends."""
     found = [(_words(group[0])[0], _claimed(map(_key, group), claims)) for group in groups]
     held = [(title, claimed) for title, claimed in found if claimed]
     return sorted(held, key=lambda one: (one[1][0].until, one[0]))[:_MOST_IN_HAND]

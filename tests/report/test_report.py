@@ -70,6 +70,7 @@ def asked(n, day, *, waited_h, happened, asker="regular"):
             "created_at": f"{day} 12:00:00",
             "created_day": str(day),
             "has_happened": happened,
+            "is_waiting": not happened,
             "waited_h": waited_h,
             "age_h": 200,
         }
