@@ -95,8 +95,8 @@ def metrics(db):
         "messages": "sum(messages + bot_messages) FROM marts.daily_activity",
         "newcomers": "sum(newcomers) FROM marts.newcomers",
         "topics": "sum(asked) FROM marts.outcomes WHERE population = 'topics'",
-        "waiting": "sum(waiting) FROM marts.wait_times WHERE population = 'topics' AND event = 'response'"
-        " AND period = 'week' AND source = 'all' AND channel_id = 'all' AND asker = 'all'",
+        "waiting": "count(*) FROM marts.waits WHERE population = 'topics' AND event = 'response'"
+        " AND NOT has_happened",  # some of their askers found the solution alone
         "solved": "sum(value) FROM marts.platform_reports WHERE report = 'accepted_solutions'",
     }
     return {name: int(db.execute(f"SELECT {sql}").fetchone()[0]) for name, sql in asked.items()}
