@@ -35,6 +35,11 @@ class ThreadView:
     scores: Mapping[str, Sequence[Score]] = field(default_factory=dict)
     reports: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def turns(self) -> list[Message]:
+        """The messages of people; bots take no turns."""
+        return [message for message in self.messages if message.is_human]
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

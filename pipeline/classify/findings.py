@@ -126,7 +126,7 @@ def _toxic(thread: ThreadView, worst: Score) -> Row:
 
 def _sour(thread: ThreadView, heated: Heat, at: int) -> Row:
     """The message where the tone changed stands for the thread, and what was said there."""
-    turn = [m for m in thread.messages if m.is_human][at]
+    turn = thread.turns[at]
     there = [_score(thread, turn, label) for label in ("strict", "uncivil")]
     sentences = [score.sentence for score in there if score and score.is_flagged]
     cut = max(0, len(heated.curve) - _CURVE)

@@ -49,7 +49,7 @@ class Heat:
     kinds     those kinds: "tone" (the model), "alert" (a message that is bad alone), "reports"
               (members), "wording" (you with not), "pattern" (two people answering each other),
               "pace"
-    turn      place of the message the thread is told by, among those of its people: of the stretch
+    turn      place of the message the thread is told by, among `ThreadView.turns`: of the stretch
               that is heated now the first alert, or else the first rough one; without either the
               turn that adds most heat, or the message most reported where only members speak
               against the thread; null without evidence
@@ -73,7 +73,7 @@ class Heat:
 
 def heat(thread: ThreadView) -> Heat:
     """The heat of a thread as it stood, from the messages of its people."""
-    people = [m for m in thread.messages if m.is_human]
+    people = thread.turns
     tones = [_tone(thread, message) for message in people]
     added = [
         (tone or 0.0) + (0.3 if _says_you_not(m) else 0.0)

@@ -265,7 +265,7 @@ def load(night: Night) -> dict[str, Any]:
     landed = landing_of(home)
     landed.disk.fetch(run_folder(home, night))
     with warehouse.opened(home) as db:
-        loaded = loading.load(db, landed)
+        loaded, is_empty = loading.load(db, landed), loading.is_empty(db)
     for place in loaded.damaged:
         source, run, stream = place.split("/")
         journal_of(home, night).trouble(
@@ -277,18 +277,18 @@ def load(night: Night) -> dict[str, Any]:
     if loaded.damaged:
         with warehouse.opened(home) as db:
             loading.load(db, landed)
-    with warehouse.opened(home) as db:
-        _check_given(home, night, loading.is_empty(db))
+            is_empty = loading.is_empty(db)
+    if is_empty:
+        raise _nothing_given(home, night)
     journal_of(home, night).done(
         "load", f"{loaded.files:,} files, {loaded.changed:,} records changed"
     )
     return {"files": loaded.files, "changed": loaded.changed, "damaged": list(loaded.damaged)}
 
 
-def _check_given(home: Community, night: Night, is_empty: bool) -> None:
-    if is_empty:
-        said = (f"{place['source']}: {place['why']}" for place in stale_places(home, night))
-        raise BadAnswer(
-            f"{home.name}: no source ever gave anything, so nothing is published; `hearth doctor` "
-            f"looks for the reason. What was asked and what answered: {'; '.join(said)}"
-        )
+def _nothing_given(home: Community, night: Night) -> BadAnswer:
+    said = (f"{place['source']}: {place['why']}" for place in stale_places(home, night))
+    return BadAnswer(
+        f"{home.name}: no source ever gave anything, so nothing is published; `hearth doctor` "
+        f"looks for the reason. What was asked and what answered: {'; '.join(said)}"
+    )

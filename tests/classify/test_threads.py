@@ -441,12 +441,16 @@ def test_a_plain_rule_speaks_for_a_thread_before_the_surest_alert_of_a_model():
     assert (row["message_id"], row["evidence"]) == ("1", ["rule"])
 
 
-def heated(*turns, **more):
+def judged(*turns, **more):
     view = thread(*turns, **more)
     scores = {}
     for score in Judge(("en",)).score(view.messages):
         scores.setdefault(score.message_id, []).append(score)
-    return heat(replace(view, scores=scores))
+    return replace(view, scores=scores)
+
+
+def heated(*turns, **more):
+    return heat(judged(*turns, **more))
 
 
 def test_a_calm_thread_shows_no_evidence():
@@ -483,16 +487,13 @@ def test_a_quarrel_is_told_by_its_first_rough_message_however_it_goes_on():
 
 
 def test_a_sour_thread_is_told_with_the_rough_sentence_and_its_author():
-    view = thread(
+    view = judged(
         ASK,
         ("bob", "You did not mention the version."),
         ("ann", "Read it again. You are an idiot, shut up."),
         ("bob", "Fuck you. You have no idea what you talk about."),
     )
-    scores = {}
-    for score in Judge(("en",)).score(view.messages):
-        scores.setdefault(score.message_id, []).append(score)
-    [sour] = [r for r in findings(replace(view, scores=scores), LATER) if r["kind"] == "sour"]
+    [sour] = [row for row in findings(view, LATER) if row["kind"] == "sour"]
     assert (sour["message_id"], sour["turn"]) == ("2", 3)
     assert sour["sentence"] == "You are an idiot, shut up."
 
