@@ -161,7 +161,7 @@ def find(db: duckdb.DuckDBPyConnection, community: Community, written: str) -> A
         name,
     )
     if held is None:
-        raise FixSettings(f"no account {name!r} of {source} is held; see marts.people for names")
+        raise FixSettings(f"no account {name!r} of {source} is held; see marts.accounts for names")
     return Account(source, held)
 
 

@@ -82,7 +82,7 @@ def world(tmp_path, unchecked, monkeypatch):
 
 ROLES = (
     "SELECT h.source, username, role, valid_from, valid_to, is_first_seen FROM marts.account_history AS h"
-    " JOIN restricted.marts.people AS p ON p.person_id = h.account_key"
+    " JOIN restricted.marts.accounts AS p ON p.person_id = h.account_key"
     " WHERE username IN ('ben', 'cleo', 'anna') ORDER BY h.source, username, valid_from NULLS FIRST"
 )
 

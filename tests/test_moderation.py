@@ -30,8 +30,8 @@ def test_reports_and_what_became_of_them(way_in, tmp_path, unchecked, monkeypatc
         world.night(day=1)
     found = world.published(
         "SELECT r.source, message_id, kind, outcome, b.username, time_to_resolution_h, m.username"
-        " FROM marts.reports AS r JOIN marts.people AS b ON b.person_id = reporter_id"
-        " LEFT JOIN marts.people AS m ON m.person_id = resolver_id"
+        " FROM marts.reports AS r JOIN marts.accounts AS b ON b.person_id = reporter_id"
+        " LEFT JOIN marts.accounts AS m ON m.person_id = resolver_id"
         " WHERE is_by_human AND about = 'message' AND NOT is_private ORDER BY r.source, outcome",
         file="restricted",
     )

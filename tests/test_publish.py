@@ -111,7 +111,7 @@ def test_names_and_words_of_people_stay_out_of_the_community_file(home):
     for word in (b"anna_k", b"secret words", b"Private title"):
         assert word not in whole
     with duckdb.connect(folder / "restricted.duckdb", read_only=True) as reader:
-        assert reader.execute("SELECT username FROM marts.people").fetchall() == [("anna_k",)]
+        assert reader.execute("SELECT username FROM marts.accounts").fetchall() == [("anna_k",)]
         assert reader.execute("SELECT title, body FROM marts.texts").fetchall() == [
             ("Private title", "the secret words")
         ]
@@ -289,7 +289,7 @@ def test_pseudonyms_are_keyed(tmp_path):
         land_a_topic(home)
         night(home, "n1")
         with duckdb.connect((home.home / "published/current.duckdb").resolve()) as db:
-            ids += db.execute("SELECT person_id FROM marts.accounts").fetchone()
+            ids += db.execute("SELECT person_id FROM marts.people").fetchone()
     assert ids[0] == ids[1] != ids[2]
     import hmac
 

@@ -126,7 +126,7 @@ def _parties(
 ) -> tuple[Party, ...]:
     names = dict(
         db.execute(
-            "SELECT person_id, coalesce(name, username) FROM marts.people WHERE source = ?",
+            "SELECT person_id, coalesce(name, username) FROM marts.accounts WHERE source = ?",
             [source],
         ).fetchall()
     )

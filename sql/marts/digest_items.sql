@@ -45,7 +45,7 @@ items AS (
 -- Who has several accounts is one person here, and unnamed if one of them is.
 named AS (
     SELECT source, person_id, min(coalesce(name, username)) AS person
-    FROM marts.people
+    FROM marts.accounts
     GROUP BY ALL
     HAVING NOT bool_or(is_unnamed(username))
 ),

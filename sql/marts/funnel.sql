@@ -1,7 +1,7 @@
 -- Each step is a subset of the one before.
 WITH joined AS (
     SELECT source, person_id, local_day(coalesce(created_at, first_message_at)) AS day
-    FROM marts.accounts
+    FROM marts.people
     WHERE is_human AND coalesce(created_at, first_message_at) <= as_of()
 ),
 

@@ -22,7 +22,7 @@ ended AS (
         coalesce(p.is_staff, FALSE) AS is_by_staff_of_today
     FROM asked AS a
     INNER JOIN marts.threads AS t ON a.source = t.source AND a.thread_id = t.thread_id
-    LEFT JOIN marts.accounts AS p ON t.source = p.source AND t.first_response_by = p.person_id
+    LEFT JOIN marts.people AS p ON t.source = p.source AND t.first_response_by = p.person_id
     LEFT JOIN marts.tiers AS r
         ON
             t.source = r.source AND t.first_response_by = r.person_id

@@ -10,7 +10,7 @@ WITH acts AS (
     SELECT local_day(r.created_at) AS day, r.source, r.person_id, TRUE AS is_reaction, FALSE AS is_help
     FROM marts.reactions AS r
     INNER JOIN marts.messages AS m ON r.source = m.source AND r.message_id = m.message_id
-    INNER JOIN marts.accounts AS a ON r.source = a.source AND r.person_id = a.person_id
+    INNER JOIN marts.people AS a ON r.source = a.source AND r.person_id = a.person_id
     WHERE NOT r.is_removed AND m.is_countable AND a.is_human AND r.created_at <= as_of()
 )
 

@@ -52,8 +52,8 @@ SELECT
     count(DISTINCT d.thread_id) FILTER (d.deed = 'welcomed') AS newcomers,
     bool_or(d.is_first) AS is_first_accepted
 FROM deeds AS d
-INNER JOIN marts.people AS a ON d.source = a.source AND d.person_id = a.person_id
-INNER JOIN marts.accounts AS p ON d.source = p.source AND d.person_id = p.person_id
+INNER JOIN marts.accounts AS a ON d.source = a.source AND d.person_id = a.person_id
+INNER JOIN marts.people AS p ON d.source = p.source AND d.person_id = p.person_id
 WHERE p.is_human
 GROUP BY d.source, d.person_id
 HAVING NOT bool_or(is_unnamed(a.username))

@@ -35,11 +35,11 @@ def tables(home):
 
 def written(db, home, language, text):
     """The three forms of the case file of a thread whose title and author are this text."""
-    for table in ("staging.threads", "marts.people"):
+    for table in ("staging.threads", "marts.accounts"):
         db.execute(f"DELETE FROM {table}")
     thread = {"source": "forum", "thread_id": "1", "title": text, "url": text}
     warehouse.insert(db, "staging.threads", [thread])
-    warehouse.insert(db, "marts.people", [{"source": "forum", "person_id": "p", "name": text}])
+    warehouse.insert(db, "marts.accounts", [{"source": "forum", "person_id": "p", "name": text}])
     files = case.write(case.collect(db, home, "forum", "1", NOW), home, language)
     return [file.read_text() for file in files]
 

@@ -125,7 +125,7 @@ def test_what_is_done_between_nights(airflow, world):
     assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]
     assert world.content() == before
     (ben,) = world.published(
-        "SELECT account_id FROM marts.people WHERE username = 'ben'", "restricted"
+        "SELECT account_id FROM marts.accounts WHERE username = 'ben'", "restricted"
     )
     told = airflow.run("morning")
     assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-3000:]

@@ -400,5 +400,5 @@ def test_the_command_asks_first_and_prints_the_certificate(night):
         (night.folder / "published" / "restricted.duckdb").resolve(), read_only=True
     ) as db:
         assert db.execute(
-            "SELECT count(*) FROM marts.people WHERE username = 'zelda_quux'"
+            "SELECT count(*) FROM marts.accounts WHERE username = 'zelda_quux'"
         ).fetchone() == (0,)
