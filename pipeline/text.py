@@ -97,7 +97,7 @@ class _Found:
 
 # --- Markdown: blocks ------------------------------------------------------------------------
 
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(?!.*\1)")
+_FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,}(?=[^~]*$))")
 _QUOTE_TAG = re.compile(r"\[(/?)quote(?:=[^\]\n]{0,300})?\]", re.IGNORECASE)
 _CODE_TAG = re.compile(r"\[code\](.*?)(?:\[/code\]|\Z)", re.IGNORECASE | re.DOTALL)
 _LIST_ITEM = re.compile(r"^\s*([-*+]|\d{1,3}[.)])\s")
@@ -188,7 +188,7 @@ def _unspan(text: str, found: _Found) -> str:
     """Markdown without `inline code`."""
 
     def code(m: re.Match[str]) -> str:
-        if _is_in_word(text[: m.start()], m[2]) or is_speech(m[2]):
+        if _is_in_word(text[max(0, m.start() - 1) : m.start()], m[2]) or is_speech(m[2]):
             return m[2]
         found.add("code", m[2])
         return HOLE

@@ -228,6 +228,14 @@ def test_any_text_is_taken_apart_into_tidy_lines(body, form):
     assert all(line == " ".join(line.split()) != "" for line in text.split("\n")) or text == ""
 
 
+@pytest.mark.parametrize(
+    "repeated", ["`x `", "````x````", "~~~x ", "`x`", "``x` ", "[quote]", "<a "]
+)
+def test_a_long_post_of_marks_takes_no_longer_than_its_length_asks(repeated):
+    """Where each mark looked through all that follow, this would take hours."""
+    assert isinstance(authored("```" + repeated * 10_000, "markdown").text, str)
+
+
 @given(MARKUP.filter(lambda s: "[" not in s))
 def test_what_is_quoted_is_never_the_authors(quoted):
     mine = authored(f"calm\n[quote]{quoted} you fool[/quote]\nwords", "markdown")
