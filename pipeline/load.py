@@ -51,9 +51,13 @@ def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = BATCH) -> 
     files, damaged = 0, []
     for read in list(landed.reads()):
         new = [f for f in landing.parts(read) if _name(landed, f) not in known]
-        batches = _batches(new, batch)
-        if batches is None or not _load_read(db, landed, read, batches, number):
-            damaged.append(str(read.relative_to(landed.folder)))
+        try:
+            _check_report(read)
+            for some in _batches(new, batch):
+                _load_files(db, landed, read, some, number)
+        except _Damaged:
+            damaged.append(_name(landed, read))
+            _forget(db, landed, read)
             landed.set_aside(read)
             continue
         files += len(new)
@@ -62,36 +66,30 @@ def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = BATCH) -> 
     return Loaded(files, changed, tuple(damaged))
 
 
-def _load_read(
-    db: duckdb.DuckDBPyConnection,
-    landed: Landing,
-    read: Path,
-    batches: list[list[Path]],
-    number: int,
-) -> bool:
-    """Load the new parts of one read; false where its report is damaged, or a part is no JSON of
-    ours."""
-    import duckdb
+class _Damaged(Exception):
+    """A part or report cannot be read, or is none of ours."""
 
+
+def _check_report(read: Path) -> None:
     if any(landing.size(file) is None for file in landing.report_file(read)):
-        return False
-    try:
-        for some in batches:
-            _load_files(db, landed, read, some, number)
-    except (duckdb.InvalidInputException, duckdb.ConversionException):  # whole, but no JSON of ours
-        return False
-    return True
+        raise _Damaged
 
 
-def _batches(files: list[Path], most: int) -> list[list[Path]] | None:
-    """Files in their order, as many together as hold `most` bytes of JSON, and always one; null
-    where one is damaged."""
+def _forget(db: duckdb.DuckDBPyConnection, landed: Landing, read: Path) -> None:
+    """Forget that parts of a read were loaded: when it is read again, its files bear the same
+    names."""
+    db.execute("DELETE FROM raw.files WHERE starts_with(file, ?)", [f"{_name(landed, read)}/"])
+
+
+def _batches(files: list[Path], most: int) -> list[list[Path]]:
+    """Files in their order, as many together as hold `most` bytes of JSON, and always one. Raises
+    _Damaged where one is."""
     found: list[list[Path]] = []
     room = 0
     for file in files:
         size = landing.size(file)
         if size is None:
-            return None
+            raise _Damaged
         if not found or size > room:
             found.append([])
             room = most
@@ -148,7 +146,7 @@ def _load_files(
     source, run_of, _ = read.relative_to(landed.folder).parts
     with transaction(db):
         given = {"source": source, "run": run_of, "number": number}
-        run(db, "load/incoming", {"files": [str(f) for f in files], "unread": list(UNREAD)})
+        _read_lines(db, files)
         run(db, "load/merge", given)
         run(db, "load/versions", given)
         run(db, "load/tombstones", given)
@@ -157,6 +155,16 @@ def _load_files(
             "INSERT INTO raw.files SELECT unnest($files), $run, now() AT TIME ZONE 'UTC'",
             {"files": [_name(landed, f) for f in files], "run": run_of},
         )
+
+
+def _read_lines(db: duckdb.DuckDBPyConnection, files: list[Path]) -> None:
+    """Make the table `incoming` of the lines of these files."""
+    import duckdb
+
+    try:
+        run(db, "load/incoming", {"files": [str(f) for f in files], "unread": list(UNREAD)})
+    except (duckdb.InvalidInputException, duckdb.ConversionException):  # whole, but no JSON of ours
+        raise _Damaged from None
 
 
 def _note_spans(db: duckdb.DuckDBPyConnection, source: str) -> None:

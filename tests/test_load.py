@@ -147,6 +147,28 @@ def test_whatever_is_not_a_part_is_damage(db, landed, content):
     assert load(db, landed).damaged == ("forum/run1/posts",)
 
 
+def test_what_was_loaded_of_a_damaged_read_is_loaded_again_with_the_rest(db, landed):
+    def read():
+        for key in (1, 2):
+            landed.write("forum", "run1", "posts", Part((post(key, 10 + key),)))
+        return parts(landed.folder_of("forum", "run1", "posts"))
+
+    read()[1].write_bytes(gzip.compress(b"{not json", mtime=0))
+    assert load(db, landed, batch=1).damaged == ("forum/run1/posts",)
+    assert db.execute("SELECT file FROM raw.files").fetchall() == []
+    read()
+    assert load(db, landed, batch=1).files == 2
+    assert [key for key, *_ in held(db)] == ["1", "2"]
+
+
+def test_an_error_of_our_own_is_not_taken_for_damage(db, landed):
+    landed.write("forum", "run1", "posts", Part((post(1, 10),)))
+    db.execute("ALTER TABLE raw.records ALTER payload TYPE INTEGER")
+    with pytest.raises(duckdb.ConversionException):
+        load(db, landed)
+    assert landed.folder_of("forum", "run1", "posts").exists()
+
+
 def test_a_damaged_report_sets_its_read_aside_too(db, landed):
     landed.write("forum", "run1", "posts", Part((post(1, 10),)))
     (landed.folder_of("forum", "run1", "posts") / "report.json").write_text("")

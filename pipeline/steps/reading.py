@@ -56,12 +56,14 @@ def _plan(home: Community, night: Night) -> Plan:
     journal = journal_of(home, night)
     housekeeping.check_room(home)
     with warehouse.opened(home) as db:
-        load.load(db, landing_of(home))
+        loaded = load.load(db, landing_of(home))
         housekeeping.check_clock(home, load.last_seen(db), time.time_ns() // 1000)
         for name in home.sources:
             load.write_bookmarks(db, name, bookmarks_folder(home, night, name))
             disk_of(home).send(bookmarks_folder(home, night, name))
         read_before = load.streams_read(db)
+    for place in loaded.damaged:
+        _tell_damage(home, night, place)
     housekeeping.tidy(home, datetime.now(UTC))
     units: list[Unit] = []
     silent: dict[str, HearthError] = {}
@@ -267,10 +269,8 @@ def load(night: Night) -> dict[str, Any]:
     with warehouse.opened(home) as db:
         loaded, is_empty = loading.load(db, landed), loading.is_empty(db)
     for place in loaded.damaged:
+        _tell_damage(home, night, place)
         source, run, stream = place.split("/")
-        journal_of(home, night).trouble(
-            source, f"landing/{place} was damaged; set aside, read again"
-        )
         if run == night["run"]:
             with suppress(HearthError):  # the journal tells, and `conclude` raises for it
                 extract(night, Unit(source=source, stream=stream))
@@ -284,6 +284,11 @@ def load(night: Night) -> dict[str, Any]:
         "load", f"{loaded.files:,} files, {loaded.changed:,} records changed"
     )
     return {"files": loaded.files, "changed": loaded.changed, "damaged": list(loaded.damaged)}
+
+
+def _tell_damage(home: Community, night: Night, place: str) -> None:
+    source = place.split("/")[0]
+    journal_of(home, night).trouble(source, f"landing/{place} was damaged; set aside, read again")
 
 
 def _nothing_given(home: Community, night: Night) -> BadAnswer:
