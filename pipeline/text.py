@@ -108,7 +108,7 @@ _TRAIL = re.compile(
     r"原始邮件|转发邮件) ?-{2,})\s*$",
     re.IGNORECASE,
 )
-_SPAN = re.compile(r"(`{1,3})(?!`)([^\n]{1,1000}?)(?<!`)\1(?!`)")
+_SPAN = re.compile(r"(?<!`)(`{1,3})(?!`)([^\n]{1,1000}?)(?<!`)\1(?!`)")
 _SIGNATURE = re.compile(
     r"^(?:-- ?|(?:Sent|Get|Gesendet) (?:from|via|von) (?:my|mein|Outlook|Gmail|Yahoo).{0,60}|"
     r"(?:发自|来自)我的.{1,30})$"

@@ -73,13 +73,17 @@ def may_write(client: ForumWriter) -> bool:
 def answers(
     client: ForumWriter, community: str, audience: str, night: date
 ) -> list[tuple[str, str, datetime]]:
-    """(account, Markdown, when) of what readers wrote into this week's and last week's thread."""
+    """(account, Markdown, when) of what readers wrote into the thread of this week and those of the
+    two before. What is written later than the week after a thread's own is not read: nobody would
+    ask for it long enough to see it taken back."""
     found = []
-    for day in (night - timedelta(weeks=1), night):
-        topic = thread_of(client, _key(community, audience, day))
+    monday = night - timedelta(days=night.weekday())
+    for weeks in (2, 1, 0):
+        own = monday - timedelta(weeks=weeks)
+        topic = thread_of(client, _key(community, audience, own))
         for post in _posts(client, topic) if topic else ():
-            if not _MARK.search(post["raw"]):
-                at = datetime.fromisoformat(post["created_at"])
+            at = datetime.fromisoformat(post["created_at"])
+            if at.date() < own + timedelta(weeks=2) and not _MARK.search(post["raw"]):
                 found.append((post["username"], post["raw"], at))
     return found
 

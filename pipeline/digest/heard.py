@@ -20,9 +20,11 @@ from pipeline.digest.forum import answers
 from pipeline.digest.ledger import Ledger, read_key
 from pipeline.digest.review import outcomes
 from pipeline.digest.verdicts import Precision, Verdict, from_reactions, from_replies, precision
+from pipeline.errors import HearthError
 from pipeline.jsonl import JsonLines
 from pipeline.landing import make_folder, write_whole
 from pipeline.settings import Community
+from pipeline.sources import understood
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,13 +69,16 @@ class Heard:
         """What was heard in a community."""
         return cls(community.home / "digests" / "heard.jsonl")
 
-    def replace(self, heard: Collection[Verdict], now: datetime) -> list[Verdict]:
-        """Write down what is heard now beside what is too old to be; returns both."""
+    def replace(
+        self, heard: Collection[Verdict], now: datetime, silent: Collection[str] = ()
+    ) -> list[Verdict]:
+        """Write down what is heard now beside what is too old to be, and what was heard before from
+        sources that are silent now; returns all."""
         again = {(*verdict.item, verdict.who, verdict.via) for verdict in heard}
         kept = [
             verdict
             for verdict in self.read()
-            if now - verdict.at > LISTENING
+            if (now - verdict.at > LISTENING or verdict.via in silent)
             and (*verdict.item, verdict.who, verdict.via) not in again
         ]
         everything = [*kept, *heard]
@@ -89,18 +94,27 @@ class Heard:
 
 def hear(
     db: duckdb.DuckDBPyConnection, community: Community, ledger: Ledger, writers: Writers, day: date
-) -> list[Verdict]:
+) -> tuple[list[Verdict], dict[str, HearthError]]:
     """All that moderators said: by `hearth verdict`, by emoji in chat, by replies in the forum,
-    in its review queue. What was heard of the latter three is written down."""
-    heard = from_reactions(ledger.posted(), _reactions(db, community, ledger, writers, day))
-    for name, audience in community.digest.audiences.items():
-        if audience.discourse:
-            source = audience.discourse.partition("/")[0]
-            replies = answers(writers.forum(source), community.name, name, day)
-            heard += from_replies(ledger.keys_of, replies, source)
+    in its review queue. What was heard of the latter three is written down.
+
+    Also why a source did not answer: what was last heard there goes on counting."""
     now = datetime.combine(day, time(), UTC)
-    heard += outcomes(db, community, ledger.reported(), now)
-    return Verdicts.of(community).read() + Heard.of(community).replace(heard, now)
+    heard = list(outcomes(db, community, ledger.reported(), now))
+    heard += from_reactions(ledger.posted(), _reactions_read(db, ledger))
+    silent: dict[str, HearthError] = {}
+    for source in _asked(community):
+        try:
+            with understood(community, source):
+                if community.sources[source].platform == "discourse":
+                    heard += _replies(community, ledger, writers, source, day)
+                else:
+                    reactions = _reactions_asked(db, ledger, writers, source, day)
+                    heard += from_reactions(ledger.posted(), reactions)
+        except HearthError as error:
+            silent[source] = error
+    said = Verdicts.of(community).read() + Heard.of(community).replace(heard, now, silent)
+    return said, silent
 
 
 def known_verdicts(community: Community) -> list[Verdict]:
@@ -151,37 +165,49 @@ def store_told(db: duckdb.DuckDBPyConnection, community: Community) -> None:
     warehouse.insert(db, "judgement.told", rows)
 
 
-def _reactions(
-    db: duckdb.DuckDBPyConnection, community: Community, ledger: Ledger, writers: Writers, day: date
+def _asked(community: Community) -> list[str]:
+    """The sources where an audience is told, and may answer."""
+    readers = community.digest.audiences.values()
+    places = (place for r in readers for place in (r.discourse, r.rocketchat) if place)
+    return sorted({place.partition("/")[0] for place in places} & set(community.sources))
+
+
+def _replies(
+    community: Community, ledger: Ledger, writers: Writers, source: str, day: date
+) -> list[Verdict]:
+    """What readers wrote under the digests in a forum."""
+    found = []
+    for name, audience in community.digest.audiences.items():
+        if (audience.discourse or "").partition("/")[0] == source:
+            replies = answers(writers.forum(source), community.name, name, day)
+            found += from_replies(ledger.keys_of, replies, source, community.time_zone)
+    return found
+
+
+def _reactions_read(
+    db: duckdb.DuckDBPyConnection, ledger: Ledger
 ) -> list[tuple[str, str, str, str]]:
-    """(message id, emoji, account, source) under items told in chat. A moderators' room is mostly
-    private and not among what the night reads, so recent items of it are asked for one by one,
-    each where it was posted."""
-    posted = list(ledger.posted())
-    found = db.execute(
+    """(message id, emoji, account, source) under items told in rooms that the night reads."""
+    return db.execute(
         "SELECT message_id, emoji, coalesce(account_id, username), source FROM staging.reactions"
         " WHERE removed_at IS NULL AND message_id IN (SELECT unnest(?::VARCHAR[]))",
-        [posted],
+        [list(ledger.posted())],
     ).fetchall()
+
+
+def _reactions_asked(
+    db: duckdb.DuckDBPyConnection, ledger: Ledger, writers: Writers, source: str, day: date
+) -> list[tuple[str, str, str, str]]:
+    """The same of the other rooms of a workspace. A moderators' room is mostly private and not
+    among what the night reads, so recent items of it are asked for one by one."""
     read = db.execute(
         "SELECT message_id FROM staging.messages WHERE message_id IN (SELECT unnest(?::VARCHAR[]))",
-        [posted],
+        [list(ledger.posted())],
     ).fetchall()
-    held = {message for (message,) in read}
-    rooms = {
-        a.rocketchat.partition("/")[0] for a in community.digest.audiences.values() if a.rocketchat
-    }
-    recent = {
-        message: source
-        for message, source in ledger.posted_since(day - LISTENING).items()
-        if message not in held
-    }
-    for room in sorted(rooms):
-        asked = [message for message, source in recent.items() if source in {room, None}]
-        if asked:
-            said_of = writers.chat(room).said_of
-            found += [(message, *said, room) for message in asked for said in said_of(message)]
-    return found
+    posted = ledger.posted_since(day - LISTENING)
+    asked = [m for m, where in posted.items() if where in {source, None} and (m,) not in read]
+    said_of = writers.chat(source).said_of if asked else None
+    return [(m, *said, source) for m in asked if said_of for said in said_of(m)]
 
 
 def _entry(verdict: Verdict) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, cast, get_args
+from zoneinfo import ZoneInfo
 
 from pipeline.digest.edition import Claim, ItemId, ItemKey
 from pipeline.wilson import wilson
@@ -104,12 +105,14 @@ def from_replies(
     keys_of: Callable[[str], tuple[ItemKey, ...]],
     replies: Iterable[tuple[str, str, datetime]],
     source: str,
+    time_zone: str,
 ) -> list[Verdict]:
     """Verdicts in what readers wrote under a digest: a reference and a choice side by side, such as
     "zmp6zan agree". What is quoted and unknown references say nothing.
 
-    keys_of  see Ledger.keys_of
-    replies  (account, Markdown, when), all of one source
+    keys_of    see Ledger.keys_of
+    replies    (account, Markdown, when), all of one source
+    time_zone  of the community, whose days a snooze counts
     """
     found = []
     for account, text, at in replies:
@@ -119,7 +122,8 @@ def from_replies(
             keys = keys_of(ref.lower())
             if keys:
                 verdict = Verdict(keys, account, cast(Choice, choice.lower()), at, via=source)
-                found.append(snoozed(verdict, at.date()) if verdict.choice == "snooze" else verdict)
+                day = at.astimezone(ZoneInfo(time_zone)).date()
+                found.append(snoozed(verdict, day) if verdict.choice == "snooze" else verdict)
     return found
 
 

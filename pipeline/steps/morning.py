@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from pipeline import settings
 from pipeline.errors import Degraded, FixSettings
@@ -143,7 +144,9 @@ def _tell(
     journal = journal_of(home, night)
     with warehouse as db:
         found = _items_and_numbers(db, home, night)
-        said = hear(db, home, Ledger.of(home), Writers(home), teller.night)
+        said, silent = hear(db, home, Ledger.of(home), Writers(home), teller.night)
+    for source, error in silent.items():
+        journal.trouble(f"digest/{source}", f"what moderators said was not heard: {error}")
     sent = list(teller.tell(places, *found, said))
     sent += teller.climb(found[0], said)
     sent += teller.report(found[0], said)
@@ -179,7 +182,8 @@ def give_verdict(
     now = _now()
     verdict = Verdict(keys, who, choice, now)
     if choice == "snooze":
-        verdict = snoozed(verdict, now.date(), days or SNOOZE_DAYS)
+        today = now.astimezone(ZoneInfo(home.time_zone)).date()
+        verdict = snoozed(verdict, today, days or SNOOZE_DAYS)
     Verdicts.of(home).add(verdict)
     return len(keys)
 

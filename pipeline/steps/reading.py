@@ -287,7 +287,7 @@ def load(night: Night) -> dict[str, Any]:
 
 
 def _tell_damage(home: Community, night: Night, place: str) -> None:
-    source = place.split("/")[0]
+    source = place.split("/", maxsplit=1)[0]
     journal_of(home, night).trouble(source, f"landing/{place} was damaged; set aside, read again")
 
 

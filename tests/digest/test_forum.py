@@ -122,20 +122,24 @@ def test_a_group_that_takes_no_messages_is_named(world):
     assert world.threads() == {}
 
 
-def test_replies_of_readers_in_this_and_last_weeks_thread_are_read_back(world):
+def test_replies_of_readers_in_the_threads_of_three_weeks_are_read_back(world):
     assert answers(world.client, "demo", "moderators", MONDAY) == []
     ada = world.forum.add_user("ada", "Ada", world.clock.now(), moderator=True)
-    for night in (MONDAY - timedelta(2), MONDAY):
+    told, friday = MONDAY - timedelta(2), MONDAY + timedelta(4)
+    for night in (told, MONDAY):
         topic = int(world.post(night).rpartition("/")[2])
         world.forum.reply(topic, ada, f"zmp6zan agree, {night}", world.clock.now())
-    asked = [MONDAY - timedelta(1), MONDAY + timedelta(3), MONDAY + timedelta(7)]
-    said = [answers(world.client, "demo", "moderators", night) for night in asked]
-    saturday, monday = (
-        (
-            "ada",
-            f"zmp6zan agree, {night}",
-            datetime(night.year, night.month, night.day, 3, tzinfo=UTC),
-        )
-        for night in (MONDAY - timedelta(2), MONDAY)
-    )
-    assert said == [[saturday], [saturday, monday], [monday]]
+    before = int(world.post(told).rpartition("/")[2])
+    for day in (friday, MONDAY + timedelta(7)):  # the latter is too late for this thread
+        world.clock.set(datetime.combine(day, datetime.min.time(), UTC))
+        world.forum.reply(before, ada, f"zmp6zan unsure, {day}", world.clock.now())
+
+    def heard(days):
+        found = answers(world.client, "demo", "moderators", MONDAY + timedelta(days))
+        return [(text.split()[1].strip(","), at.date()) for _, text, at in found]
+
+    first, second, third = ("agree", told), ("agree", MONDAY), ("unsure", friday)
+    assert heard(-1) == [first, third]
+    assert heard(3) == heard(7) == [first, third, second]
+    assert heard(14) == [second]
+    assert heard(21) == []

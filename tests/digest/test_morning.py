@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline import steps, warehouse
+from pipeline.digest.heard import Heard
+from pipeline.digest.ledger import Ledger
+from pipeline.digest.verdicts import Verdict
 from pipeline.erase import _case_tells
 from pipeline.errors import Degraded, FixSettings
 from pipeline.housekeeping import alone
@@ -123,3 +126,28 @@ def test_a_report_that_no_mail_server_took_goes_out_the_next_night(morning, inbo
     steps.write_reports(night)
     [message] = inbox.messages
     assert "Subject: Ember: the week" in message.text
+
+
+def test_a_forum_that_is_down_keeps_no_reader_waiting_and_no_verdict_from_counting(morning, inbox):
+    home = load().community()
+    item = next(item for entry in Ledger.of(home) for item in entry.items)
+    now = datetime(2026, 3, 2, 6, tzinfo=UTC)
+    Heard.of(home).replace([Verdict(item.keys, "ada", "agree", now, via="forum")], now)
+    file = morning.folder / "hearth.toml"
+    forum = home.sources["forum"].url
+    text = (
+        file.read_text()
+        .replace(forum, "http://127.0.0.1:9")
+        .replace(
+            "[communities.ember.sources.forum]", "[communities.ember.sources.forum]\npatience_s = 1"
+        )
+    )
+    file.write_text(
+        f'{text}\n[communities.ember.digest.audiences.others]\ndiscourse = "forum/staff"\n'
+    )
+    morning.at(8)
+    with pytest.raises(Degraded, match="others/discourse: forum: "):
+        steps.send_due()
+    [message] = inbox.messages
+    assert "Subject: [Ember] 5 open questions" in message.text
+    assert '"what moderators said was not heard: forum: ' in morning.said()

@@ -67,6 +67,15 @@ def test_what_was_heard_stays_once_it_is_too_old_to_be_asked_for(tmp_path):
     ]
 
 
+def test_what_was_heard_of_a_source_that_is_silent_now_goes_on_counting(tmp_path):
+    heard = Heard(tmp_path / "heard.jsonl")
+    there, elsewhere = said("agree", via="forum"), said("agree", "2", via="chat")
+    heard.replace([there, elsewhere], AT)
+    assert heard.replace([], AT, {"forum"}) == [there]
+    changed = said("disagree", via="forum")
+    assert heard.replace([changed], AT, {"forum"}) == [changed]
+
+
 def test_a_line_of_an_older_version_is_read(tmp_path):
     Verdicts(tmp_path / "verdicts.jsonl").add(said("agree"))
     (entry,) = map(json.loads, (tmp_path / "verdicts.jsonl").read_text().splitlines())
@@ -239,15 +248,24 @@ def test_reactions_are_verdicts_of_those_who_gave_them():
 def test_a_reply_gives_verdicts_on_the_items_it_names():
     known = {"zmp6zan": (key("1"),), "c6yzzwh": (key("2"),)}
     text = "ZMP6ZAN agree, and `c6yzzwh`: Snooze\n> c6yzzwh disagree\nabcdefg agree\nI agree!"
-    assert from_replies(lambda ref: known.get(ref, ()), [("ada", text, AT)], "forum") == [
+    assert from_replies(lambda ref: known.get(ref, ()), [("ada", text, AT)], "forum", "UTC") == [
         said("agree", "1", via="forum"),
         said("snooze", "2", until=date(2026, 3, 6), via="forum"),
     ]
 
 
+def test_a_snooze_counts_the_days_of_the_community():
+    late = AT.replace(hour=22)  # in Tokyo it is the next day
+    for zone, until in (("Europe/London", 6), ("Europe/Berlin", 6), ("Asia/Tokyo", 7)):
+        [verdict] = from_replies(
+            lambda ref: (key("1"),), [("ada", "zmp6zan snooze", late)], "forum", zone
+        )
+        assert verdict.until == date(2026, 3, until)
+
+
 def test_a_quoted_footer_is_nobodys_verdict():
     text = '[quote="hearth, post:1, topic:9"]\nanswer with `zmp6zan` agree\n[/quote]\nHow does this work?'
-    assert from_replies(lambda ref: (key("1"),), [("ada", text, AT)], "forum") == []
+    assert from_replies(lambda ref: (key("1"),), [("ada", text, AT)], "forum", "UTC") == []
 
 
 def test_every_choice_has_an_emoji():
