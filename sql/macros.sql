@@ -40,6 +40,10 @@ CREATE OR REPLACE MACRO as_of() AS getvariable('as_of')::TIMESTAMP;
 CREATE OR REPLACE MACRO has_ended(ended_at) AS
 ended_at IS NOT NULL AND (ended_at <= as_of() OR NOT coalesce(getvariable('is_history')::BOOLEAN, FALSE));
 
+-- Whether an answer stands as accepted; where a source does not say since when, it did before.
+CREATE OR REPLACE MACRO is_accepted(accepted_at, gone_at) AS
+NOT has_ended(gone_at) AND coalesce(accepted_at, as_of()) <= as_of();
+
 -- A date in text, through its offset, or in milliseconds since 1970, as UTC. Without an offset it is
 -- UTC already. Null if it is neither.
 CREATE OR REPLACE MACRO plain_utc(written) AS coalesce(

@@ -49,7 +49,7 @@ quoted AS (
 accepted AS (
     SELECT DISTINCT source, message_id
     FROM staging.solutions
-    WHERE gone_at IS NULL
+    WHERE is_accepted(accepted_at, gone_at)
 )
 
 SELECT

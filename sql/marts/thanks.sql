@@ -6,7 +6,7 @@ WITH accepted AS (
     FROM staging.solutions AS s
     INNER JOIN marts.messages AS m ON s.source = m.source AND s.message_id = m.message_id
     INNER JOIN marts.threads AS t ON m.source = t.source AND m.thread_id = t.thread_id
-    WHERE s.gone_at IS NULL AND s.accepted_at <= as_of() AND m.is_countable AND m.person_id <> t.person_id
+    WHERE is_accepted(s.accepted_at, s.gone_at) AND m.is_countable AND m.person_id <> t.person_id
 ),
 
 liked AS (
@@ -16,8 +16,8 @@ liked AS (
     INNER JOIN judgement.threads AS j ON m.source = j.source AND m.thread_id = j.thread_id AND j.kind = 'question'
     INNER JOIN marts.threads AS t ON m.source = t.source AND m.thread_id = t.thread_id
     WHERE
-        NOT r.is_removed AND r.created_at > as_of() - INTERVAL 24 HOURS
-        AND m.is_countable AND m.person_id <> t.person_id AND r.person_id IS DISTINCT FROM m.person_id
+        is_somebodys_thanks(r.emoji, r.person_id, r.is_removed) AND r.created_at > as_of() - INTERVAL 24 HOURS
+        AND m.is_countable AND m.person_id <> t.person_id AND r.person_id <> m.person_id
 ),
 
 welcomed AS (

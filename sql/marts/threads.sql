@@ -56,7 +56,7 @@ solved AS (
     INNER JOIN staging.threads AS t ON s.source = t.source AND s.thread_id = t.thread_id
     INNER JOIN marts.messages AS m
         ON s.source = m.source AND s.message_id = m.message_id AND NOT m.is_private AND NOT m.is_deleted
-    WHERE NOT has_ended(s.gone_at) AND coalesce(s.accepted_at, as_of()) <= as_of()
+    WHERE is_accepted(s.accepted_at, s.gone_at)
     GROUP BY ALL
 ),
 
