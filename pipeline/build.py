@@ -203,6 +203,12 @@ def _last_build(db: duckdb.DuckDBPyConnection) -> tuple[int, str]:
     return (row[0], row[1]) if row else (0, "")
 
 
+def built_as_of(db: duckdb.DuckDBPyConnection) -> datetime | None:
+    """The moment the marts speak of (aware, UTC); null before the first build."""
+    row = db.execute("SELECT as_of FROM raw.builds ORDER BY built_at DESC LIMIT 1").fetchone()
+    return row[0].replace(tzinfo=UTC) if row else None
+
+
 def _note_build(db: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
     db.execute(
         "INSERT INTO raw.builds SELECT now() AT TIME ZONE 'UTC', getvariable('as_of')::TIMESTAMP,"
