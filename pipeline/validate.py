@@ -76,7 +76,8 @@ Rows = Mapping[str, Mapping[str, int]]
 
 def promises(contract: Contract, last_night: Mapping[str, int] | None = None) -> Iterator[Promise]:
     """All that a contract promises, in a fixed order. Of a view its columns alone: what it reads is
-    held against contracts of its own, and to count its rows costs more than those of all tables.
+    held against contracts of its own, and counting a view's rows costs more than counting every
+    table's.
 
     last_night  rows the table had when it was last published, by the column of its band; without
                 them a band promises nothing

@@ -63,8 +63,8 @@ CREATE OR REPLACE MACRO discourse_at(payload, what) AS coalesce(
 );
 
 -- Messages of Discourse's chat to type. A reply that its channel shows in a thread stands under the thread's
--- first message. What goes without having been deleted has expired, as chat does there after some weeks, and
--- still counts; unless its author's account went by the same night, for with it messages are destroyed. By REST,
+-- first message. What disappears undeleted has expired, as chat does there after some weeks, and still
+-- counts, unless its author's account went the same night: its messages went with it. By REST,
 -- a message of nobody is shown as deleted whenever one asks.
 CREATE OR REPLACE VIEW raw.changed_chat AS
 SELECT

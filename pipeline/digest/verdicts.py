@@ -95,7 +95,7 @@ def from_reactions(
         keys, night = posted[message]
         at = datetime.combine(night, time(), UTC)
         if choice == "claim":
-            at += timedelta(days=1)  # some time in that day: its end keeps nobody waiting for long
+            at += timedelta(days=1)  # the hour is unknown: count from the end of the day
         verdict = Verdict(keys, account, choice, at, via=source)
         found.append(snoozed(verdict, night) if choice == "snooze" else verdict)
     return found

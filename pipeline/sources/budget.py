@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from pipeline.errors import FixAccess, FixSettings, TryLater
 
 _LONGEST_QUEUE_S = 3600.0  # a later turn comes from a clock that was set back
-LATE_S = 0.5  # so much later than the next one a call may reach the server, which counts it there
+LATE_S = 0.5  # a call may arrive this much later than the next one, and is counted on arrival
 
 Step = Callable[[list[float], float], tuple[list[float], float]]
 """A queue of turns and the moment (s since 1970) -> the queue afterwards, and seconds to wait."""

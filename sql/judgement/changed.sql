@@ -6,8 +6,8 @@ WHERE about = 'message' AND is_by_human AND NOT is_private AND outcome = 'open'
 GROUP BY ALL;
 
 -- Conversations of which something changed since they were judged last. Passing time counts as a change once: when
--- nobody returned for so many days. Of a question in a flat channel, what was said around it counts too; that it is
--- learned later whose name was called there does not.
+-- nobody returned for so many days. Of a question in a flat channel, what was said around it counts too;
+-- learning later whose name was called there does not.
 CREATE OR REPLACE TEMP TABLE changed AS
 WITH said AS (
     SELECT

@@ -65,7 +65,7 @@ class Differences:
         """Records of all that is new, changed or gone; newest first within a stream.
 
         What was said in a channel that may not be read any more is not gone: it is as private as
-        its channel, and waits for it. What goes while it waits is missed when the channel is back.
+        its channel, and waits for it. What is deleted meanwhile is found once it can be read again.
         """
         waiting = _Waiting(bookmarks)
         for part in self._read(bookmarks):

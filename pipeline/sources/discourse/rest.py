@@ -30,16 +30,16 @@ OVERLAP_US = 600_000_000  # clocks differ
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 BLIND_SPOTS = (
-    "Of a post that is older than a week, or not among the newest 1,000: its author's edits, its "
-    "hiding, and that another answer is accepted, until a like, a deletion, a move, or an edit of "
-    "its topic's last post or by another has the topic read again, or its turn comes. New replies "
-    "do not; the 280 topics with the newest posts have a turn each week.",
-    "When a post was edited that was hidden since: its hiding is told as its last change.",
+    "Posts that are older than a week or not among the newest 1,000: edits by their author, hiding, "
+    "and another accepted answer. They are seen when the topic is next read: after a like, a "
+    "deletion, a move, or an edit of its last post or by somebody else (not after a reply), or in "
+    "turn; each of the 280 topics with the newest posts is read once a week.",
+    "When a post was edited, if it was hidden later: the time of hiding is given instead.",
     "What is written and deleted between two nights.",
-    "When a post was edited that was moved since, or whose author merged into another: this is "
-    "told as its last edit.",
-    "An unlike and a like of one post that cancel out; a like on a topic of a large forum shows "
-    "within a week.",
+    "When a post was edited, if it was moved later or its author merged into another: the time of "
+    "that is given instead.",
+    "An unlike and a like on one post that cancel out. On a large forum a new like may take a week "
+    "to be seen.",
     "Former texts of edited posts, and what was deleted before the first night.",
     "Who liked what, at once: at most 40 posts of a night and 20 of earlier ones are asked for.",
     "What was deleted for good, where the key's user is no admin; or after it was deleted: of the "
@@ -61,7 +61,7 @@ USERS_BLIND_SPOTS = (
 REPORTS_BLIND_SPOTS = (
     "Once a report is resolved, that its topic has another category or became private.",
 )
-STAFF_BLIND_SPOTS = ("Whose an entry of the staff's log is since two accounts were merged.",)
+STAFF_BLIND_SPOTS = ("Whom an entry of the staff's log belongs to, after two accounts were merged.",)
 CHAT_BLIND_SPOTS = (
     "Channels in which the key's user may not write.",
     "For up to a week, edits, deletions and reactions of older chat messages, and replies to older "
@@ -70,7 +70,7 @@ CHAT_BLIND_SPOTS = (
     "For up to a week, chat messages that were destroyed with their author's account; those as "
     "old as the oldest that stand, and in a thread that nobody has answered for two weeks, always.",
     "Replies in a chat thread whose first message was destroyed before they were read.",
-    "Who said in the chat what stands of accounts that are gone, by a merger, and what of it was "
+    "Chat messages of accounts that were merged into others: who wrote them, and which were "
     "deleted.",
 )
 UNAVAILABLE = {
