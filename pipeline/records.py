@@ -19,8 +19,8 @@ class Record:
     key        unique within source and stream; text, even where the platform counts
     payload    the platform's own form, untouched; empty for a tombstone that carried nothing
     seen_at    µs since 1970 UTC when we asked; of two versions the later seen one wins
-    at         µs since 1970 UTC when this version arose, as the source says; of a tombstone, when it
-               was deleted; null where the source does not say
+    at         µs since 1970 UTC when this version arose, as the source says; of a tombstone, when
+               it was deleted; null where the source does not say
     container  the room a chat message lives in; empty where bookmarks are not kept apart
     mark       fingerprint of the thing's state at the source; equal marks need no second read
     gone       true: the source no longer has it (a tombstone; the last payload is kept)

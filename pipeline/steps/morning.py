@@ -168,8 +168,8 @@ def _items_and_numbers(
     built, published = built_as_of(db), moment_of(night["as_of"])
     if built and built != published:
         raise FixSettings(
-            f"{home.name}: the work file speaks of {built:%Y-%m-%d %H:%M} UTC, the published night of "
-            f"{published:%Y-%m-%d %H:%M}; nothing is told until a night is published again"
+            f"{home.name}: the work file speaks of {built:%Y-%m-%d %H:%M} UTC, the published night "
+            f"of {published:%Y-%m-%d %H:%M}; nothing is told until a night is published again"
         )
     return items(db), health(db, stale_places(home, night), warnings(home, night))
 

@@ -152,6 +152,7 @@ def test_a_forum_that_is_down_keeps_no_reader_waiting_and_no_verdict_from_counti
     assert "Subject: [Ember] 5 open questions" in message.text
     assert '"what moderators said was not heard: forum: ' in morning.said()
 
+
 def test_what_was_built_but_not_published_is_told_nobody(morning, inbox):
     steps.build({**steps.last_night("ember"), "as_of": "2026-02-20T02:00:00+00:00"})
     morning.at(8)

@@ -30,10 +30,10 @@ OVERLAP_US = 600_000_000  # clocks differ
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 BLIND_SPOTS = (
-    "Posts that are older than a week or not among the newest 1,000: edits by their author, hiding, "
-    "and another accepted answer. They are seen when the topic is next read: after a like, a "
-    "deletion, a move, or an edit of its last post or by somebody else (not after a reply), or in "
-    "turn; each of the 280 topics with the newest posts is read once a week.",
+    "Posts that are older than a week or not among the newest 1,000: edits by their author, "
+    "hiding, and another accepted answer. They are seen when the topic is next read: after a like, "
+    "a deletion, a move, or an edit of its last post or by somebody else (not after a reply), or "
+    "in turn; each of the 280 topics with the newest posts is read once a week.",
     "When a post was edited, if it was hidden later: the time of hiding is given instead.",
     "What is written and deleted between two nights.",
     "When a post was edited, if it was moved later or its author merged into another: the time of "
@@ -61,7 +61,9 @@ USERS_BLIND_SPOTS = (
 REPORTS_BLIND_SPOTS = (
     "Once a report is resolved, that its topic has another category or became private.",
 )
-STAFF_BLIND_SPOTS = ("Whom an entry of the staff's log belongs to, after two accounts were merged.",)
+STAFF_BLIND_SPOTS = (
+    "Whom an entry of the staff's log belongs to, after two accounts were merged.",
+)
 CHAT_BLIND_SPOTS = (
     "Channels in which the key's user may not write.",
     "For up to a week, edits, deletions and reactions of older chat messages, and replies to older "
