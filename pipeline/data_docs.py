@@ -10,7 +10,7 @@ import re
 import shutil
 from pathlib import Path
 
-from pipeline.landing import write_whole
+from pipeline.files import write_whole
 
 _LOADED = re.compile(r"<(script|style|footer)\b.*?</\1>|<(link|img)\b[^>]*>", re.DOTALL)
 _STYLE = """<style>

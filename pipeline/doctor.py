@@ -21,7 +21,7 @@ from pipeline.classify.judge import tone_models
 from pipeline.digest.forum import check_group, may_write
 from pipeline.digest.mail import check_login
 from pipeline.errors import FixSettings, HearthError, SourceDown
-from pipeline.landing import make_folder, write_whole
+from pipeline.files import make_folder, write_whole
 from pipeline.settings import AT_A_PROMPT_S, Community, DiscourseSettings
 from pipeline.sources import Finding, Source, Writers, budgets, open_source, understood
 from pipeline.sources.discourse import Discourse

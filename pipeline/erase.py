@@ -23,9 +23,10 @@ from pipeline import build, landing, load, publish, runs, warehouse
 from pipeline.contracts import contracts
 from pipeline.digest.heard import ERASED, store_verdicts
 from pipeline.errors import FixSettings
+from pipeline.files import make_folder, sync_folder, write_whole
 from pipeline.identities import Account, Decisions
 from pipeline.jsonl import JsonLines
-from pipeline.landing import Landing, make_folder, write_whole
+from pipeline.landing import Landing
 from pipeline.person import Person, Standing, clear
 from pipeline.settings import Community
 from pipeline.statements import literal, value, written
@@ -367,7 +368,7 @@ def _clear_work(community: Community, person: Person, standing: Standing) -> dic
         db.execute("DETACH fresh")
     beside.chmod(0o600)
     beside.replace(file)
-    landing.sync_folder(file.parent)
+    sync_folder(file.parent)
     return counts
 
 

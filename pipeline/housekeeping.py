@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline import runs
 from pipeline.errors import FixSettings, NightRuns
-from pipeline.landing import make_folder
+from pipeline.files import make_folder
 from pipeline.settings import Community
 from pipeline.storage import disk_of
 

@@ -19,7 +19,7 @@ from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import FixSettings
-from pipeline.landing import write_whole
+from pipeline.files import write_whole
 from pipeline.settings import Community
 from pipeline.statements import value
 from pipeline.warehouse import insert

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import FixSettings, HearthError
-from pipeline.landing import FULL, Disk
+from pipeline.files import FULL, Disk
 from pipeline.redact import clean
 
 log = logging.getLogger("hearth")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import FixSettings
-from pipeline.landing import make_folder
+from pipeline.files import make_folder
 
 
 class JsonLines:

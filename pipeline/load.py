@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import landing
+from pipeline.files import make_folder, write_whole
 from pipeline.landing import Landing, Report
 from pipeline.migrations import UNREAD
 from pipeline.records import HIGHEST, LOWEST, merge_ranges
@@ -52,7 +53,8 @@ def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = BATCH) -> 
     for read in list(landed.reads()):
         new = [f for f in landing.parts(read) if _name(landed, f) not in known]
         try:
-            _check_report(read)
+            if landing.report_is_damaged(read):
+                raise _Damaged
             for some in _batches(new, batch):
                 _load_files(db, landed, read, some, number)
         except _Damaged:
@@ -68,11 +70,6 @@ def load(db: duckdb.DuckDBPyConnection, landed: Landing, batch: int = BATCH) -> 
 
 class _Damaged(Exception):
     """A part or report cannot be read, or is none of ours."""
-
-
-def _check_report(read: Path) -> None:
-    if any(landing.size(file) is None for file in landing.report_file(read)):
-        raise _Damaged
 
 
 def _forget(db: duckdb.DuckDBPyConnection, landed: Landing, read: Path) -> None:
@@ -116,7 +113,7 @@ def is_empty(db: duckdb.DuckDBPyConnection) -> bool:
 
 def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) -> None:
     """One bookmark a stream of this source, where `Bookmarks.read` finds them."""
-    landing.make_folder(folder)
+    make_folder(folder)
     streams = db.execute("SELECT DISTINCT stream FROM raw.records WHERE source = ?", [source])
     for (stream,) in streams.fetchall():
         here = {"source": source, "stream": stream}
@@ -131,7 +128,7 @@ def write_bookmarks(db: duckdb.DuckDBPyConnection, source: str, folder: Path) ->
         ).fetchall():
             spans.setdefault(container, []).append((low, high))
         rest = json.dumps({"spans": spans, "started": started, "ended": ended}).encode()
-        landing.write_whole(rows.with_suffix(".json"), rest)
+        write_whole(rows.with_suffix(".json"), rest)
 
 
 def last_seen(db: duckdb.DuckDBPyConnection) -> int | None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.contracts import Contract, contracts
 from pipeline.errors import FixSettings
-from pipeline.landing import make_folder, sync_folder
+from pipeline.files import make_folder, sync_folder
 from pipeline.statements import identifier
 from pipeline.transaction import transaction
 

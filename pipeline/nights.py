@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pipeline.contracts import contracts
 from pipeline.errors import FixSettings
-from pipeline.landing import sync_folder
+from pipeline.files import sync_folder
 from pipeline.migrations import tables
 from pipeline.publish import FILES, checksum, flip, manifest_of
 from pipeline.settings import Community

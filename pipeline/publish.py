@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.contracts import Contract, contracts
-from pipeline.landing import make_folder, sync_folder, write_whole
+from pipeline.files import make_folder, sync_folder, write_whole
 from pipeline.settings import Community
 from pipeline.statements import literal, value
 

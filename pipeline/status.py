@@ -26,8 +26,8 @@ from pipeline.digest.heard import rules
 from pipeline.digest.ledger import Ledger
 from pipeline.digest.render import templates
 from pipeline.errors import Degraded, FixSettings
+from pipeline.files import make_folder, write_whole
 from pipeline.journal import Journal, Line
-from pipeline.landing import make_folder, write_whole
 from pipeline.settings import Community, DiscourseSettings
 from pipeline.storage import disk_of, landing_of
 

@@ -21,7 +21,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from pipeline.errors import FixAccess, FixSettings, TryLater
-from pipeline.landing import Disk, Landing, make_folder, write_whole
+from pipeline.files import Disk, make_folder, write_whole
+from pipeline.landing import Landing
 from pipeline.settings import Community
 
 T = TypeVar("T")

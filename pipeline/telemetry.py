@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import __version__
 from pipeline.contracts import contracts
 from pipeline.errors import FixSettings, SourceDown
-from pipeline.landing import ours_alone
+from pipeline.files import ours_alone
 from pipeline.settings import Community
 from pipeline.status import STATES
 

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypedDict
 
 from pipeline import landing, runs, settings
 from pipeline.errors import FixSettings, NightRuns
+from pipeline.files import make_folder
 from pipeline.journal import Journal
 from pipeline.landing import Report
 from pipeline.settings import Community
@@ -153,7 +154,7 @@ def home_of(night: Night) -> Community:
 def run_folder(home: Community, night: Night) -> Path:
     """Where a night writes down what it planned, found and met; made if it is not there."""
     folder = home.home / "runs" / night["run"]
-    landing.make_folder(folder)
+    make_folder(folder)
     return folder
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from pipeline.contracts import Column, Contract, Severity, contracts
 from pipeline.data_docs import bring_home
-from pipeline.landing import make_folder, ours_alone
+from pipeline.files import make_folder, ours_alone
 from pipeline.statements import identifier, literal
 
 # What Great Expectations imports for expectations that no contract makes: three of its eight CPU

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import migrations
 from pipeline.contracts import contracts
 from pipeline.errors import FixSettings, WarehouseBusy
-from pipeline.landing import FULL, make_folder
+from pipeline.files import FULL, make_folder
 from pipeline.settings import Community
 from pipeline.statements import literal, value
 from pipeline.transaction import transaction

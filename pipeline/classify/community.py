@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline.classify import cues
 from pipeline.classify.judge import MODELS, RULES
 from pipeline.errors import FixSettings
+from pipeline.files import make_folder, write_whole
 from pipeline.jsonl import JsonLines
-from pipeline.landing import make_folder, write_whole
 from pipeline.statements import value
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from pipeline.digest import safe
 from pipeline.digest.render import templates
 from pipeline.digest.words import Said, Words
 from pipeline.errors import FixSettings
-from pipeline.landing import make_folder, write_whole
+from pipeline.files import make_folder, write_whole
 from pipeline.settings import Community
 from pipeline.statements import run
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipeline import landing
 from pipeline.digest.edition import Edition
 from pipeline.digest.render import (
     render_html,
@@ -15,6 +14,7 @@ from pipeline.digest.render import (
     render_text,
 )
 from pipeline.errors import FixSettings
+from pipeline.files import make_folder, write_whole
 
 
 def deliver_files(edition: Edition, folder: Path, languages: tuple[str, ...]) -> list[Path]:
@@ -26,15 +26,15 @@ def deliver_files(edition: Edition, folder: Path, languages: tuple[str, ...]) ->
     """
     target = folder / f"{edition.night:%Y-%m-%d}-{edition.audience}"
     texts = _texts(edition, languages)
-    landing.make_folder(folder)
+    make_folder(folder)
     try:
         with TemporaryDirectory(
             prefix=".digest-", dir=folder, ignore_cleanup_errors=True
         ) as beside:
             new = Path(beside, "new")
-            landing.make_folder(new)
+            make_folder(new)
             for name, text in texts.items():
-                landing.write_whole(new / name, text.encode())
+                write_whole(new / name, text.encode())
             if target.exists():
                 target.rename(Path(beside, "old"))
             new.rename(target)

@@ -21,8 +21,8 @@ from pipeline.digest.ledger import Ledger, read_key
 from pipeline.digest.review import outcomes
 from pipeline.digest.verdicts import Precision, Verdict, from_reactions, from_replies, precision
 from pipeline.errors import HearthError
+from pipeline.files import make_folder, write_whole
 from pipeline.jsonl import JsonLines
-from pipeline.landing import make_folder, write_whole
 from pipeline.settings import Community
 from pipeline.sources import understood
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pipeline.digest.mail import addressed, send_mail
 from pipeline.errors import FixSettings
+from pipeline.files import make_folder, write_whole
 from pipeline.jsonl import JsonLines
-from pipeline.landing import make_folder, write_whole
 from pipeline.report.page import page
 from pipeline.report.period import Period
 from pipeline.report.render import print_pdf, render_html

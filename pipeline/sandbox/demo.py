@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import settings
+from pipeline.files import write_whole
 from pipeline.journal import Journal
-from pipeline.landing import write_whole
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

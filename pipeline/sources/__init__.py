@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pipeline.errors import BadAnswer, FixAccess, FixSettings, HearthError
-from pipeline.landing import make_folder, write_once
+from pipeline.files import make_folder, write_once
 from pipeline.records import Bookmarks, Part, StreamPlan
 from pipeline.settings import Community, DiscourseSettings, RocketChatSettings
 from pipeline.sources.budget import Budget, RedisBudget

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline import landing
 from pipeline.errors import ContractBroken, HearthError
+from pipeline.files import write_whole
 from pipeline.settings import Community
 from pipeline.storage import landing_of
 from pipeline.tonight import (
@@ -128,7 +128,7 @@ def validate(night: Night) -> dict[str, Any]:
         "broken": [asdict(broken) for broken in found.broken],
         "rows": found.rows,
     }
-    landing.write_whole(run_folder(home, night) / "validation.json", json.dumps(said).encode())
+    write_whole(run_folder(home, night) / "validation.json", json.dumps(said).encode())
     journal = journal_of(home, night)
     for broken in found.broken:
         journal.trouble(

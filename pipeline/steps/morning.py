@@ -105,7 +105,7 @@ def preview(community: str | None = None) -> list[Path]:
 
 def _write_mail(file: Path, edition: Edition, language: str, mail: MailSettings) -> Path:
     from pipeline.digest.mail import build_mail
-    from pipeline.landing import write_whole
+    from pipeline.files import write_whole
 
     write_whole(file, build_mail(edition, language, mail, edition.as_of).as_bytes())
     return file

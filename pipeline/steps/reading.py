@@ -11,8 +11,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline import housekeeping, landing, runs, settings
+from pipeline import housekeeping, runs, settings
 from pipeline.errors import BadAnswer, HearthError
+from pipeline.files import write_whole
 from pipeline.landing import Report
 from pipeline.records import Bookmarks, StreamPlan
 from pipeline.settings import Community
@@ -78,7 +79,7 @@ def _plan(home: Community, night: Night) -> Plan:
     if len(silent) == len(home.sources):
         raise next(iter(silent.values()))
     planned = Plan(night=night, units=units)
-    landing.write_whole(run_folder(home, night) / "night.json", json.dumps(planned).encode())
+    write_whole(run_folder(home, night) / "night.json", json.dumps(planned).encode())
     return planned
 
 
@@ -96,7 +97,7 @@ def _streams_of(home: Community, night: Night, name: str, read_before: set[str])
         for stream in streams
     ]
     file = plan_file(home, night, name)
-    landing.write_whole(file, json.dumps(told).encode())
+    write_whole(file, json.dumps(told).encode())
     disk_of(home).send(file)
     for stream in streams:
         if stream.unavailable:

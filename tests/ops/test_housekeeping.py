@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from pipeline import cli, housekeeping, settings, steps
 from pipeline.errors import FixSettings, NightRuns
-from pipeline.landing import write_whole
+from pipeline.files import write_whole
 from tests.conftest import make_community
 
 NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
