@@ -53,7 +53,7 @@ def nights(draw):
     return draw(st.lists(st.lists(change, min_size=1, max_size=3), min_size=1, max_size=4))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(nights())
 def test_typing_what_changed_equals_typing_everything(tmp_path_factory, home, history):
     landed = Landing(tmp_path_factory.mktemp("landing"))

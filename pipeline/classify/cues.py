@@ -167,6 +167,14 @@ def exclaims(words: str, kinds: Set[str]) -> bool:
     return {"negation", "dismissive"}.isdisjoint(kinds) and bool(found["praise"].search(words))
 
 
+_SOMEBODY = re.compile(r"\b(?:him|his|her|them|their|u?rself|urselves|ihm|ihn|sein\w*|ihre?)\b", re.I)
+
+
+def names_somebody(sentence: str) -> bool:
+    """Whether an English or German sentence names somebody whom it does not address."""
+    return bool(_SOMEBODY.search(sentence))
+
+
 _SPARED = re.compile(
     r"\b(?:if|whether|suppose|imagine|not|n't|don't|dont|never|call(?:ed|ing)?|"
     r"says?|said|wrote|writes?|words?|phrase|told (?:me|us|him|her|them)|feel|like an?|i'm|am i|me|"

@@ -89,10 +89,11 @@ def describe(text: str, language: str) -> Described:
         found += _sharing(frozenset(kinds))
         tokens += [t for t in here if t.word]
         at_nobody += "vulgar" in kinds and _SOMEBODY.isdisjoint(kinds)
-        if language != "zh" and _POINTED.isdisjoint(kinds):
+        is_pointed = language == "zh" or not _POINTED.isdisjoint(kinds)
+        if not is_pointed and not lists.names_somebody(sentence):
             continue
         spelt = sentence if language == "zh" else " ".join(t.word for t in here)
-        aimed += language == "en" and lists.is_aimed(spelt)
+        aimed += language == "en" and is_pointed and lists.is_aimed(spelt)
         if broken is None:
             broken = lists.broken_rule(spelt, language)
     disguised = tuple(t.word for t in tokens if t.is_disguised)

@@ -151,6 +151,8 @@ def test_an_attack_on_a_person_is_an_alert_with_its_sentence_and_rule(judge, tex
         "calls_names",
         "curses_you",
         "threatens_you",
+        "exposes_somebody",
+        "calls_to_harass",
     }
 
 
