@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import build, warehouse
-from pipeline.classify import night
+from pipeline.classify import judging
 from pipeline.contracts import contracts
 from pipeline.landing import Landing
 from pipeline.load import load
@@ -203,12 +203,12 @@ def test_only_sql_that_builds_is_typed_anew_and_what_judges_judges_anew(
 ):
     copy = shutil.copytree(SQL, tmp_path / "sql")
     monkeypatch.setattr(build, "SQL", copy)
-    monkeypatch.setattr(night, "SQL", copy)
+    monkeypatch.setattr(judging, "SQL", copy)
 
     def told():
         build.fingerprint.cache_clear()
-        night._code.cache_clear()
-        return build.fingerprint(), night._code()
+        judging._code.cache_clear()
+        return build.fingerprint(), judging._code()
 
     try:
         before = told()

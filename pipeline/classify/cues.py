@@ -167,7 +167,9 @@ def exclaims(words: str, kinds: Set[str]) -> bool:
     return {"negation", "dismissive"}.isdisjoint(kinds) and bool(found["praise"].search(words))
 
 
-_SOMEBODY = re.compile(r"\b(?:him|his|her|them|their|u?rself|urselves|ihm|ihn|sein\w*|ihre?)\b", re.I)
+_SOMEBODY = re.compile(
+    r"\b(?:him|his|her|them|their|u?rself|urselves|ihm|ihn|sein\w*|ihre?)\b", re.I
+)
 
 
 def names_somebody(sentence: str) -> bool:

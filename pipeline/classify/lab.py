@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.classify.findings import Row, asks, findings
 from pipeline.classify.judge import Judge
+from pipeline.classify.judging import read_scores
 from pipeline.classify.message import Label, Score
-from pipeline.classify.night import read_scores
 from pipeline.classify.past import Channels, Key, PastThread, Scores, threads
 from pipeline.settings import Community
 from pipeline.shadow import in_light

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.classify import chat
 from pipeline.classify.answers import ThreadView
+from pipeline.classify.judging import message
 from pipeline.classify.message import Message, Score
-from pipeline.classify.night import message
 from pipeline.statements import written
 from pipeline.warehouse import each_row
 

@@ -6,12 +6,12 @@ below the community's home. Heavy libraries are imported where they are used, so
 quick to import: the scheduler does it again and again.
 """
 
+from pipeline.steps.ending import conclude, tell_failure, watch, wrap_up, write_reports
 from pipeline.steps.learning import learn
 from pipeline.steps.meaning import build, publish, rebuild, score, validate
-from pipeline.steps.morning import case_file, digest, give_verdict, preview, send_due
+from pipeline.steps.moderation import case_file, digest, give_verdict, preview, send_due
 from pipeline.steps.reading import estimate, extract, load, plan
 from pipeline.steps.running import at_work, communities, erase, last_night, lend_secrets, run_night
-from pipeline.steps.telling import conclude, tell_failure, watch, wrap_up, write_reports
 from pipeline.tonight import LONGEST_TASK
 
 __all__ = [

@@ -102,7 +102,7 @@ def score(night: Night) -> dict[str, Any]:
     """Judge messages whose text or whose judge changed, and build what reads the judgements."""
     from pipeline import build as building
     from pipeline import warehouse
-    from pipeline.classify import night as judging
+    from pipeline.classify import judging
 
     home = home_of(night)
     with warehouse.opened(home) as db:

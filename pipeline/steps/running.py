@@ -12,10 +12,10 @@ from typing import Any
 
 from pipeline import housekeeping, redact, settings, tonight
 from pipeline.errors import HearthError
+from pipeline.steps.ending import conclude, wrap_up, write_reports
 from pipeline.steps.meaning import build, publish, score, validate
-from pipeline.steps.morning import digest
+from pipeline.steps.moderation import digest
 from pipeline.steps.reading import extract, load, plan
-from pipeline.steps.telling import conclude, wrap_up, write_reports
 from pipeline.tonight import Night
 
 log = logging.getLogger("hearth")

@@ -48,7 +48,7 @@ _PROCESSES.set_forkserver_preload(
     [
         "tests.test_night",
         "pipeline.build",
-        "pipeline.classify.night",
+        "pipeline.classify.judging",
         "pipeline.digest.tell",
         "pipeline.report.write",
         "pipeline.validate",

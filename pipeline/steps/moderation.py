@@ -163,7 +163,7 @@ def _items_and_numbers(
     db: duckdb.DuckDBPyConnection, home: Community, night: Night
 ) -> tuple[list[dict[str, Any]], Health]:
     from pipeline.build import built_as_of
-    from pipeline.digest.night import health, items
+    from pipeline.digest.numbers import health, items
 
     built, published = built_as_of(db), moment_of(night["as_of"])
     if built and built != published:

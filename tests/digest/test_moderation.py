@@ -32,7 +32,7 @@ def morning(tmp_path, unchecked, monkeypatch, inbox):
 
     def at(hour, minute=0):
         now = datetime(2026, 3, 2, hour, minute, tzinfo=UTC)
-        monkeypatch.setattr("pipeline.steps.morning._now", lambda: now)
+        monkeypatch.setattr("pipeline.steps.moderation._now", lambda: now)
 
     world.at = at
     with world.serve() as addresses:
@@ -88,11 +88,11 @@ def test_the_night_writes_and_the_hour_sends_once(morning, inbox, monkeypatch):
     file.write_text(text)
 
     def alone_too_late(home):
-        monkeypatch.setattr("pipeline.steps.morning.alone", alone)
+        monkeypatch.setattr("pipeline.steps.moderation.alone", alone)
         assert steps.send_due() == ["moderators/mail: 6 items; 1 of 1 readers"]
         return alone(home)
 
-    monkeypatch.setattr("pipeline.steps.morning.alone", alone_too_late)
+    monkeypatch.setattr("pipeline.steps.moderation.alone", alone_too_late)
     assert steps.send_due() == []
     morning.at(9)
     assert steps.send_due() == []

@@ -252,7 +252,7 @@ def test_a_night_killed_amid_judging_goes_on(world, monkeypatch):
     world.say(world.eve, "@ada look under /var", -3)
     world.clock.set(NOW + timedelta(days=1))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("pipeline.classify.night._helpers", interrupted)
+        patch.setattr("pipeline.classify.judging._helpers", interrupted)
         world.night(day=1)
     world.night(day=1)
     gone_on = found(world)
