@@ -181,13 +181,16 @@ CREATE OR REPLACE MACRO is_final(day) AS day + 7 < as_of_day();
 CREATE OR REPLACE MACRO is_waiting(level, rule, is_solved) AS
 (level = 'L0' OR rule = 'asker_last') AND NOT is_solved;
 
+-- How far figures of today look back.
+CREATE OR REPLACE MACRO lookback() AS INTERVAL 90 DAYS;
+
 -- How long after its last message a conversation is judged.
 CREATE OR REPLACE MACRO conversation_lasts() AS INTERVAL 90 DAYS;
 
 -- Whether a wait lies in a week that marts.waits holds whole. Questions begin 90 days before the moment: the
 -- week in which that falls would lose some of them each night.
 CREATE OR REPLACE MACRO is_in_whole_week(population, day) AS
-population <> 'questions' OR week_of(day) > local_day(as_of() - INTERVAL 90 DAYS - INTERVAL 1 MICROSECOND);
+population <> 'questions' OR week_of(day) > local_day(as_of() - lookback() - INTERVAL 1 MICROSECOND);
 
 -- How old the message of a sour or toxic finding may be and still be told.
 CREATE OR REPLACE MACRO heat_lasts() AS INTERVAL 14 DAYS;
@@ -206,20 +209,23 @@ CREATE OR REPLACE MACRO survival(logs) AS exp(logs) - 1e-9;
 -- A share, not told of fewer than five: one person more would move it too far.
 CREATE OR REPLACE MACRO rate(part, whole) AS CASE WHEN whole >= 5 THEN part / whole END;
 
--- Where the true share lies with 95 % certainty (Wilson 1927); null under five, as the share is. The same
--- z, 1.959964, stands in pipeline/wilson.py, which has no such minimum; its square, half and quarter are here.
+-- Of a normal distribution 95 % lie within so many standard deviations. pipeline/wilson.py has the same.
+CREATE OR REPLACE MACRO z95() AS 1.959964;
+
+-- Where the true share lies with 95 % certainty (Wilson 1927); null under five, as the share is. The other
+-- numbers are the square of z95(), its half and its quarter.
 CREATE OR REPLACE MACRO rate_low(part, whole) AS CASE
     WHEN whole >= 5
         THEN greatest(0, (
             part / whole + 1.920729 / whole
-            - 1.959964 * sqrt(part / whole * (1 - part / whole) / whole + 0.960365 / whole / whole)
+            - z95() * sqrt(part / whole * (1 - part / whole) / whole + 0.960365 / whole / whole)
         ) / (1 + 3.841459 / whole))
 END;
 CREATE OR REPLACE MACRO rate_high(part, whole) AS CASE
     WHEN whole >= 5
         THEN least(1, (
             part / whole + 1.920729 / whole
-            + 1.959964 * sqrt(part / whole * (1 - part / whole) / whole + 0.960365 / whole / whole)
+            + z95() * sqrt(part / whole * (1 - part / whole) / whole + 0.960365 / whole / whole)
         ) / (1 + 3.841459 / whole))
 END;
 

@@ -1,7 +1,7 @@
 WITH spoken AS (
     SELECT source, channel_id, created_at
     FROM marts.messages
-    WHERE is_countable AND is_human AND created_at >= as_of() - INTERVAL 90 DAYS
+    WHERE is_countable AND is_human AND created_at >= as_of() - lookback()
 ),
 
 gaps AS (

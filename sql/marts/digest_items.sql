@@ -71,7 +71,7 @@ confirmed AS (
     INNER JOIN marts.messages AS m ON v.source = m.source AND v.message_id = m.message_id
     WHERE
         v.finding <> 'question' AND v.is_last AND v.choice IN ('agree', 'disagree')
-        AND v.said_at >= as_of() - INTERVAL 90 DAYS
+        AND v.said_at >= as_of() - lookback()
     GROUP BY ALL
     HAVING count_if(v.choice = 'agree') > count_if(v.choice = 'disagree')
 ),
@@ -98,7 +98,7 @@ elsewhere AS (
 answered AS (
     SELECT source, waited_h, cume_dist() OVER (PARTITION BY source ORDER BY waited_h) AS older_than_rate
     FROM marts.waits
-    WHERE population = 'questions' AND event = 'response' AND has_happened AND created_at >= as_of() - INTERVAL 90 DAYS
+    WHERE population = 'questions' AND event = 'response' AND has_happened AND created_at >= as_of() - lookback()
     QUALIFY are_enough_waits(count(*) OVER (PARTITION BY source))
 )
 

@@ -33,7 +33,7 @@ held AS (
 active_days AS (
     SELECT r.source, r.stream, make_timestamp(r.at)::DATE AS day
     FROM raw.records AS r
-    WHERE make_timestamp(r.at) BETWEEN as_of() - INTERVAL 90 DAYS AND as_of()
+    WHERE make_timestamp(r.at) BETWEEN as_of() - lookback() AND as_of()
     GROUP BY ALL
 ),
 

@@ -1,7 +1,7 @@
 WITH questions AS (
     SELECT *
     FROM marts.waits
-    WHERE population = 'questions' AND event = 'response' AND created_at >= as_of() - INTERVAL 90 DAYS
+    WHERE population = 'questions' AND event = 'response' AND created_at >= as_of() - lookback()
 ),
 
 percentiles AS (
@@ -36,7 +36,7 @@ backlogs AS (
     LEFT JOIN marts.waits AS w
         ON
             w.population = 'questions' AND w.event = 'response'
-            AND w.created_at BETWEEN n.night - INTERVAL 90 DAYS AND n.night
+            AND w.created_at BETWEEN n.night - lookback() AND n.night
             AND (w.is_waiting OR hours_between(w.created_at, n.night) < w.waited_h)
     GROUP BY n.night
 )

@@ -6,7 +6,7 @@ WITH placed AS (
         time_to_resolution_h IS NOT NULL AS is_timed
     FROM marts.reports
     WHERE
-        is_by_human AND NOT is_private AND created_at >= as_of() - INTERVAL 90 DAYS
+        is_by_human AND NOT is_private AND created_at >= as_of() - lookback()
         AND (outcome = 'open' OR resolved_at IS NOT NULL)
 ),
 

@@ -14,7 +14,7 @@ asked AS (
         ['00-06', '06-12', '12-18', '18-24'][local_hour(w.created_at) // 6 + 1] AS hours
     FROM marts.waits AS w
     LEFT JOIN languages AS l ON w.source = l.source AND w.thread_id = l.thread_id
-    WHERE w.event = 'response' AND w.created_at >= as_of() - INTERVAL 90 DAYS
+    WHERE w.event = 'response' AND w.created_at >= as_of() - lookback()
 ),
 
 placed AS (

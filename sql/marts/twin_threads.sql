@@ -5,7 +5,7 @@
 WITH asked AS (
     SELECT DISTINCT w.source, w.thread_id, w.created_at
     FROM marts.waits AS w
-    WHERE w.event = 'response' AND w.created_at >= as_of() - INTERVAL 90 DAYS
+    WHERE w.event = 'response' AND w.created_at >= as_of() - lookback()
 ),
 
 written AS (

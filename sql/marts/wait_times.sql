@@ -12,7 +12,7 @@ WITH placed AS (
 
     SELECT *, 'last_90_days' AS period, as_of_day() - 90 AS begins_on
     FROM marts.waits
-    WHERE created_at >= as_of() - INTERVAL 90 DAYS
+    WHERE created_at >= as_of() - lookback()
 ),
 
 ends AS (
@@ -63,7 +63,7 @@ curves AS (
 bands AS (
     SELECT
         *,
-        CASE WHEN still_waiting BETWEEN 1e-8 AND 1 - 1e-8 THEN exp(-1.96 * spread / ln(still_waiting)) END AS reach
+        CASE WHEN still_waiting BETWEEN 1e-8 AND 1 - 1e-8 THEN exp(-z95() * spread / ln(still_waiting)) END AS reach
     FROM curves
 ),
 

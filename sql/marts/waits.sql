@@ -24,7 +24,7 @@ asked AS (
         END AS settled_at
     FROM known AS k
     INNER JOIN judgement.threads AS j ON k.source = j.source AND k.thread_id = j.thread_id
-    WHERE j.kind = 'question' AND k.created_at >= as_of() - INTERVAL 90 DAYS
+    WHERE j.kind = 'question' AND k.created_at >= as_of() - lookback()
 ),
 
 solving AS (
