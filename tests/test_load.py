@@ -232,7 +232,9 @@ def test_a_watermark_needs_a_read_that_ended(db, landed, tmp_path):
 
 
 events = st.lists(
-    st.tuples(st.integers(1, 4), st.integers(1, 9), st.booleans(), st.integers(0, 2)), max_size=12
+    st.tuples(st.integers(1, 4), st.integers(1, 9), st.booleans(), st.integers(0, 2)),
+    max_size=12,
+    unique_by=lambda event: event[:2],  # one thing is never seen twice in one microsecond
 )
 
 
@@ -242,12 +244,14 @@ def test_any_order_of_files_ends_the_same(tmp_path_factory, history, random):
     def play(order):
         landed = Landing(tmp_path_factory.mktemp("landing"))
         for run, (key, seen_at, gone, text) in order:
-            record = Record("posts", str(key), {"raw": str(text)}, seen_at=seen_at * 10, gone=gone)
+            payload = {} if gone else {"raw": str(text)}
+            record = Record("posts", str(key), payload, seen_at=seen_at * 10, gone=gone)
             landed.write("forum", f"run{run}", "posts", Part((record,)))
         with duckdb.connect() as db:
             warehouse.prepare(db)
             load(db, landed, batch=300)
-            return db.execute("SELECT key, seen_at FROM raw.records ORDER BY key").fetchall()
+            # a tombstone keeps what was known before it, which depends on the order
+            return [(key, gone is None and raw, gone, seen) for key, raw, gone, seen in held(db)]
 
     numbered = list(enumerate(history))
     shuffled = [
