@@ -250,8 +250,8 @@ def test_any_order_of_files_ends_the_same(tmp_path_factory, history, random):
         with duckdb.connect() as db:
             warehouse.prepare(db)
             load(db, landed, batch=300)
-            # a tombstone keeps what was known before it, which depends on the order
-            return [(key, gone is None and raw, gone, seen) for key, raw, gone, seen in held(db)]
+            # what a tombstone keeps of before, and since when it stands, depends on the order
+            return [(key, gone is None and raw, seen) for key, raw, gone, seen in held(db)]
 
     numbered = list(enumerate(history))
     shuffled = [

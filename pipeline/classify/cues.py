@@ -183,14 +183,21 @@ _SPARED = re.compile(
     r"wenn|falls|sagte?|gesagt|schrieb|schreibt|nannte|nennt|genannt|wort)\b|"
     r"(?<![是怕莫])不是|别说|如果|说我|说自己|骂[我他她]|骂编剧|叫我|喊我|说你|写道|词"
 )
-_QUOTED = re.compile('[„"][^„"]*"|»[^»«]*«|«[^»«]*»|「[^」]*」|『[^』]*』')
+_QUOTED = re.compile(  # one that goes on in the next sentence lacks its end
+    r'[„"][^„"]*"|»[^»«]*«|«[^»«]*»|「[^」]*」|『[^』]*』|(?<=[\s:(])[„"](?=\w)[^„"]*$'
+)
+
+
+def unquoted(sentence: str) -> str:
+    """A sentence without what stands in quotation marks; as it is where nothing else is left."""
+    said = _QUOTED.sub(lambda quoted: '"' * len(quoted[0]), sentence)
+    return said if any(map(str.isalpha, said)) else sentence
 
 
 def broken_rule(sentence: str, language: str) -> tuple[str, str] | None:
     """The first rule that a plain sentence breaks and the words that break it; null if none. What
     stands in quotation marks beside other words is told, not said."""
-    said = _QUOTED.sub(lambda quoted: '"' * len(quoted[0]), sentence)
-    said = said if any(map(str.isalpha, said)) else sentence
+    said = unquoted(sentence)
     for name, pattern in _rules(language).items():
         hit = pattern.search(said)
         if hit and not _SPARED.search(said[max(0, hit.start() - 40) : hit.end()]):

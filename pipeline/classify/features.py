@@ -95,12 +95,19 @@ def describe(text: str, language: str) -> Described:
         spelt = sentence if language == "zh" else " ".join(t.word for t in here)
         aimed += language == "en" and is_pointed and lists.is_aimed(spelt)
         if broken is None:
-            broken = lists.broken_rule(spelt, language)
+            own = lists.unquoted(sentence)
+            said = spelt if own == sentence or language == "zh" else _spelt(own, language)
+            broken = lists.broken_rule(said, language)
     disguised = tuple(t.word for t in tokens if t.is_disguised)
     if language == "zh" and not _RULED.isdisjoint(found):
         disguised += hidden_han(readable(text[:LONGEST]))
     facts = min(aimed, 3), min(at_nobody, 3)
     return Described(tuple(t.word for t in tokens), tuple(found), facts, disguised, broken)
+
+
+def _spelt(sentence: str, language: str) -> str:
+    """The words of a sentence as they are meant, without marks."""
+    return " ".join(token.word for token in _tokens(sentence, language))
 
 
 @lru_cache(maxsize=10_000)

@@ -85,3 +85,18 @@ def test_a_masked_curse_is_vulgar(said):
 @pytest.mark.parametrize("drawn", ["#" * 5, "%" * 20, "*" * 40, "$$$$", "==>"])
 def test_a_row_of_one_mark_curses_nobody(drawn):
     assert "vulgar" not in features.spotted(f"see {drawn} below", "en")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "broken"),
+    [
+        ("en", 'In the mod he whispers "I know where you live". Great sound!', None),
+        ("en", "I know where you live", "threatens_you"),
+        ("de", "Er schrieb: „Ich weiß, wo dein Auto steht.“ Was tun?", None),
+        ("de", "Ich weiß, wo dein Auto steht.", "threatens_you"),
+        ("zh", "他私信我「我知道你家住哪」,怎么办?", None),
+    ],
+)
+def test_a_rule_is_not_broken_by_what_is_quoted(language, text, broken):
+    found = features.describe(text, language).broken
+    assert (found and found[0]) == broken
