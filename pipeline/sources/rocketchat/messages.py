@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import astuple, dataclass, field, replace
 from itertools import chain
 
@@ -26,6 +26,7 @@ from pipeline.errors import BadAnswer, FixAccess
 from pipeline.records import HIGHEST, Bookmarks, Part, Record, Span
 from pipeline.sources.http import TooLarge
 from pipeline.sources.rocketchat.client import Client, Doc, Refused, Reply, iso, rows_of, to_ms
+from pipeline.sources.rocketchat.rights import Rights
 from pipeline.sources.rocketchat.rooms import Inventory
 
 OVERLAP_MS = 5 * 60_000  # several application servers stamp with their own clocks
@@ -95,8 +96,8 @@ class RoomReader:
     def read(self) -> Iterator[Part]:
         """All that is due tonight, small rooms first, so that a night cut short has read most.
 
-        Raises at the end FixAccess where most rooms are closed that were read before, and TooLarge
-        for rooms whose answers were too large however little was asked.
+        Raises at the end FixAccess where a permission was lost or most rooms are closed that were
+        read before, and TooLarge for rooms whose answers were too large however little was asked.
         """
         too_large: list[str] = []
         refused: list[str] = []
@@ -113,6 +114,7 @@ class RoomReader:
                 if not refusal.denied:
                     raise
                 refused.append(rid)
+        self._check_rights(refused)
         self._check_refused(set(refused))
         yield from (self.access(rid, "lost") for rid in refused)
         if too_large:
@@ -137,12 +139,37 @@ class RoomReader:
         except Refused:
             return True
 
+    def lose(self, rids: Collection[str]) -> Iterator[Part]:
+        """That these rooms, which no list names any more, are closed to the account. Raises
+        FixAccess before any is written down as lost, where a permission was lost."""
+        listed = self.inventory.rooms
+        self._vanished |= {rid for rid in rids if rid not in listed and self.was_read(rid)}
+        self._check_rights(rids)
+        yield from (self.access(rid, "lost") for rid in rids)
+
+    def _check_rights(self, rids: Collection[str]) -> None:
+        """Raise FixAccess where the account's roles do not grant what these rooms need: it may have
+        been taken from them since the plan was made. Rooms known as lost say nothing new."""
+        fresh = {rid for rid in rids if self._memory(rid).access not in ("lost", "private")}
+        if not fresh:
+            return
+        rights, listed = Rights.ask(self.client), self.inventory.rooms
+        groups = {rid for rid in fresh if rid in listed and listed[rid]["t"] != "c"}
+        lacking = rights.lack_rooms() if fresh - groups else None
+        if lacking is None and any(map(self.was_read, groups)):
+            lacking = rights.lack_groups()
+        if lacking:
+            raise FixAccess(
+                f"{self.client.transport.source}/messages: {len(fresh)} rooms are closed to the "
+                f"account now: {lacking}. What was read before stays as it was"
+            )
+
     def _check_refused(self, refused: set[str]) -> None:
-        """Raise FixAccess where the account has lost not single rooms, but what lets it read any:
-        most of what it read before is closed now, or all where it has read nothing yet. A private
-        group that is refused is one it was sent away from, and says nothing of the others."""
+        """Raise FixAccess where most of what the account read before is closed now, or all where it
+        has read nothing yet. A private group that is refused is one it was sent away from, and says
+        nothing of the others."""
         public = {rid for rid in self.due() if self.inventory.rooms[rid]["t"] == "c"}
-        before = {rid for rid in public if self._memory(rid).is_read} | self._vanished
+        before = set(filter(self.was_read, public)) | self._vanished
         closed = (refused | self._vanished) & (before or public)
         if closed and 2 * len(closed) > len(before or public):
             raise FixAccess(
@@ -176,8 +203,6 @@ class RoomReader:
             memory = replace(memory, asked_ms=min(memory.asked_ms, memory.listed_ms))
         if answer == "lost" and memory.access == "private":
             answer = "private"
-        if rid not in self.inventory.rooms and answer == "lost" and memory.is_read:
-            self._vanished.add(rid)
         memory = replace(memory, access=answer)
         return Part((*let_go, self._read_record(rid, memory, now)))
 
@@ -374,6 +399,10 @@ class RoomReader:
         whole_ms = reply.server_ms if whole else self._memory(rid).whole_ms
         state, listed_ms = self._state(rid), self.inventory.server_ms
         return Memory(reply.server_ms, whole_ms, state, reply.skew_ms, "read", listed_ms)
+
+    def was_read(self, rid: str) -> bool:
+        """Whether the room was open to the account when it was last asked for."""
+        return self._memory(rid).is_read
 
     def _memory(self, rid: str) -> Memory:
         return self._memories.get(rid, Memory())

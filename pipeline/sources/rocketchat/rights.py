@@ -59,13 +59,23 @@ class Rights:
 
     def lack(self, stream: str) -> str | None:
         """Null, or why a stream cannot be read, in an operator's words."""
-        permission = _STREAMS[stream]
+        reason = self._lack(_STREAMS[stream])
+        return reason and f"{stream}, because {reason}"
+
+    def lack_rooms(self) -> str | None:
+        """Null, or why public rooms that are there cannot be read."""
+        return self._lack(_STREAMS["messages"])
+
+    def lack_groups(self) -> str | None:
+        """Null, or why private groups cannot be read that the account belongs to."""
+        if not self.told or self.held & {FOR_GROUPS, "view-joined-room"}:
+            return None
+        return self._lack(FOR_GROUPS)
+
+    def _lack(self, permission: str) -> str | None:
         if permission in self.held:
             return None
-        return (
-            f"{stream}, because the account's roles do not grant {permission}; "
-            "add it to the account's role"
-        )
+        return f"the account's roles do not grant {permission}; add it to the account's role"
 
 
 def _shown(client: Client, permission: str) -> bool:

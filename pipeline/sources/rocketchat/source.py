@@ -134,28 +134,43 @@ class RocketChat:
     def _read_rooms(self, bookmarks: Bookmarks) -> Iterator[Part]:
         rooms = self._inventory(bookmarks)
         reader = RoomReader(self._client, bookmarks, rooms)
+        marks = bookmarks["rooms"].marks()
+        known = marks.keys() | bookmarks["room_reads"].marks().keys()
+        missing = sorted(known - rooms.rooms.keys() - rooms.withheld)
+        found = {rid: "deleted" if rid in rooms.removed else self._find(rid) for rid in missing}
+        open_still = [r for r in missing if found[r] == "open" and marks.get(r) == ALL_ROOMS]
+        self._check_lists(rooms, list(filter(reader.was_read, open_still)))
         records = [
             Record("rooms", rid, room, rooms.asked_at, mark=rooms.listed_by)
             for rid, room in rooms.rooms.items()
         ]
         yield Part(tuple(records))
-        known = bookmarks["rooms"].marks().keys() | bookmarks["room_reads"].marks().keys()
-        for rid in sorted(known - rooms.rooms.keys()):
-            if rid in rooms.withheld:
-                yield reader.access(rid, "private")
-            elif rid in rooms.removed or self._is_deleted(rid):
+        for rid in sorted(known & rooms.withheld):
+            yield reader.access(rid, "private")
+        for rid in missing:
+            if found[rid] == "deleted":
                 yield _deleted_room(rid, rooms.asked_at)
-            else:
-                yield reader.access(rid, "lost")
+        yield from reader.lose([rid for rid in missing if found[rid] != "deleted"])
         yield from reader.read()
 
-    def _is_deleted(self, rid: str) -> bool:
-        """Whether a room that is in no list does not exist, as opposed to being closed to us."""
+    def _find(self, rid: str) -> str:
+        """What became of a room that no list names: "deleted", "closed" to us, or "open"."""
         try:
             self._client.get("rooms.info", roomId=rid)
         except Refused as refusal:
-            return refusal.code == "error-room-not-found"
-        return False
+            return "deleted" if refusal.code == "error-room-not-found" else "closed"
+        return "open"
+
+    def _check_lists(self, rooms: Inventory, unlisted: list[str]) -> None:
+        """Raise FixAccess where rooms that stand open are in no list any more, because the account
+        may not list all rooms as it did before. Nothing is told of rooms below them either."""
+        if unlisted and rooms.listed_by != ALL_ROOMS:
+            raise FixAccess(
+                f"{self.name}/messages: {len(unlisted)} rooms that were read before are in no list "
+                "any more: the account's roles do not grant view-room-administration; add it to "
+                "the account's role, or the account to these rooms. What was read before stays as "
+                "it was"
+            )
 
 
 def _deleted_room(rid: str, seen_at: int) -> Part:
