@@ -221,11 +221,12 @@ def _streams(community: Community, now: datetime) -> Iterator[dict[str, Any]]:
     for name in community.sources:
         for planned in _last_plan(community, name):
             report = done.get((name, planned["stream"]))
+            blind_spots = [*planned["blind_spots"], *(report.blind_spots if report else ())]
             yield {
                 "source": name,
                 "stream": planned["stream"],
                 "unavailable": planned["unavailable"],
-                "blind_spots": planned["blind_spots"],
+                "blind_spots": list(dict.fromkeys(blind_spots)),
                 **(_cost(community, report, now) if report else {"lag_h": None}),
             }
 

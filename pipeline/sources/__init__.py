@@ -80,6 +80,10 @@ class Source(Protocol):
     def usage(self) -> Usage:
         """What talking to the site has cost so far."""
 
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What the last read found that it may not see, one sentence each."""
+
     def plan(self) -> list[StreamPlan]:
         """Probe the server once: the streams to read, each with its way in, or why it is not
         available. Raises FixAccess where the credentials are refused, SourceDown where nothing

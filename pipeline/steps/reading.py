@@ -181,9 +181,9 @@ def _extract(night: Night, unit: Unit) -> dict[str, Any]:
         report = _land(night, unit, chosen, source, Bookmarks.read(folder))
     landed.finish(report)
     counted = ", ".join(f"{n:,} {name}" for name, n in sorted(report.brought.items()))
+    told = f"{counted or 'nothing new'}; {_number(report.requests, 'request')} via {chosen['via']}"
     journal_of(home, night).done(
-        f"{unit['source']}/{unit['stream']}",
-        f"{counted or 'nothing new'}; {_number(report.requests, 'request')} via {chosen['via']}",
+        f"{unit['source']}/{unit['stream']}", "; not read: ".join((told, *source.gaps))
     )
     return {
         **unit,
@@ -225,7 +225,7 @@ def _land(
         waited_s=round(usage.waited_s, 3),
         seconds=round(time.monotonic() - began, 3),
         streams=tuple(chosen["yields"]) or (unit["stream"],),
-        blind_spots=tuple(chosen["blind_spots"]),
+        blind_spots=(*chosen["blind_spots"], *source.gaps),
     )
 
 

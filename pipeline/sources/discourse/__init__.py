@@ -97,6 +97,11 @@ class Discourse:
         return self._transport.usage
 
     @property
+    def gaps(self) -> tuple[str, ...]:
+        """Nothing beyond what the plan knows already."""
+        return ()
+
+    @property
     def writer(self) -> ForumClient:
         """What writes to the forum, for digests."""
         return self._client

@@ -87,8 +87,21 @@ def _rights(rights: Rights, settings: RocketChatSettings) -> Iterator[Finding]:
 def _rooms(rooms: Inventory, settings: RocketChatSettings) -> Iterator[Finding]:
     names = {str(room.get(n)) for room in rooms.rooms.values() for n in ("_id", "name", "fname")}
     yield Finding("ok", f"{len(rooms.rooms)} rooms may be read, {len(rooms.withheld)} are private")
+    if rooms.adrift:
+        yield Finding(
+            "warn",
+            f"{len(rooms.adrift)} public rooms are below a channel or team that was deleted or "
+            "cannot be seen: only what was known as public is read",
+            "name those that should be read by their id in `private` in hearth.toml",
+        )
     for name in settings.private:
-        if name not in names:
+        if name in rooms.unclear:
+            yield Finding(
+                "warn",
+                f"several private rooms are called {name!r}: none of them is read",
+                "name the one that is meant by its id in hearth.toml",
+            )
+        elif name not in names:
             yield Finding(
                 "warn",
                 f"no private group {name!r} is visible to the account",

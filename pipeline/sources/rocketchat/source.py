@@ -18,6 +18,7 @@ from pipeline.sources.rocketchat.messages import (
     PAGE,
     WHOLE_EVERY_DAYS,
     WHOLE_ROOM,
+    Memory,
     RoomReader,
 )
 from pipeline.sources.rocketchat.people import read_people
@@ -26,6 +27,7 @@ from pipeline.sources.rocketchat.reports import ReportReader
 from pipeline.sources.rocketchat.rights import Rights
 from pipeline.sources.rocketchat.rooms import ALL_ROOMS, Inventory, inventory
 
+_PUBLIC = " public"  # behind a mark of a room that is public through and through
 _BLIND_SPOTS = (
     "Text that was edited between two nights: only the last version is seen.",
     "Reactions carry no time and no id: a reaction taken back before the next night is not seen, "
@@ -46,7 +48,7 @@ class RocketChat:
     room_reads has one record a room: when it was last read, and whether we still may
     (`access`: "read"; "lost", we were sent away or no list names it any more; "private", it is no
     public room any more, which it stays until it is listed as one). The mark of a rooms record is
-    the endpoint that listed it.
+    the endpoint that listed it, and whether it was public then.
     """
 
     platform = "rocketchat"
@@ -55,11 +57,17 @@ class RocketChat:
         self.name = name
         self._settings = settings
         self._client = Client(transport, settings.share)
+        self._gaps: tuple[str, ...] = ()
 
     @property
     def usage(self) -> Usage:
         """What reading has cost so far."""
         return self._client.transport.usage
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What the last read found that it may not see, one sentence each."""
+        return self._gaps
 
     @property
     def writer(self) -> Poster:
@@ -128,20 +136,26 @@ class RocketChat:
         return 1 + -(-size // PAGE)
 
     def _inventory(self, bookmarks: Bookmarks) -> Inventory:
-        listed_all = ALL_ROOMS in bookmarks["rooms"].marks().values()
-        return inventory(self._client, self._settings.private, listed_all=listed_all)
+        marks = bookmarks["rooms"].marks()
+        return inventory(
+            self._client,
+            self._settings.private,
+            listed_all=any(_listed_by(mark) == ALL_ROOMS for mark in marks.values()),
+            once_public=_once_public(bookmarks),
+        )
 
     def _read_rooms(self, bookmarks: Bookmarks) -> Iterator[Part]:
         rooms = self._inventory(bookmarks)
+        self._gaps = rooms.gaps
         reader = RoomReader(self._client, bookmarks, rooms)
         marks = bookmarks["rooms"].marks()
         known = marks.keys() | bookmarks["room_reads"].marks().keys()
         missing = sorted(known - rooms.rooms.keys() - rooms.withheld)
         found = {rid: "deleted" if rid in rooms.removed else self._find(rid) for rid in missing}
-        open_still = [r for r in missing if found[r] == "open" and marks.get(r) == ALL_ROOMS]
-        self._check_lists(rooms, list(filter(reader.was_read, open_still)))
+        read = [rid for rid in missing if found[rid] == "open" and reader.was_read(rid)]
+        self._check_lists(rooms, [rid for rid in read if _listed_by(marks.get(rid)) == ALL_ROOMS])
         records = [
-            Record("rooms", rid, room, rooms.asked_at, mark=rooms.listed_by)
+            Record("rooms", rid, room, rooms.asked_at, mark=_mark(rooms, rid))
             for rid, room in rooms.rooms.items()
         ]
         yield Part(tuple(records))
@@ -149,7 +163,7 @@ class RocketChat:
             yield reader.access(rid, "private")
         for rid in missing:
             if found[rid] == "deleted":
-                yield _deleted_room(rid, rooms.asked_at)
+                yield _deleted_room(rid, rooms.asked_at, marks.get(rid), reader.was_read(rid))
         yield from reader.lose([rid for rid in missing if found[rid] != "deleted"])
         yield from reader.read()
 
@@ -173,10 +187,27 @@ class RocketChat:
             )
 
 
-def _deleted_room(rid: str, seen_at: int) -> Part:
-    """A room that was deleted takes its messages with it."""
-    records = tuple(
-        Record(s, rid, {}, seen_at, container=c, gone=True)
-        for s, c in (("rooms", ""), ("room_reads", rid))
+def _mark(rooms: Inventory, rid: str) -> str:
+    return f"{rooms.listed_by}{_PUBLIC}" if rid in rooms.public else rooms.listed_by
+
+
+def _listed_by(mark: str | None) -> str:
+    return (mark or "").removesuffix(_PUBLIC)
+
+
+def _once_public(bookmarks: Bookmarks) -> dict[str, bool]:
+    """The rooms that were public when last listed, true for those deleted since. A room that was
+    closed to us after that is none of them, nor one that an older version saw deleted."""
+    reads = bookmarks["room_reads"].marks()
+    rows = bookmarks["rooms"].ask("SELECT key, gone WHERE ends_with(mark, ?)", _PUBLIC)
+    return {rid: gone for rid, gone in rows if gone or Memory.parse(reads.get(rid)).is_read}
+
+
+def _deleted_room(rid: str, seen_at: int, mark: str | None, was_read: bool) -> Part:
+    """A room that was deleted takes its messages with it. Its mark stays where it was open until
+    then, for the discussions it leaves behind."""
+    records = (
+        Record("rooms", rid, {}, seen_at, mark=mark if was_read else None, gone=True),
+        Record("room_reads", rid, {}, seen_at, container=rid, gone=True),
     )
     return Part(records, (Span("messages", seen_at, container=rid, keys=(), covers=False),))

@@ -54,6 +54,118 @@ def test_a_group_that_is_named_is_read_with_its_discussions_and_no_other(planted
     assert [word for word in SECRETS if word in text] == ["quillon", "marrowby"]
 
 
+def test_a_display_name_that_anybody_may_choose_opens_no_discussion(planted):
+    """The names of discussions are made by the server; their display names are free text."""
+    chat = planted.workspace
+    chat.add_room("by the way", START, id="talk2", t="p", prid="general", members=[READER_ID])
+    for rid in ("talk", "talk2"):
+        chat.rooms[rid] |= {"name": f"made{rid}", "fname": "mods"}
+    chat.add_room("mods", START, id="mods", t="p", members=["ann", READER_ID])
+    chat.rooms["staff"]["fname"] = "mods"
+    planted.private = ("mods",)
+    planted.night()
+    assert set(planted.store.live("rooms")) == {"general", "help", "mods"}
+    assert [word for word in SECRETS if word in planted.store.text()] == []
+
+
+@pytest.mark.parametrize("name", ["talk", "madetalk"])
+def test_a_discussion_is_named_by_its_id_or_its_name(planted, name):
+    planted.workspace.rooms["talk"] |= {"name": "madetalk", "fname": "mods"}
+    planted.private = (name,)
+    planted.night()
+    assert set(planted.store.live("rooms")) == {"general", "help", "talk"}
+
+
+def test_a_display_name_opens_a_group_that_alone_bears_it(planted):
+    chat = planted.workspace
+    chat.rooms["staff"]["fname"] = chat.rooms["general"]["fname"] = "The Crew"
+    planted.private = ("The Crew",)
+    source, bookmarks = planted.source(), planted.store.bookmarks()
+    list(source.read("messages", bookmarks))
+    assert source.gaps == ()
+    planted.night()
+    assert set(planted.store.live("rooms")) == {"general", "help", "staff", "talk"}
+
+
+def test_a_display_name_that_two_groups_bear_opens_none_and_is_told(planted):
+    planted.workspace.add_room("other", START, id="other", t="p", members=["ann", READER_ID])
+    for rid in ("staff", "other"):
+        planted.workspace.rooms[rid]["fname"] = "The Crew"
+    planted.private = ("The Crew",)
+    planted.night()
+    assert set(planted.store.live("rooms")) == {"general", "help"}
+    source = planted.source()
+    list(source.read("messages", planted.store.bookmarks()))
+    (gap,) = source.gaps
+    assert gap.startswith("The private rooms called 'The Crew': several bear this name")
+    problems = {f.text for f in source.probe() if f.level == "warn"}
+    assert "several private rooms are called 'The Crew': none of them is read" in problems
+    assert not [text for text in problems if text.startswith("no private group")]
+
+
+@pytest.fixture
+def below(planted):
+    """Discussions of a channel: a public one with one of its own below it, and a private one."""
+    chat, people = planted.workspace, ["ann", READER_ID]
+    chat.add_room("open", START, id="open", prid="help", members=people)
+    chat.add_room("deep", START, id="deep", prid="open", members=people)
+    chat.add_room("aside", START, id="aside", t="p", prid="help", members=people)
+    chat.post("aside", "ann", "quillon", START)
+    return planted
+
+
+@pytest.mark.parametrize("remembers_removed", [True, False])
+def test_a_discussion_of_a_public_channel_that_was_deleted_is_read_on(below, remembers_removed):
+    chat = below.workspace
+    below.night(START)
+    chat.delete_room("help", START + DAY)
+    for night in (1, 2, 3):
+        chat.post("open", "ann", "hello", START + night * DAY)
+        chat.post("deep", "ann", "hello", START + night * DAY)
+        below.night(START + night * DAY + timedelta(hours=1))
+        assert set(below.store.live("rooms")) == {"general", "open", "deep"}
+        assert below.store.live("messages") == below.truth("general", "open", "deep")
+        assert {r["access"] for r in below.store.live("room_reads").values()} == {"read"}
+        if not remembers_removed:
+            chat.removed_rooms.clear()
+
+
+def test_a_discussion_of_a_channel_nobody_knew_is_not_read_and_told(below):
+    below.workspace.delete_room("help", START)
+    source = below.source()
+    list(source.read("messages", below.store.bookmarks()))
+    (gap,) = source.gaps
+    assert gap.startswith("Public rooms below a channel or team that was deleted")
+    assert ": 2 tonight" in gap
+    below.night()
+    assert set(below.store.live("rooms")) == {"general"}
+    warned = [f.text for f in source.probe() if f.level == "warn"]
+    assert any(text.startswith("2 public rooms are below a channel") for text in warned)
+
+
+def test_a_discussion_of_a_channel_that_was_private_when_it_was_deleted_is_not_read(below):
+    below.night(START)
+    below.workspace.make_private("help", START + DAY)
+    below.night(START + DAY)
+    below.workspace.delete_room("help", START + 2 * DAY)
+    for night in (2, 3):
+        below.workspace.post("open", "ann", "marrowby", START + night * DAY)
+        below.night(START + night * DAY)
+        assert below.store.live("room_reads")["open"]["access"] == "private"
+        assert "marrowby" not in below.store.text()
+
+
+def test_a_discussion_of_a_named_group_that_was_deleted_is_not_read_on(below):
+    """The settings may have changed since: what was public through and through is trusted."""
+    below.private = ("staff",)
+    below.workspace.add_room("inside", START, id="inside", prid="staff", members=["ann"])
+    below.night(START)
+    assert "inside" in below.store.live("rooms")
+    below.workspace.delete_room("staff", START + DAY)
+    below.night(START + DAY)
+    assert below.store.live("room_reads")["inside"]["access"] == "private"
+
+
 def test_naming_a_teams_room_opens_its_channels(planted):
     planted.private = ("ombersley",)
     planted.night()
