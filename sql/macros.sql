@@ -96,6 +96,13 @@ CREATE OR REPLACE MACRO chat_text(payload) AS coalesce(
     nullif(payload ->> 'msg', ''), payload ->> '$.attachments[0].description', payload ->> 'msg'
 );
 
+-- Who wrote a chat message. Of a deleted account the server may keep the messages and write its own bot's
+-- name over the author: whose they were is not told any more, but a person's.
+CREATE OR REPLACE MACRO chat_author(payload) AS CASE
+    WHEN (payload ->> '$.u._id') = 'rocket.cat' AND (payload ->> 'alias') = 'Removed User' THEN NULL
+    ELSE payload ->> '$.u._id'
+END;
+
 -- The fingerprint of a text in its form, or of one with its title; null if either is.
 CREATE OR REPLACE MACRO hash_of(one, other) AS md5(one || chr(31) || other);
 

@@ -38,6 +38,8 @@ _BLIND_SPOTS = (
     "Direct messages, and private groups that are not named in hearth.toml.",
     "Who is a member of a room: only joins and leaves, as the room announces them, and a count.",
     "The text of encrypted rooms.",
+    "Who wrote what stays of a deleted account whose messages the server unlinked: it counts as a "
+    "person's, but nobody's in particular.",
     "A report that was made and dealt with between two nights, and reports of profiles.",
 )
 

@@ -8,7 +8,7 @@ SELECT
     key AS message_id,
     coalesce(payload ->> 'tmid', key) AS thread_id,
     container AS channel_id,
-    payload ->> '$.u._id' AS account_id,
+    chat_author(payload) AS account_id,
     CASE coalesce(payload ->> 't', '')
         WHEN '' THEN 'regular'
         WHEN 'rm' THEN 'regular'

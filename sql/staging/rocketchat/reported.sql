@@ -7,7 +7,7 @@ SELECT
     payload ->> '$.message._id' AS message_id,
     coalesce(payload ->> '$.message.tmid', payload ->> '$.message._id') AS thread_id,
     payload ->> '$.message.rid' AS channel_id,
-    payload ->> '$.message.u._id' AS account_id,
+    chat_author(payload -> 'message') AS account_id,
     gone_at
 FROM raw.changed
 WHERE platform = 'rocketchat' AND stream = 'reports' AND payload IS NOT NULL

@@ -5,7 +5,7 @@ SELECT
     record,
     key AS thread_id,
     container AS channel_id,
-    payload ->> '$.u._id' AS account_id,
+    chat_author(payload) AS account_id,
     NULL AS title,
     utc(payload ->> 'ts') AS created_at,
     FALSE AS is_private,

@@ -28,7 +28,7 @@ def test_the_plan_has_three_units(world):
         ("users", "rest", ("users", "roles"), None),
         ("reports", "rest", ("reports",), None),
     ]
-    assert len(plan[0].blind_spots) == 7
+    assert len(plan[0].blind_spots) == 8
 
 
 def test_a_whole_night_costs_eight_requests_beside_the_rooms(world):
