@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 
 def user(seen_at, key=7, **payload):
-    return Record("users", str(key), {"id": key, "username": f"u{seen_at}", **payload}, seen_at)
+    return Record("users", str(key), {"id": key, "username": f"u{key}", **payload}, seen_at)
 
 
 def loaded(folder, *runs):

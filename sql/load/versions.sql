@@ -1,4 +1,4 @@
--- States of what is kept through time (who was staff when, where a thread stood, what it was called) that differ
+-- States of what is kept through time (who was staff when and under which name, where a thread stood, what it was called) that differ
 -- from the state seen before. A file may be older than what is held: then the present state follows it once more,
 -- and the record counts as changed, so that its history is typed again.
 CREATE OR REPLACE TEMP TABLE versions AS
@@ -32,6 +32,7 @@ states AS (
         CASE stream
             WHEN 'users'
                 THEN json_object(
+                    'username', payload -> 'username',
                     'admin', payload -> 'admin',
                     'moderator', payload -> 'moderator',
                     'trust_level', payload -> 'trust_level',

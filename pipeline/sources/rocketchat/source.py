@@ -31,7 +31,8 @@ _PUBLIC = " public"  # behind a mark of a room that is public through and throug
 _BLIND_SPOTS = (
     "Text that was edited between two nights: only the last version is seen.",
     "Reactions carry no time and no id: a reaction taken back before the next night is not seen, "
-    "and people are known by the name they had when reacting.",
+    "and people are known by the name they had when reacting, which is nobody's where several may "
+    "have borne it since the message was written.",
     "A message deleted while the server keeps hidden copies leaves no trace in the feed: where the "
     f"room's counter does not betray it, it is noticed within {WHOLE_EVERY_DAYS} days, in rooms "
     f"above {LARGE_ROOM:,} messages within {LARGE_EVERY_DAYS}.",

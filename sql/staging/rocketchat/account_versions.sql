@@ -3,6 +3,7 @@ SELECT
     record,
     key AS account_id,
     seen_at,
+    state ->> 'username' AS username,
     list_contains(coalesce(state ->> '$.roles[*]', []), 'admin') AS is_admin,
     list_has_any(coalesce(state ->> '$.roles[*]', []), ['moderator', 'owner']) AS is_moderator,
     coalesce(state ->> 'type', 'user') IN ('bot', 'app')

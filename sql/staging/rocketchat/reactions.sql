@@ -1,4 +1,4 @@
--- Reactions name people by user name and carry no time; whoever was renamed since keeps the old name.
+-- Reactions name people by user name and carry no time; whoever was renamed since keeps the old name there.
 -- Who gave two forms of one emoji (:+1: and :thumbsup:, two skin tones) gave it once.
 WITH emojis AS (
     SELECT
