@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pytest
 
-from pipeline import steps, warehouse
+from pipeline import status, steps, warehouse
 from pipeline.contracts import contracts
 from pipeline.errors import BadAnswer, Degraded, FixAccess, FixSettings, SourceDown, WarehouseBusy
 from pipeline.journal import Journal
@@ -192,6 +192,21 @@ def test_a_killed_extraction_loses_and_doubles_nothing(world, unchecked):
     found = world.published("SELECT source, message_id FROM marts.messages ORDER BY ALL")
     posts = [("forum", str(row["id"])) for row in world.forum.read("SELECT id FROM posts")]
     assert found == sorted([("chat", message) for message in world.messages] + posts)
+
+
+def test_what_a_read_found_that_it_may_not_see_is_told_with_the_night(world, unchecked):
+    world.chat.add_room("below what nobody knew", ago(9), id="adrift", prid="nowhere")
+    with world.serve() as addresses:
+        world.settings(addresses)
+        night = world.night()
+    told = "Public rooms below a channel or team that was deleted or cannot be seen: 1 tonight."
+    assert f"; not read: {told}" in world.said()
+    with warehouse.opened(home_of(night)) as db:
+        sql = "SELECT stream FROM raw.reads WHERE list_contains(blind_spots, ?)"
+        gap = f"{told} Name them by their id in `private` to read them."
+        assert db.execute(sql, [gap]).fetchall() == [("messages",)]
+    rows = status.collect(home_of(night), NOW)["streams"]
+    assert [row["stream"] for row in rows if gap in row["blind_spots"]] == ["messages"]
 
 
 def test_a_wrong_key_is_named_and_the_rest_is_published(world, unchecked, monkeypatch):
