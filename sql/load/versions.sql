@@ -1,5 +1,5 @@
--- States of what is kept through time (who was staff when and under which name, where a thread stood, what it was called) that differ
--- from the state seen before. A file may be older than what is held: then the present state follows it once more,
+-- States of what is kept through time (who was staff when and under which name, where a thread stood, what it was
+-- called) that differ from the state seen before. A file may be older than what is held: then the present state follows it once more,
 -- and the record counts as changed, so that its history is typed again.
 CREATE OR REPLACE TEMP TABLE versions AS
 WITH told AS (
