@@ -64,7 +64,6 @@ solved AS (
 notices AS (
     SELECT DISTINCT source, about_thread_id AS thread_id
     FROM staging.channels
-    WHERE about_thread_id IS NOT NULL
 ),
 
 begun AS (

@@ -8,7 +8,7 @@ asked AS (
     SELECT
         k.*, 'topics' AS population,
         k.first_response_at AS responded_at,
-        CASE WHEN NOT k.has_response AND k.is_solved_by_author THEN k.solved_at END AS settled_at
+        CASE WHEN k.is_solved_by_author THEN k.solved_at END AS settled_at
     FROM known AS k
     INNER JOIN staging.threads AS s ON k.source = s.source AND k.thread_id = s.thread_id
     WHERE s.holds_messages AND NOT k.is_notice
@@ -18,10 +18,7 @@ asked AS (
     SELECT
         k.*, 'questions' AS population,
         CASE WHEN j.level <> 'L0' THEN coalesce(k.first_response_at, j.responded_at) END AS responded_at,
-        CASE
-            WHEN coalesce(k.first_response_at, j.responded_at) IS NULL AND j.state IN ('helped', 'solved')
-                THEN coalesce(k.solved_at, k.last_message_at)
-        END AS settled_at
+        CASE WHEN j.state IN ('helped', 'solved') THEN coalesce(k.solved_at, k.last_message_at) END AS settled_at
     FROM known AS k
     INNER JOIN judgement.threads AS j ON k.source = j.source AND k.thread_id = j.thread_id
     WHERE j.kind = 'question' AND k.created_at >= as_of() - lookback()

@@ -48,8 +48,7 @@ unquoted AS (
             WHEN token[2] IN ('U', 'u', 'x') THEN try(chr(try_cast('0x' || token[3:] AS INTEGER)))
             WHEN token[2] IN ('"', '\', '/', ' ') THEN token[2]
             WHEN contains('_NLP', token[2]) THEN chr([160, 133, 8232, 8233][strpos('_NLP', token[2])])
-            WHEN contains('abtnvfre', token[2])
-                THEN chr([7, 8, 9, 10, 11, 12, 13, 27][strpos('abtnvfre', token[2])])
+            ELSE chr([7, 8, 9, 10, 11, 12, 13, 27][strpos('abtnvfre', token[2])])
         END)) AS pieces
     FROM cut
 ),
