@@ -99,6 +99,7 @@ class Transport:
                 again, or an error of `pipeline.errors` where asking again is useless
     patience_s  longest total wait for one call, counted from its first failure; a call may set
                 its own for a sick server, never for the server's limits
+    now         seconds of a clock that only goes forward
     source      the source's name, for the texts of errors
     ahead_s     seconds our clock is ahead of the site's, by its last answer; null: it gave no time,
                 or that of a sandbox, which stands where it was set
@@ -127,10 +128,10 @@ class Transport:
         self.usage = Usage()
         self.ahead_s: float | None = None
         self._timeout = (min(10.0, timeout_s), timeout_s)
-        self._patience_s = patience_s
+        self.patience_s = patience_s
         self._check = check
         self._max_body = max_body
-        self._now = now
+        self.now = now
         self._sleep = sleep
         self._random = random.Random()  # noqa: S311 - jitter, not cryptography
         self._session = requests.Session()
@@ -200,7 +201,7 @@ class Transport:
         while True:
             for bucket in buckets:
                 self.usage.waited_s += self.budget.take(bucket)
-            asked_at = self._now()
+            asked_at = self.now()
             try:
                 answer = self._once(verb, path, params=params, json=json, data=data)
                 if self._check is not None:
@@ -209,9 +210,9 @@ class Transport:
             except Retry as retry:
                 began = asked_at if began is None else began
                 refused = retry.error is BudgetSpent
-                patience = self._patience_s if refused or patience_s is None else patience_s
-                wait = self._rest(retry.wait_s, attempt)
-                tired = attempt + 1 == retry.tries or self._now() + wait - began > patience
+                patience = self.patience_s if refused or patience_s is None else patience_s
+                wait = self._wait_s(retry.wait_s, attempt)
+                tired = attempt + 1 == retry.tries or self.now() + wait - began > patience
                 if tired or not (repeatable or refused):
                     raise self._given_up(verb, path, retry, attempt + 1) from None
                 if refused and retry.wait_s is not None:
@@ -219,8 +220,20 @@ class Transport:
                         self.budget.pause(retry.wait_s, bucket)
             attempt += 1
             self.usage.retried += 1
-            self.usage.waited_s += wait
-            self._sleep(wait)
+            self._pause(wait)
+
+    def rest(self, attempt: int, began: float) -> bool:
+        """Wait before a caller's own next try, as `call` does between its tries: longer after each
+        `attempt` (0, 1, …). False, and no wait, where our patience since `began` is at its end."""
+        wait = self._wait_s(None, attempt)
+        if self.now() + wait - began > self.patience_s:
+            return False
+        self._pause(wait)
+        return True
+
+    def _pause(self, wait_s: float) -> None:
+        self.usage.waited_s += wait_s
+        self._sleep(wait_s)
 
     def _once(self, verb: str, path: str, **content: Any) -> Answer:
         """One call, redirects within the site followed."""
@@ -300,7 +313,7 @@ class Transport:
             raise FixSettings(f"{self.source}: a {verb} was redirected; check `url`")
         return url
 
-    def _rest(self, wait_s: float | None, attempt: int) -> float:
+    def _wait_s(self, wait_s: float | None, attempt: int) -> float:
         """Seconds until the next try: what the server said, or doubling; with jitter."""
         if wait_s is not None:
             return wait_s + self._random.uniform(0.1, 1.0)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from pipeline.errors import BadAnswer
+from pipeline.errors import BadAnswer, HearthError, SourceDown
 from pipeline.records import (
     HIGHEST,
     LOWEST,
@@ -24,7 +24,7 @@ from pipeline.records import (
     Record,
     Span,
 )
-from pipeline.sources.discourse.explorer import LIMIT, Explorer, TooMuch
+from pipeline.sources.discourse.explorer import LIMIT, Explorer, TooLong, TooMuch, TooSlow
 from pipeline.sources.discourse.marks import ChatMark, sql
 
 FEW = 1_000  # rows: rather read them all than ask which have changed
@@ -32,6 +32,7 @@ PAGE_BYTES = 12_000_000  # of JSON in one answer; some times that in memory
 PAGE_ROWS = LIMIT - 500  # rows may be added between digest and read
 PAGE_BUCKETS = 400
 PAGE_IDS = 2_000
+NEAR = 4096  # buckets from 0 that are asked for first where all are too many
 ROW_BYTES = {"posts": 4_000, "revisions": 3_000, "chat_messages": 1_000}  # until we know better
 CHANNELS, TALK = "chat_channels", "chat_messages"
 SAID_IN = f"list_contains(CAST(? AS VARCHAR[]), {sql(ChatMark, 'channel')})"  # one of some channels
@@ -120,40 +121,61 @@ class Differences:
         self, streams: Sequence[str], low: int, high: int
     ) -> dict[str, dict[int, tuple[int, str]]]:
         """Stream -> bucket -> count and state, asked for in as few parts as the forum can bear."""
+        smaller = self._smaller_digests(streams, low, high)
         try:
             rows = self._explorer.run(
-                "digest", hasty=True, streams=",".join(streams), low=low, high=high
+                "digest", hasty=bool(smaller), streams=",".join(streams), low=low, high=high
             )
-        except TooMuch:
-            rows = None
+            if len(rows) >= LIMIT:
+                raise TooMuch("more buckets than an answer holds")
+        except TooMuch as error:
+            if not smaller:
+                raise self._hopeless(streams[0], f"the few rows from {low} on", error) from None
+        else:
+            smaller = []
         found: dict[str, dict[int, tuple[int, str]]] = {}
-        if rows is not None and len(rows) < LIMIT:
-            for stream, number, entries, state in rows:
-                found.setdefault(stream, {})[int(number)] = (int(entries), state)
-            return found
-        for half in self._halves(streams, low, high):
-            for stream, buckets in self._digests(*half).items():
+        for stream, number, entries, state in rows if not smaller else ():
+            found.setdefault(stream, {})[int(number)] = (int(entries), state)
+        for part in smaller:
+            for stream, buckets in self._digests(*part).items():
                 found.setdefault(stream, {}).update(buckets)
         return found
 
-    def _halves(
+    def _smaller_digests(
         self, streams: Sequence[str], low: int, high: int
-    ) -> Iterator[tuple[Sequence[str], int, int]]:
+    ) -> list[tuple[Sequence[str], int, int]]:
+        """The same in parts, each smaller than the whole; none of a single bucket. The part that
+        holds most ids comes first, so that it soon shows whether any can be read."""
         if len(streams) > 1:
-            yield streams[: len(streams) // 2], low, high
-            yield streams[len(streams) // 2 :], low, high
-            return
+            half = len(streams) // 2
+            return [(streams[:half], low, high), (streams[half:], low, high)]
         width = self._explorer.tables[streams[0]].width
-        if high - low < 2 * width:
-            raise BadAnswer(f"{self._name}/{streams[0]}: Data Explorer cannot read even few rows")
-        middle = (low + high) // 2
-        if low == LOWEST:
-            middle = 4096 * width if high == HIGHEST else 0
+        if low == LOWEST and high == HIGHEST:
+            edges = [0, NEAR * width]
+        elif low == LOWEST:
+            edges = [2 * high // width * width if high < -1 else -NEAR * width]
         elif high == HIGHEST:
-            middle = 2 * low
-        edge = middle // width * width
-        yield streams, low, edge - 1
-        yield streams, edge, high
+            edges = [2 * low // width * width]
+        else:
+            edges = [(low + high + 1) // 2 // width * width]
+        edges = [edge for edge in edges if low < edge <= high]
+        bounds = zip([low, *edges], [*(edge - 1 for edge in edges), high], strict=True)
+        parts = [(streams, first, last) for first, last in bounds]
+        return sorted(parts, key=lambda part: abs(part[1])) if edges else []
+
+    def _hopeless(self, stream: str, rows: str, error: TooMuch) -> HearthError:
+        """What to tell of rows that no smaller question could bring."""
+        where = f"{self._name}/{stream}"
+        if isinstance(error, TooSlow):
+            return SourceDown(
+                f"{where}: the forum's database does not read even {rows} in the seconds that Data "
+                f"Explorer gives it ({error}); it may work later. If not, have its admin see what "
+                'keeps it busy and run VACUUM ANALYZE, or set way_in = "rest"'
+            )
+        return BadAnswer(
+            f"{where}: Data Explorer cannot give even {rows} ({error}); raise the limits of what "
+            'stands before the forum, or set way_in = "rest"'
+        )
 
     def _sorted(self, buckets: Iterable[Bucket]) -> tuple[list[Bucket], dict[str, list[Bucket]]]:
         """Buckets of streams with few rows to read, and by stream those of the others."""
@@ -174,8 +196,8 @@ class Differences:
             asked_at = self._now()
             try:
                 rows = self._rows(group)
-            except TooMuch:
-                yield from self._smaller(group)
+            except TooMuch as error:
+                yield from self._smaller(group, error)
                 continue
             keys: dict[tuple[str, int], list[str]] = {}
             for stream, key, *_ in rows:
@@ -192,24 +214,27 @@ class Differences:
         filled = group[0].there / self._page(group[0].stream)
         while waiting and len(group) < PAGE_BUCKETS:
             filled += waiting[0].there / self._page(waiting[0].stream)
-            if filled > 1:
+            if filled > 1 or not self._fits([*group, waiting[0]]):
                 break
             group.append(waiting.popleft())
         return group
 
-    def _smaller(self, group: Sequence[Bucket]) -> Iterator[Part]:
+    def _fits(self, group: Iterable[Bucket]) -> bool:
+        """Whether one question may name all these buckets."""
+        return self._explorer.holds([_named(bucket) for bucket in group])
+
+    def _smaller(self, group: Sequence[Bucket], error: TooMuch) -> Iterator[Part]:
         """The same buckets in smaller answers, down to single rows."""
         if len(group) > 1:
-            for stream in {bucket.stream for bucket in group}:
+            was_big = not isinstance(error, TooLong)
+            for stream in {bucket.stream for bucket in group} if was_big else ():
                 self._row_bytes[stream] = 2 * self._row_bytes.get(stream, PAGE_BYTES // PAGE_ROWS)
             yield from self._bodies(group[: len(group) // 2])
             yield from self._bodies(group[len(group) // 2 :])
             return
         (bucket,) = group
         if bucket.low == bucket.high:
-            raise BadAnswer(
-                f"{self._name}/{bucket.stream}: row {bucket.low} is too much for Data Explorer"
-            )
+            raise self._hopeless(bucket.stream, f"row {bucket.low}", error) from None
         middle = (bucket.low + bucket.high) // 2
         for low, high in ((middle + 1, bucket.high), (bucket.low, middle)):
             yield from self._bodies([bucket._replace(low=low, high=high)])
@@ -224,7 +249,7 @@ class Differences:
             streams=",".join(streams),
             low=min(b.low for b in group) if alone else LOWEST,
             high=max(b.high for b in group) if alone else HIGHEST,
-            buckets=",".join(f"{b.stream}/{b.number}" for b in group),
+            buckets=",".join(map(_named, group)),
             by_ids=0,
             ids=0,
             bodies=1,
@@ -245,11 +270,17 @@ class Differences:
                 waiting
                 and len(group) < PAGE_BUCKETS
                 and sum(b.there for b in group) + waiting[0].there < PAGE_ROWS
+                and self._fits([*group, waiting[0]])
             ):
                 group.append(waiting.popleft())
             asked_at = self._now()
             try:
                 states = self._states(stream, group)
+            except TooLong:
+                if len(group) == 1:
+                    yield from self._bodies(group)
+                waiting.extendleft(reversed(group if len(group) > 1 else ()))
+                continue
             except TooMuch:
                 yield from self._bodies(group)
                 continue
@@ -266,8 +297,12 @@ class Differences:
                 for key, mark in theirs.items()
                 if held.get(str(key), "") != mark
             ]
-        for first in range(0, len(wanted), PAGE_IDS):
-            yield from self._by_id(stream, wanted[first : first + PAGE_IDS])
+        while wanted:
+            most = PAGE_IDS
+            while most > 1 and not self._explorer.holds([str(key) for key in wanted[:most]]):
+                most //= 2
+            yield from self._by_id(stream, wanted[:most])
+            wanted = wanted[most:]
 
     def _states(self, stream: str, group: Sequence[Bucket]) -> dict[int, dict[int, str]]:
         """Bucket -> id -> mark."""
@@ -277,7 +312,7 @@ class Differences:
             streams=stream,
             low=min(b.low for b in group),
             high=max(b.high for b in group),
-            buckets=",".join(f"{stream}/{b.number}" for b in group),
+            buckets=",".join(map(_named, group)),
             by_ids=0,
             ids=0,
             bodies=0,
@@ -303,11 +338,9 @@ class Differences:
                 ids=",".join(map(str, ids)),
                 bodies=1,
             )
-        except TooMuch:
+        except TooMuch as error:
             if len(ids) == 1:
-                raise BadAnswer(
-                    f"{self._name}/{stream}: row {ids[0]} is too much for Data Explorer"
-                ) from None
+                raise self._hopeless(stream, f"row {ids[0]}", error) from None
             yield from self._by_id(stream, ids[: len(ids) // 2])
             yield from self._by_id(stream, ids[len(ids) // 2 :])
             return
@@ -388,6 +421,11 @@ class _Waiting:
             return span
         here = self._keys[bisect_left(self._keys, span.low) : bisect_right(self._keys, span.high)]
         return replace(span, keys=(*span.keys, *map(str, here)))
+
+
+def _named(bucket: Bucket) -> str:
+    """How a question names a bucket."""
+    return f"{bucket.stream}/{bucket.number}"
 
 
 def _span(bucket: Bucket, seen_at: int, keys: Iterable[str], covers: bool = True) -> Span:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 from pipeline.errors import BadAnswer, FixAccess, SourceDown
 from pipeline.settings import DiscourseSettings
@@ -19,10 +20,21 @@ from pipeline.sources.http import TooLarge
 LIMIT = 10_000  # rows in an answer; Discourse refuses a higher limit (400)
 DEFAULT_LIMIT = 1_000  # what it gives unasked, where an answer does not say
 HASTY_S = 20.0  # a big question is rather made smaller than repeated for long
+SHORTEST_S = 1.0  # with less patience left, nothing would be asked twice
+URI_CHARS = 4_000  # of a question by GET; nginx takes 8 KB, Puma 10 KB
+TOO_LONG = (413, 414, 431)  # what servers say of a question that is longer than they take
 
 
 class TooMuch(Exception):
     """The forum could not answer this much at once: ask for less."""
+
+
+class TooSlow(TooMuch):
+    """The forum's database was stopped after the seconds that Data Explorer gives it."""
+
+
+class TooLong(TooMuch):
+    """A server in front of the forum refused the question itself: name less in it."""
 
 
 class Explorer:
@@ -45,6 +57,8 @@ class Explorer:
         self._ids: dict[str, int] = {}
         self._runs_by_get = False
         self._names_limit = True
+        self._sick_since: float | None = None  # when big questions began to get no answer
+        self._most_chars = 0  # that a question may name things with; 0: as many as we like
 
     def open(self) -> None:
         """Find our queries, or make them; 2 requests where nothing changed, 5 the first time.
@@ -69,7 +83,7 @@ class Explorer:
     def run(self, kind: str, *, hasty: bool = False, **values: object) -> list[list[Any]]:
         """Rows of one of our queries. Raises TooMuch where the forum's 10 seconds, its memory, its
         rows in an answer or our size limit do not suffice; `hasty` also where it is sick for more
-        than 20 seconds."""
+        than 20 seconds, until it has been so for as long as the source's patience lasts."""
         form: dict[str, Any] = {
             "params": json.dumps({name: str(value) for name, value in values.items()}),
             "download": "true",  # or Discourse loads users and posts to go with the ids
@@ -77,19 +91,19 @@ class Explorer:
         if self._names_limit:
             form["limit"] = LIMIT
         try:
-            answer = self._run(self._ids[kind], form, HASTY_S if hasty else None)
+            answer = self._asked(self._ids[kind], form, hasty)
         except TooLarge:
             raise TooMuch("too large") from None
-        except SourceDown:
-            if hasty:
-                raise TooMuch("no answer") from None
-            raise
         except Refused as refused:
             if refused.status == 400 and self._names_limit:  # it allows fewer rows: as many as then
                 self._names_limit = False
                 return self.run(kind, hasty=hasty, **values)
-            if refused.status == 413 or "statement timeout" in refused.said:
-                raise TooMuch(refused.said) from None
+            if refused.status in TOO_LONG:
+                longest = max((_chars(str(value)) for value in values.values()), default=0)
+                self._most_chars = max(1, longest // 2)
+                raise TooLong(f"{refused.status}: {refused.said}") from None
+            if "statement timeout" in refused.said:
+                raise TooSlow(refused.said) from None
             raise
         rows = answer.get("rows") if isinstance(answer, dict) else None
         if not isinstance(rows, list):
@@ -98,6 +112,31 @@ class Explorer:
             raise TooMuch("an answer of just as many rows as the forum gives unasked")
         return rows
 
+    def holds(self, names: Sequence[str]) -> bool:
+        """Whether one question may name all these things."""
+        return not self._most_chars or _chars(",".join(names)) <= self._most_chars
+
+    def _asked(self, query: int, form: dict[str, Any], hasty: bool) -> Any:
+        """The answer to one run. A server that stays sick is not asked for less and less: until it
+        answers again, all questions together have the patience of one call."""
+        transport = self._client.transport
+        sick_since = transport.now() if self._sick_since is None else self._sick_since
+        ends_at = sick_since + transport.patience_s
+        left_s = ends_at - transport.now()
+        patience_s = min(HASTY_S, left_s) if hasty else left_s
+        try:
+            answer = self._run(query, form, patience_s)
+        except SourceDown:
+            self._sick_since = sick_since
+            if not hasty or ends_at - transport.now() < SHORTEST_S:
+                raise
+            raise TooMuch("no answer") from None
+        except (Refused, TooLarge):
+            self._sick_since = None
+            raise
+        self._sick_since = None
+        return answer
+
     def _run(self, query: int, form: dict[str, Any], patience_s: float | None) -> Any:
         if not self._runs_by_get:
             path = f"{self._client.explorer_root}/queries/{query}/run.json"
@@ -105,6 +144,7 @@ class Explorer:
                 return self._client.submit(path, patience_s=patience_s, **form)
             except FixAccess:  # a key with "global: read" may only GET
                 self._runs_by_get = True
+                self._most_chars = URI_CHARS
         return self._client.fetch(
             f"/data-explorer/queries/{query}/run.json", patience_s=patience_s, **form
         )
@@ -119,7 +159,7 @@ class Explorer:
     def _schema(self) -> Schema:
         found: dict[str, set[str]] = {}
         try:
-            rows = self.run("schema")
+            rows = self._schema_rows()
         except TooMuch as error:
             raise SourceDown(
                 f"{self._name}: Data Explorer does not name all of the forum's tables ({error}); "
@@ -128,6 +168,18 @@ class Explorer:
         for table, column in rows:
             found.setdefault(table, set()).add(column)
         return {table: frozenset(columns) for table, columns in found.items()}
+
+    def _schema_rows(self) -> list[list[Any]]:
+        """No question is smaller, so where the database is too busy for it, it is asked again."""
+        transport = self._client.transport
+        began, attempt = transport.now(), 0
+        while True:
+            try:
+                return self.run("schema")
+            except TooSlow:
+                if not transport.rest(attempt, began):
+                    raise
+            attempt += 1
 
     def _stored(self) -> list[dict[str, Any]]:
         """Queries of the forum that may be ours; notes which of the two routes answers."""
@@ -194,6 +246,11 @@ class Explorer:
 
     def _title(self, kind: str) -> str:
         return f"Hearth {kind} ({self._name})"
+
+
+def _chars(value: str) -> int:
+    """How long a value is in a URI."""
+    return len(quote(value, safe=""))
 
 
 def _marker(owner: str, kind: str, sql: str = "") -> str:

@@ -47,6 +47,8 @@ class World:
     signs: bool = True  # whether refusals name the acting user, as those of a scope do not
     moments: list[float] = field(default_factory=list)  # when each request came, as time goes
     said: str = "The requested URL or resource could not be found."
+    longest: tuple[int, int] | None = None  # characters of a query that a proxy lets pass; status
+    queries: list[int] = field(default_factory=list)  # how long each request's query was
 
     def __post_init__(self) -> None:
         self.clock = Clock(DAWN, frozen=True)
@@ -81,6 +83,10 @@ class World:
     async def _refusing(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The site, but for paths in `refused`, which get that status."""
         self.moments.append(self.time.now())
+        self.queries.append(len(scope["query_string"]))
+        if self.longest is not None and self.queries[-1] > self.longest[0]:
+            await _by_a_proxy(send, self.longest[1])
+            return
         status = self.refused.get(scope["path"])
         if status is None:
             await self.site(scope, receive, send)
@@ -174,3 +180,10 @@ class World:
             "SELECT key FROM raw.records WHERE stream = ? AND gone_at IS NOT NULL", [stream]
         )
         return {key for (key,) in rows.fetchall()}
+
+
+async def _by_a_proxy(send: Send, status: int) -> None:
+    """A refusal that no Discourse has signed."""
+    kind = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": status, "headers": kind})
+    await send({"type": "http.response.body", "body": b"404 page not found"})
