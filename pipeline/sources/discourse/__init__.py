@@ -15,13 +15,20 @@ from pipeline.sources.discourse.client import (
     EXPLORER,
     PACE,
     ForumClient,
+    NoForum,
     Refused,
     headers,
     signed_in,
 )
 from pipeline.sources.discourse.differences import Differences
 from pipeline.sources.discourse.explorer import Explorer
-from pipeline.sources.discourse.rest import MESSAGES, MESSAGES_BLIND_SPOT, UNAVAILABLE, Site
+from pipeline.sources.discourse.rest import (
+    HASTY_S,
+    MESSAGES,
+    MESSAGES_BLIND_SPOT,
+    UNAVAILABLE,
+    Site,
+)
 from pipeline.sources.discourse.rest_units import (
     REST_UNITS,
     SMALL_UNITS,
@@ -200,9 +207,9 @@ class Discourse:
     def _about(self) -> dict[str, Any]:
         """What the forum says of itself. Raises FixSettings where none is at the address."""
         try:
-            about: dict[str, Any] = self._client.about()["about"]
-        except Refused as refusal:
-            if refusal.status != 404:
+            about: dict[str, Any] = self._client.fetch("/about.json", patience_s=HASTY_S)["about"]
+        except (Refused, NoForum) as refusal:
+            if isinstance(refusal, Refused) and refusal.status != 404:
                 raise
             raise FixSettings(
                 f"{self.name}: no Discourse answers at {self._settings.url} (404 for /about.json); "

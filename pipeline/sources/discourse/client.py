@@ -6,7 +6,7 @@ from typing import Any
 
 from pydiscourse import DiscourseClient
 
-from pipeline.errors import BadAnswer, FixAccess
+from pipeline.errors import BadAnswer, FixAccess, HearthError, SourceDown
 from pipeline.settings import DiscourseSettings
 from pipeline.sources.http import Answer, Retry, Transport
 
@@ -15,16 +15,35 @@ PACE = "pace"  # the bucket of the limits that stand in front of the server
 EXPLORER_ROOTS = ("/admin/plugins/discourse-data-explorer", "/admin/plugins/explorer")
 
 _SIGNED_IN = "X-Discourse-Username"
-_DENIALS = (401, 403, 404, 410)
+_ROUTE = "X-Discourse-Route"
+_DENIALS = (401, 403)
+_MISSING = (404, 410)
 
 
 class Refused(BadAnswer):
-    """The forum answered 4xx to one call, though it accepts our key."""
+    """The forum answered 4xx to one call, though it accepts our key.
 
-    def __init__(self, where: str, status: int, said: str) -> None:
+    signed  whether it named the acting user, so that a 404 is not what strangers are told
+    """
+
+    def __init__(self, where: str, status: int, said: str, signed: bool = True) -> None:
         self.status = status
         self.said = said
+        self.signed = signed
         super().__init__(f"{where} was refused ({status}): {said}")
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the forum told our user, and not as if to nobody, that this is not there."""
+        return self.signed and self.status in _MISSING
+
+
+class NoForum(SourceDown):
+    """404s that no Discourse gave, until our patience ran out."""
+
+
+class _AsIfNobody(HearthError):
+    """A Discourse went on saying 404 without naming the acting user."""
 
 
 def headers(settings: DiscourseSettings) -> dict[str, str]:
@@ -35,9 +54,21 @@ def headers(settings: DiscourseSettings) -> dict[str, str]:
 def signed_in(answer: Answer) -> None:
     """Throw away an answer that was given as if to nobody.
 
-    A server under load may do that with status 200 (`lib/middleware/overload_protections`).
+    A server under load may do that with status 200 (`lib/middleware/overload_protections`). So is
+    a 404 of a path that this version has not, which is why it is believed in the end; that of a
+    proxy whose forum restarts is not.
     """
-    if answer.ok and _SIGNED_IN not in answer.headers:
+    if _SIGNED_IN in answer.headers:
+        return
+    if answer.status in _MISSING and not _is_discourse(answer):
+        raise Retry(
+            f"answered {answer.status}, but not as a Discourse does (a proxy in front of it, or no "
+            "forum at `url`)",
+            error=NoForum,
+        )
+    if answer.status in _MISSING:
+        raise Retry("answered 404 as if we had no key", error=_AsIfNobody, tries=5)
+    if answer.ok:
         raise Retry(
             f"answered without {_SIGNED_IN}, as if we had no key (an overloaded server, or a proxy "
             "that takes headers away)",
@@ -89,28 +120,37 @@ class ForumClient(DiscourseClient):  # type: ignore[misc]
         path = path if path.endswith(".json") else f"{path}.json"  # `Accept` may not get through
         explores = "/queries" in path
         buckets = ("", PACE, EXPLORER) if explores and "/run" in path else ("", PACE)
+        where = f"{self.transport.source}: {verb} {path}"
         for _ in range(3):  # a denial to nobody may be a server under load
-            answer = self.transport.call(
-                verb,
-                path,
-                params=params or None,
-                data=data,
-                json=json,
-                buckets=buckets,
-                repeatable=verb == "GET" or explores,
-                **(override_request_kwargs or {}),
-            )
+            try:
+                answer = self.transport.call(
+                    verb,
+                    path,
+                    params=params or None,
+                    data=data,
+                    json=json,
+                    buckets=buckets,
+                    repeatable=verb == "GET" or explores,
+                    **(override_request_kwargs or {}),
+                )
+            except _AsIfNobody:
+                raise Refused(where, 404, "not found, for all who ask", signed=False) from None
             if answer.status not in _DENIALS or _SIGNED_IN in answer.headers:
                 break
         if answer.ok:
             return answer.value
-        where = f"{self.transport.source}: {verb} {path}"
         if answer.status in {401, 403} and _SIGNED_IN not in answer.headers:
             raise FixAccess(
                 f"{where} was refused ({answer.status}): {_errors(answer)} Check the key, the "
                 f"user name {self.api_username!r}, the key's scopes and its IP restrictions"
             )
         raise Refused(where, answer.status, _errors(answer))
+
+
+def _is_discourse(answer: Answer) -> bool:
+    """Whether a refusal is one of Discourse's own, by a header or its form."""
+    errors = answer.value.get("errors") if isinstance(answer.value, dict) else None
+    return _ROUTE in answer.headers or isinstance(errors, list)
 
 
 def _errors(answer: Answer) -> str:

@@ -36,6 +36,7 @@ from pipeline.sources.discourse.rest import (
 USERS_PAGE = 100
 WHOLE_SWEEP = 5  # pages
 MOST_AUTHORS = 50  # without an account, to ask for a night
+GONE_TURN = 5  # authors whose account is gone, to ask for again a night
 SYSTEM = -1  # never in a list
 
 _USER_FIELDS = (
@@ -96,7 +97,9 @@ def users(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     authors = _authors(bookmarks) - listed - staged
     system = [] if bookmark.marks(SYSTEM, SYSTEM) else [SYSTEM]
     asked = [*system, *some_of(site, missing), *sorted(authors - {SYSTEM})[:MOST_AUTHORS]]
-    for user in asked:
+    doubted = sorted(_gone_authors(bookmarks) - listed - staged - {*asked})
+    first = site.night() * GONE_TURN % max(1, len(doubted))
+    for user in [*asked, *[*doubted[first:], *doubted[:first]][:GONE_TURN]]:
         yield from _user(site, user, bookmark)
 
 
@@ -104,11 +107,23 @@ def _authors(bookmarks: Bookmarks) -> set[int]:
     """Authors of posts held whose accounts never were: where many were made at one time, pages in
     order of that time leave some out, and bots are in no list."""
     known = {key for (key,) in bookmarks["users"].ask("SELECT key")}
+    return {int(author) for author in _named(bookmarks) - known}
+
+
+def _gone_authors(bookmarks: Bookmarks) -> set[int]:
+    """Authors of posts held whose accounts are gone. A deletion takes the name off the posts, so
+    most of these may be there after all."""
+    gone = {key for (key,) in bookmarks["users"].ask("SELECT key WHERE gone")}
+    return {int(author) for author in _named(bookmarks) & gone} if gone else set()
+
+
+def _named(bookmarks: Bookmarks) -> set[str]:
+    """All authors (as text) that posts held name."""
     authors = bookmarks["posts"].ask(
         f"SELECT DISTINCT {sql(PostMark, 'user')} AS author WHERE NOT gone AND {SQL_BY_REST}"
         " AND author <> ''"
     )
-    return {int(author) for (author,) in authors if author not in known}
+    return {author for (author,) in authors}
 
 
 def _in_order(site: Site, tonight: range, number_of_pages: int) -> Iterator[list[dict[str, Any]]]:
@@ -154,7 +169,7 @@ def _user(site: Site, user: int, bookmark: Bookmark) -> Iterator[Part]:
     try:
         answer = site.client.user_all(user)
     except Refused as refused:
-        if refused.status == 404:
+        if refused.is_missing and not bookmark.ask("SELECT 1 WHERE gone AND key = ?", str(user)):
             yield Part((Record("users", str(user), {}, asked_at, gone=True),))
         return
     yield Part(differing([_user_record(answer, asked_at)], bookmark))

@@ -62,7 +62,7 @@ class TopicReader:
             try:
                 answer = self._page(topic, number)
             except Refused as refused:
-                if own and refused.status == 404:  # past the end, on servers that say so
+                if own and refused.is_missing:  # past the end, on servers that say so
                     yield self._last(topic, own, seen, (), asked_at)
                 elif is_missing and self._is_proof(refused):
                     yield self.gone(topic, asked_at)
@@ -168,7 +168,7 @@ class TopicReader:
     def _is_proof(self, refused: Refused) -> bool:
         """Whether this says that a thing is deleted: a forum hides from all but admins what they
         may not read by the same 404."""
-        if refused.status not in {404, 410}:
+        if not refused.is_missing:
             return False
         if self._sees_all is None:
             self._sees_all = self._site.is_admin()

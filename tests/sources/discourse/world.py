@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,6 +47,8 @@ class World:
     signs: bool = True  # whether refusals name the acting user, as those of a scope do not
     moments: list[float] = field(default_factory=list)  # when each request came, as time goes
     said: str = "The requested URL or resource could not be found."
+    happens: Callable[[str], object] = lambda _: None  # before each request, with its path
+    proxied: Callable[[str], bool] = lambda _: False  # paths that a proxy answers, by its own 404
     longest: tuple[int, int] | None = None  # characters of a query that a proxy lets pass; status
     queries: list[int] = field(default_factory=list)  # how long each request's query was
 
@@ -86,6 +88,10 @@ class World:
         self.queries.append(len(scope["query_string"]))
         if self.longest is not None and self.queries[-1] > self.longest[0]:
             await _by_a_proxy(send, self.longest[1])
+            return
+        self.happens(scope["path"])
+        if self.proxied(scope["path"]):
+            await _by_a_proxy(send, 404)
             return
         status = self.refused.get(scope["path"])
         if status is None:
