@@ -24,6 +24,7 @@ MOST_MISSING = 100  # things a night to look for one by one
 LAZY_CHILDREN = 5
 HASTY_S = 20.0  # no night waits longer for what a forum can be read without
 LIKE = 2  # post_action_type_id
+MESSAGE = "private_message"  # archetype of a topic
 MESSAGES = "private_messages"  # in `private`
 DAY_US = 86_400_000_000
 OVERLAP_US = 600_000_000  # clocks differ
@@ -47,6 +48,8 @@ BLIND_SPOTS = (
     "On a forum of more than 2,000 topics, for up to a week which older ones were deleted, and for "
     "longer where more than a hundred have gone of a seventh of them.",
     "Older topics that are not listed, for some nights, where many were made at one time.",
+    "Whose posts and likes are, for a night after an account was merged or deleted: they stay with "
+    "it until it is known to be gone.",
     "Who gave reactions other than likes, and when a like was given where only its giver is told.",
 )
 MESSAGES_BLIND_SPOT = (
@@ -59,7 +62,7 @@ USERS_BLIND_SPOTS = (
     "Accounts in no list (switched off, a bot's) that have written nothing.",
 )
 REPORTS_BLIND_SPOTS = (
-    "Once a report is resolved, that its topic has another category or became private.",
+    "Once a report is resolved, that its topic has another category, or became private or public.",
 )
 STAFF_BLIND_SPOTS = (
     "Whom an entry of the staff's log belongs to, after two accounts were merged.",

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pipeline.errors import FixAccess
 from pipeline.records import Bookmark, Bookmarks, Part, Record
-from pipeline.sources.discourse.marks import ReportMark, parse, state, written
-from pipeline.sources.discourse.rest import Site, differing, micros, newest_first, only
+from pipeline.sources.discourse.client import Refused
+from pipeline.sources.discourse.marks import (
+    ReportMark,
+    TopicMark,
+    is_private_message,
+    is_whole,
+    parse,
+    state,
+    written,
+)
+from pipeline.sources.discourse.rest import (
+    MESSAGE,
+    MOST_MISSING,
+    Site,
+    differing,
+    micros,
+    newest_first,
+    only,
+)
 from pipeline.sources.discourse.streams import STAFF_ACTIONS
 
 LOG_PAGE = 200
@@ -54,17 +72,8 @@ def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
     """Reports and their scores, newest first; then all that are pending, for a new flag opens an
     old report again, and those that were pending when last seen. One about a place that is private
     from now on is gone."""
-    open_categories = {category["id"] for category in site.categories(bookmarks)}
+    places = _Places(site, bookmarks)
     seen: set[str] = set()
-
-    def is_open(report: dict[str, Any]) -> bool:
-        topic = report.get("topic_id") or report.get("removed_topic_id")
-        if report.get("category_id") is None:
-            return not topic or "private_messages" in site.settings.private
-        if report["category_id"] in open_categories:
-            return True
-        # A report may name the category that its topic was in
-        return bool(topic and bookmarks["topics"].marks(topic, topic))
 
     def ask(status: str, **wish: Any) -> tuple[list[dict[str, Any]], Part]:
         asked_at = site.now()
@@ -72,7 +81,8 @@ def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
         page: list[dict[str, Any]] = answer["reviewables"]
         fresh = [report for report in page if str(report["id"]) not in seen]
         seen.update(str(report["id"]) for report in page)
-        told = (_report(report, is_open(report), asked_at) for report in fresh)
+        places.look(fresh, answer.get("topics") or ())
+        told = (_report(report, places.is_open(report), asked_at) for report in fresh)
         new = differing(told, bookmarks["reports"])
         return page, _with_scores(answer, new, bookmarks["report_scores"], asked_at)
 
@@ -95,6 +105,74 @@ def reports(site: Site, bookmarks: Bookmarks) -> Iterator[Part]:
         _, part = ask("all", **{"ids[]": pending[first : first + 10]})
         if part.records:
             yield part
+
+
+class _Places:
+    """Where the topics of reports are now. A report keeps the category that its topic was in when
+    it was made, and none where that was a private message then."""
+
+    def __init__(self, site: Site, bookmarks: Bookmarks) -> None:
+        self._site = site
+        self._topics = bookmarks["topics"]
+        self._gone = {int(key) for (key,) in self._topics.ask("SELECT key WHERE gone")}
+        self._open = {category["id"] for category in site.categories(bookmarks)}
+        self._readable: dict[int, bool] = {}  # topics seen tonight -> whether they may be
+        self._left = MOST_MISSING
+
+    def look(self, listed: Iterable[dict[str, Any]], beside: Iterable[dict[str, Any]]) -> None:
+        """Learn where the topics of these reports are; `beside` are those that came with them. A
+        list of just these tells it, but for private messages and what is deleted."""
+        messages = [topic["id"] for topic in beside if topic.get("archetype") == MESSAGE]
+        self._readable.update(dict.fromkeys(messages, self._site.keeps_messages))
+        reports = [report for report in listed if report.get("topic_id")]
+        wanted = {report["topic_id"] for report in reports} - self._readable.keys()
+        if not wanted:
+            return
+        ids = ",".join(map(str, sorted(wanted)))
+        answer = self._site.client.latest_topics(page=0, topic_ids=ids, order="created")
+        topics = answer["topic_list"]["topics"]
+        found = {topic["id"]: topic.get("category_id") in self._open for topic in topics}
+        if not found.keys() <= wanted:  # a server that gives others than were asked for
+            return
+        self._readable |= found
+        for report in reports:
+            if report["topic_id"] not in self._readable and self.is_open(report):
+                self._look_at(report["topic_id"])
+
+    def _look_at(self, topic: int) -> None:
+        """Learn where a topic is that should be open and is in no list."""
+        self._left -= 1
+        if self._left < 0:
+            return
+        try:
+            shown = self._site.client.fetch(f"/t/{topic}.json")
+        except Refused as refused:
+            if refused.is_missing:
+                self._readable[topic] = False
+        except FixAccess:  # a scope that does not reach so far
+            return
+        else:
+            is_message = shown.get("archetype") == MESSAGE or shown.get("category_id") is None
+            is_open = shown.get("category_id") in self._open
+            self._readable[topic] = self._site.keeps_messages if is_message else is_open
+
+    def is_open(self, report: dict[str, Any]) -> bool:
+        """Whether a report's place may be read, as far as it is known."""
+        topic = report.get("topic_id") or report.get("removed_topic_id")
+        category = report.get("category_id")
+        if not topic:
+            return category is None or category in self._open
+        if topic in self._readable:
+            return self._readable[topic]
+        if topic in self._gone:
+            return False
+        held = self._topics.marks(topic, topic).get(str(topic))
+        if held is None:
+            return self._site.keeps_messages if category is None else category in self._open
+        if is_private_message(held):
+            return self._site.keeps_messages
+        mark = parse(TopicMark, held)
+        return not is_whole(mark) or int(mark.category or 0) in self._open
 
 
 def _report(report: dict[str, Any], is_open: bool, asked_at: int) -> Record:

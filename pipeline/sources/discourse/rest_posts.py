@@ -53,6 +53,7 @@ class Posts:
     touched  topics (as text) that these left or entered: their counts may be as before
     news     topics of posts seen tonight that are not as they are held
     absent   topics with a post that the list of posts should have shown and did not
+    fresh    posts seen tonight that differ from what is held -> their topic; none in a first fill
     buried   posts told as gone tonight that were not seen since
     """
 
@@ -71,6 +72,7 @@ class Posts:
         self.touched: set[str] = set()
         self.news: set[int] = set()
         self.absent: set[int] = set()
+        self.fresh: dict[int, int] = {}
         self.buried: set[int] = set()
 
     def is_open(self, post: dict[str, Any]) -> bool:
@@ -96,6 +98,8 @@ class Posts:
             self._count(record, held.get(record.key))
         new = [record for record in records if held.get(record.key) != record.mark]
         self.news |= {record.payload["topic_id"] for record in new}
+        if self._held.rows is not None:
+            self.fresh.update((int(record.key), record.payload["topic_id"]) for record in new)
         self.buried.difference_update(ids)
         refused = (r.key for r in records if not r.payload.get("accepted_answer"))
         return (*new, *self.unsolved(refused, asked_at))

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.errors import FixAccess
 from pipeline.records import Bookmark, Part, Record, Span
 from pipeline.sources.discourse.client import Refused
-from pipeline.sources.discourse.rest import MOST_MISSING, Site, differing, likes_range
+from pipeline.sources.discourse.rest import MESSAGE, MOST_MISSING, Site, differing, likes_range
 from pipeline.sources.discourse.rest_posts import Posts
 from pipeline.sources.discourse.rest_records import topic_record
 
@@ -71,10 +71,11 @@ class TopicReader:
                 seen.clear()
                 number = 1
                 continue
-            own = item or {name: answer[name] for name in answer if name not in BULKY}
-            if own.get("category_id") not in self._open:
-                yield self._closed(topic, own, asked_at)
+            shown = {name: answer[name] for name in answer if name not in BULKY}
+            if not self._may_be_read(shown):  # a list named it some time ago, and other pages
+                yield self._closed(topic, shown, asked_at)
                 return
+            own = item or shown
             stream = answer["post_stream"]
             new = [post for post in stream["posts"] if post["id"] not in seen]
             seen.update(post["id"] for post in new)
@@ -85,18 +86,23 @@ class TopicReader:
                 return
             yield Part(records)
 
+    def _may_be_read(self, topic: dict[str, Any]) -> bool:
+        return topic.get("archetype") != MESSAGE and topic.get("category_id") in self._open
+
     def _closed(self, topic: int, own: dict[str, Any], asked_at: int) -> Part:
         """What becomes of a topic that stands in no open category: it is gone; but a private
         message, where those may be kept, stays, and is one from now on."""
-        if own.get("category_id") is not None or not self._site.keeps_messages:
+        is_message = own.get("archetype") == MESSAGE or own.get("category_id") is None
+        if not is_message or not self._site.keeps_messages:
             return self.gone(topic, asked_at)
         is_held = bool(self._held.marks(topic, topic))
         return Part(differing([topic_record(own, asked_at)], self._held) if is_held else ())
 
     def gone(self, topic: int, asked_at: int) -> Part:
         """Tombstones of a topic that is deleted for good, or private from now on, and of all that
-        is held of it; not of posts seen in another topic tonight."""
-        posts = self._buried(self._all_of(topic) - self._posts.moved, asked_at)
+        is held of it or was new in it tonight; not of posts seen in another topic since."""
+        new = {post for post, seen_in in self._posts.fresh.items() if seen_in == topic}
+        posts = self._buried((self._all_of(topic) - self._posts.moved) | new, asked_at)
         own = Record("topics", str(topic), {}, asked_at, gone=True)
         return Part((own, *posts.records), posts.spans)
 
