@@ -192,16 +192,18 @@ def test_each_item_is_asked_for_where_it_was_posted_and_who_we_are_once(chat, tm
     items = [message["_id"] for message in said(chat)[1:]]
     for item in items:
         chat.react(item, chat.ann, ":x:", datetime(2026, 3, 2, 9, tzinfo=UTC))
-    readers = dict(nights.home.digest.audiences)
-    readers["others"] = readers["moderators"].model_copy(update={"rocketchat": "second/mods"})
-    digest = nights.home.digest.model_copy(update={"audiences": readers})
-    home = nights.home.model_copy(update={"digest": digest})
     asked_before = usage(chat)
     with duckdb.connect() as db:
         db.execute("CREATE SCHEMA staging")
         for table in ("messages", "reactions"):
             db.execute(contracts()[f"staging.{table}"].ddl())
-        heard = hearing._reactions(db, home, nights.ledger, nights.writers, FIRST)
+        heard = [
+            reaction
+            for source in ("chat", "second")
+            for reaction in hearing._reactions_asked(
+                db, nights.ledger, nights.writers, source, FIRST
+            )
+        ]
     assert heard == [(item, ":x:", "ann", "chat") for item in items]
     assert usage(chat) - asked_before == len(items) + 1
 
