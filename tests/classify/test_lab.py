@@ -11,7 +11,7 @@ from pipeline.classify.judge import Judge
 from pipeline.classify.lab import Setup, Tally, compare
 from pipeline.cli import app
 from pipeline.settings import load
-from tests.classify.test_night import NOW, Quarrels
+from tests.classify.test_judging import NOW, Quarrels
 
 CHANGED = Setup(Judge(("en",)), {"strict": 1.0}, frozenset({"sour/reports"}))
 
