@@ -49,6 +49,7 @@ def board(folder):
     return {line[: plain - 1].strip(): float(line[ours - 7 : ours]) for line in lines}
 
 
+@pytest.mark.slow
 def test_a_board_whose_set_is_missing_is_left_out(tmp_path):
     write(tmp_path, "offensive_germeval_de")
     assert list(board(tmp_path)) == [

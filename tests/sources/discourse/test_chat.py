@@ -314,6 +314,7 @@ def test_a_reaction_taken_back_and_given_again_is_one(world_of: Serve, talk: Tal
         assert typed(world, "message_id, emoji", "reactions") == {(*named(talk.reply), ":+1:")}
 
 
+@pytest.mark.slow
 def test_a_long_channel_is_read_from_the_newest_down_and_whole_once_a_week(
     world_of: Serve, talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

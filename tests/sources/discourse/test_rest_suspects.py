@@ -98,6 +98,7 @@ def test_all_changes_to_what_was_written_of_late_are_seen_the_night_after(
         assert str(untold) in world.held("posts")
 
 
+@pytest.mark.slow
 def test_every_topic_has_its_turn_within_a_week(world_of: Serve, quiet: Switches) -> None:
     history = lived_in(quiet)
     with world_of(history.forum, way_in="rest", who_liked=False) as world:
@@ -112,6 +113,7 @@ def test_every_topic_has_its_turn_within_a_week(world_of: Serve, quiet: Switches
         assert len([seen for seen in world.site.log if seen.path.startswith("/t/")]) == 3
 
 
+@pytest.mark.slow
 def test_of_many_topics_the_last_ones_have_turns(
     world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +129,7 @@ def test_of_many_topics_the_last_ones_have_turns(
 
 
 @pytest.mark.usefixtures("no_turns")
+@pytest.mark.slow
 def test_what_describes_a_category_is_read_when_it_changed_and_once_a_week(
     world_of: Serve, quiet: Switches
 ) -> None:
