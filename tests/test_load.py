@@ -238,7 +238,7 @@ events = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(events, st.randoms(use_true_random=False))
 def test_any_order_of_files_ends_the_same(tmp_path_factory, history, random):
     def play(order):

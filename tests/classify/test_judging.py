@@ -230,6 +230,7 @@ def test_the_clock_alone_renews_a_question_to_which_nobody_returned(world):
     assert rule() == [("asked_back",)]
 
 
+@pytest.mark.slow
 def test_what_is_judged_bit_by_bit_is_what_is_judged_at_once(world):
     world.forum.reply(
         world.waiting, world.ben, "Which hinges do you have?", NOW + timedelta(hours=2)

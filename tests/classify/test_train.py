@@ -181,6 +181,7 @@ def test_shipped_models_are_small_and_their_cards_name_their_version(language):
 
 @pytest.mark.requires_shared_data
 @needs_sets
+@pytest.mark.slow
 def test_issues_and_wordings_group_rows():
     found = read(LABELS, "en")
     assert len(found.sets) == len(found.groups) == len(found.described) > 20_000

@@ -79,6 +79,7 @@ def test_texts_of_quiet_threads_go_and_no_number_changes(old):
     assert old.published(lengths) == [(20,), (21,), (48,)]
 
 
+@pytest.mark.slow
 def test_what_is_derived_anew_stays_the_same(old):
     night = old.night()
     old.night()
@@ -104,6 +105,7 @@ def test_a_thread_that_is_taken_up_again_keeps_what_was_found_in_it(old):
     assert "Me too, since today." in texts(old)
 
 
+@pytest.mark.slow
 def test_what_the_source_sends_again_goes_again(old):
     old.night()
     old.night()

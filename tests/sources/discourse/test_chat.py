@@ -149,6 +149,7 @@ def test_what_expires_still_counts_without_its_words(world_of: Serve, talk: Talk
             assert (*named(talk.reply), False, "I do", 4) in told
 
 
+@pytest.mark.slow
 def test_by_rest_what_was_destroyed_with_its_authors_account_goes_within_a_week(
     world_of: Serve, talk: Talk
 ) -> None:
@@ -175,6 +176,7 @@ def test_by_rest_what_was_destroyed_with_its_authors_account_goes_within_a_week(
         assert (*named(stays), False) in gone
 
 
+@pytest.mark.slow
 def test_by_rest_a_channels_oldest_message_was_destroyed_where_older_ones_stand_elsewhere(
     world_of: Serve, talk: Talk
 ) -> None:
@@ -198,6 +200,7 @@ def test_by_rest_a_channels_oldest_message_was_destroyed_where_older_ones_stand_
         assert (*named(lone), False) in gone
 
 
+@pytest.mark.slow
 def test_by_rest_what_became_of_a_reply_of_late_shows_within_a_week(
     world_of: Serve, talk: Talk
 ) -> None:

@@ -315,6 +315,7 @@ def test_a_post_moved_out_of_a_topic_that_turns_private_stays(
         assert str(history.posts[3]) not in world.gone("posts")
 
 
+@pytest.mark.slow
 def test_what_is_deleted_for_good_after_it_was_deleted_is_gone_within_nights(
     world_of: Serve, quiet: Switches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
