@@ -167,14 +167,15 @@ def exclaims(words: str, kinds: Set[str]) -> bool:
     return {"negation", "dismissive"}.isdisjoint(kinds) and bool(found["praise"].search(words))
 
 
-_SOMEBODY = re.compile(
-    r"\b(?:him|his|her|them|their|u?rself|urselves|ihm|ihn|sein\w*|ihre?)\b", re.I
+_ABSENT = re.compile(
+    r"\b(?:him|his|her|them|their|urself|urselves|ihm|ihn|sein\w*|ihre?)\b", re.IGNORECASE
 )
 
 
 def names_somebody(sentence: str) -> bool:
-    """Whether an English or German sentence names somebody whom it does not address."""
-    return bool(_SOMEBODY.search(sentence))
+    """Whether an English or German sentence speaks of somebody by a word that no list has: one who
+    is not addressed, or "urself"."""
+    return bool(_ABSENT.search(sentence))
 
 
 _SPARED = re.compile(

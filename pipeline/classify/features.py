@@ -92,12 +92,13 @@ def describe(text: str, language: str) -> Described:
         is_pointed = language == "zh" or not _POINTED.isdisjoint(kinds)
         if not is_pointed and not lists.names_somebody(sentence):
             continue
-        spelt = sentence if language == "zh" else " ".join(t.word for t in here)
+        spelt = sentence if language == "zh" else _spelt(here)
         aimed += language == "en" and is_pointed and lists.is_aimed(spelt)
         if broken is None:
             own = lists.unquoted(sentence)
-            said = spelt if own == sentence or language == "zh" else _spelt(own, language)
-            broken = lists.broken_rule(said, language)
+            if language != "zh" and own != sentence:  # its words have lost their marks
+                spelt = _spelt(_tokens(own, language))
+            broken = lists.broken_rule(spelt, language)
     disguised = tuple(t.word for t in tokens if t.is_disguised)
     if language == "zh" and not _RULED.isdisjoint(found):
         disguised += hidden_han(readable(text[:LONGEST]))
@@ -105,9 +106,9 @@ def describe(text: str, language: str) -> Described:
     return Described(tuple(t.word for t in tokens), tuple(found), facts, disguised, broken)
 
 
-def _spelt(sentence: str, language: str) -> str:
+def _spelt(tokens: Sequence[Token]) -> str:
     """The words of a sentence as they are meant, without marks."""
-    return " ".join(token.word for token in _tokens(sentence, language))
+    return " ".join(token.word for token in tokens)
 
 
 @lru_cache(maxsize=10_000)

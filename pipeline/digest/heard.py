@@ -99,9 +99,9 @@ def hear(
     in its review queue. What was heard of the latter three is written down.
 
     Also why a source did not answer: what was last heard there goes on counting."""
-    now = datetime.combine(day, time(), UTC)
+    now, posted = datetime.combine(day, time(), UTC), ledger.posted()
     heard = list(outcomes(db, community, ledger.reported(), now))
-    heard += from_reactions(ledger.posted(), _reactions_read(db, ledger))
+    heard += from_reactions(posted, _reactions_read(db, posted))
     silent: dict[str, HearthError] = {}
     for source in _asked(community):
         try:
@@ -110,7 +110,7 @@ def hear(
                     heard += _replies(community, ledger, writers, source, day)
                 else:
                     reactions = _reactions_asked(db, ledger, writers, source, day)
-                    heard += from_reactions(ledger.posted(), reactions)
+                    heard += from_reactions(posted, reactions)
         except HearthError as error:
             silent[source] = error
     said = Verdicts.of(community).read() + Heard.of(community).replace(heard, now, silent)
@@ -185,13 +185,13 @@ def _replies(
 
 
 def _reactions_read(
-    db: duckdb.DuckDBPyConnection, ledger: Ledger
+    db: duckdb.DuckDBPyConnection, posted: Collection[str]
 ) -> list[tuple[str, str, str, str]]:
     """(message id, emoji, account, source) under items told in rooms that the night reads."""
     return db.execute(
         "SELECT message_id, emoji, coalesce(account_id, username), source FROM staging.reactions"
         " WHERE removed_at IS NULL AND message_id IN (SELECT unnest(?::VARCHAR[]))",
-        [list(ledger.posted())],
+        [list(posted)],
     ).fetchall()
 
 
@@ -200,14 +200,18 @@ def _reactions_asked(
 ) -> list[tuple[str, str, str, str]]:
     """The same of the other rooms of a workspace. A moderators' room is mostly private and not
     among what the night reads, so recent items of it are asked for one by one."""
+    posted = ledger.posted_since(day - LISTENING)
+    recent = [message for message, where in posted.items() if where in {source, None}]
     read = db.execute(
         "SELECT message_id FROM staging.messages WHERE message_id IN (SELECT unnest(?::VARCHAR[]))",
-        [list(ledger.posted())],
+        [recent],
     ).fetchall()
-    posted = ledger.posted_since(day - LISTENING)
-    asked = [m for m, where in posted.items() if where in {source, None} and (m,) not in read]
-    said_of = writers.chat(source).said_of if asked else None
-    return [(m, *said, source) for m in asked if said_of for said in said_of(m)]
+    held = {message for (message,) in read}
+    asked = [message for message in recent if message not in held]
+    if not asked:
+        return []
+    said_of = writers.chat(source).said_of
+    return [(message, *said, source) for message in asked for said in said_of(message)]
 
 
 def _entry(verdict: Verdict) -> dict[str, Any]:
