@@ -95,8 +95,8 @@ def describe(text: str, language: str) -> Described:
         spelt = sentence if language == "zh" else _spelt(here)
         aimed += language == "en" and is_pointed and lists.is_aimed(spelt)
         if broken is None:
-            own = lists.unquoted(sentence)
-            if language != "zh" and own != sentence:  # its words have lost their marks
+            own = sentence if language == "zh" else lists.unquoted(sentence)
+            if own != sentence:  # its words have lost their marks
                 spelt = _spelt(_tokens(own, language))
             broken = lists.broken_rule(spelt, language)
     disguised = tuple(t.word for t in tokens if t.is_disguised)
